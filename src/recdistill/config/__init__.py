@@ -1,0 +1,1 @@
+"""Typed settings: YAML, presets and dotted flags into one dataclass."""

@@ -1,0 +1,59 @@
+"""The one place where item ids are born."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Items with contiguous ids 1..n; 0 is padding and nothing else.
+
+    Attributes
+    ----------
+    items : DataFrame
+        Indexed by the item id 1..n (index name ``item``), with the string columns ``raw_id``
+        (unique), ``title`` and ``text`` (what a language model reads; falls back to the title).
+    digest : str
+        First 32 hex digits of a sha256 over ids, raw ids, titles and texts. Every checkpoint,
+        teacher table and served model carries it and every loader refuses another one.
+    """
+
+    items: pd.DataFrame
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        index = self.items.index
+        if list(index) != list(range(1, len(index) + 1)):
+            raise ValueError("catalog ids must be 1..n in order")
+        sha = hashlib.sha256()
+        for item, raw_id, title, text in self.items[["raw_id", "title", "text"]].itertuples():
+            sha.update(f"{item}\x1f{raw_id}\x1f{title}\x1f{text}\x1e".encode())
+        object.__setattr__(self, "digest", sha.hexdigest()[:32])
+
+    @property
+    def n_items(self) -> int:
+        """Number of items, padding not counted."""
+        return len(self.items)
+
+    def require(self, digest: str, what: str) -> None:
+        """Refuse ``what`` unless it was made for this catalog.
+
+        Raises
+        ------
+        UserError
+            Naming both digests.
+        """
+        if digest != self.digest:
+            raise UserError(
+                f"{what} was made for catalog {digest[:12]} but the data at hand has catalog "
+                f"{self.digest[:12]}: its item ids mean other items. Use the data it was made "
+                "with, or make it again on this data."
+            )

@@ -1,0 +1,1 @@
+"""Loss terms, sample selection, the distilling module."""

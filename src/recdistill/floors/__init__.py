@@ -1,0 +1,1 @@
+"""The cheap models every neural claim must beat."""

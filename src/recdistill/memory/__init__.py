@@ -1,0 +1,1 @@
+"""What a setting will need in memory, before and after it ran."""

@@ -1,0 +1,1 @@
+"""Comparisons, diagnoses, pages and plots."""

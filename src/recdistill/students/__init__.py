@@ -1,0 +1,1 @@
+"""Fast sequential models: item ids in, item scores out."""

@@ -1,0 +1,1 @@
+"""Search spaces, studies, workers, and their mirror in MLflow."""

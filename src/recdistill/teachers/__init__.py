@@ -1,0 +1,1 @@
+"""LLM recommenders and the table of what they know."""

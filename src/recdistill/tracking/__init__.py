@@ -1,0 +1,1 @@
+"""The MLflow run: its phases, datasets, artifacts, references to other runs."""

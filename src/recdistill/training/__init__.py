@@ -1,0 +1,1 @@
+"""Lightning glue: batches, losses, loops, callbacks, resume."""
