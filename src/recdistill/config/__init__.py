@@ -1,1 +1,16 @@
 """Typed settings: YAML, presets and dotted flags into one dataclass."""
+
+from recdistill.config._dump import as_dotted, as_plain, as_yaml
+from recdistill.config._files import conf_folder, merged, read_yaml
+from recdistill.config._parse import AUTO, parse
+
+__all__ = [
+    "AUTO",
+    "as_dotted",
+    "as_plain",
+    "as_yaml",
+    "conf_folder",
+    "merged",
+    "parse",
+    "read_yaml",
+]
