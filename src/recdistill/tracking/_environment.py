@@ -1,0 +1,107 @@
+"""What a run must remember to be repeated: code, packages, machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+_DIFF_LIMIT = 2_000_000
+
+
+def git_state() -> tuple[dict[str, str], str]:
+    """Return tags (commit, branch, dirty flag) and the diff against the commit.
+
+    Outside a git checkout both are empty. A diff of more than 2 MB is cut, and says so.
+    """
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return {}, ""
+    changed = _git("status", "--porcelain", "--untracked-files=normal")
+    diff = _git("diff", "HEAD") if changed else ""
+    if len(diff) > _DIFF_LIMIT:
+        diff = diff[:_DIFF_LIMIT] + "\n... cut here: the diff is longer than 2 MB\n"
+    tags = {
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.branch": _git("rev-parse", "--abbrev-ref", "HEAD"),
+        "git.dirty": "true" if changed else "false",
+    }
+    untracked = [line[3:] for line in changed.splitlines() if line.startswith("??")]
+    if untracked:
+        diff += "\n# untracked files, not part of the diff:\n# " + "\n# ".join(untracked) + "\n"
+    return tags, diff
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *words], capture_output=True, text=True, check=False, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def packages() -> str:
+    """Every installed distribution as ``name==version`` lines, sorted."""
+    found = {f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions()}
+    return "\n".join(sorted(found, key=str.lower)) + "\n"
+
+
+def hardware() -> dict[str, object]:
+    """CPU, memory and accelerators, as far as the machine tells."""
+    import torch
+
+    gpus = [
+        {
+            "name": torch.cuda.get_device_name(i),
+            "memory_mb": round(torch.cuda.get_device_properties(i).total_memory / 1e6),
+        }
+        for i in range(torch.cuda.device_count())
+    ]
+    return {
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cpu_count": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "memory_mb": round(psutil.virtual_memory().total / 1e6),
+        "gpus": gpus,
+    }
+
+
+def code_digest(*extra: Path) -> str:
+    """Sha256 (16 hex digits) over the package's sources, ``extra`` files and direct dependencies.
+
+    Part of every content key: a changed line of code or another version of a library makes a
+    finished run of the past a different experiment.
+    """
+    sha = hashlib.sha256()
+    package = Path(__file__).parents[1]
+    for path in [*sorted(package.rglob("*.py")), *extra]:
+        if path.is_file():
+            sha.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    needs = metadata.requires("recdistill") or []
+    names = sorted(
+        {n.split(";")[0].split("=")[0].split("[")[0].strip() for n in needs if "extra" not in n}
+    )
+    for name in names:
+        try:
+            sha.update(f"{name}=={metadata.version(name)}\n".encode())
+        except metadata.PackageNotFoundError:
+            continue
+    return sha.hexdigest()[:16]
+
+
+def content_key(stage: str, settings: dict[str, object], inputs: dict[str, str], code: str) -> str:
+    """Name what a stage is about to compute: equal keys mean an equal result."""
+    text = json.dumps(
+        {"stage": stage, "settings": settings, "inputs": inputs, "code": code}, sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

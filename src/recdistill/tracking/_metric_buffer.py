@@ -1,0 +1,85 @@
+"""Metrics written in batches beside the training, and never lost to a short outage."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from mlflow.entities import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlflow import MlflowClient
+
+_BATCH = 1000  # the tracking API refuses more metrics in one call
+_PAUSE_SECONDS = 1.0
+
+
+class MetricBuffer:
+    """Collects metrics and hands them to the store from a thread of its own.
+
+    A call to a tracking server costs some 60 ms and a training step must not wait for it. While the
+    store is away the metrics stay here; :meth:`close` waits for it up to ``patience`` seconds.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str, *, patience: float = 120.0) -> None:
+        self._client, self.run_id, self._patience = client, run_id, patience
+        self._waiting: list[Metric] = []
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = False
+        self.last_error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="metric-buffer", daemon=True)
+        self._thread.start()
+
+    def add(self, metrics: Mapping[str, float], step: int | None) -> None:
+        """Take metrics with the time of this call; returns at once."""
+        now = int(time.time() * 1000)
+        rows = [Metric(key, _rounded(value), now, step or 0) for key, value in metrics.items()]
+        with self._lock:
+            self._waiting.extend(rows)
+
+    def flush(self) -> bool:
+        """Write what is waiting; False when the store did not take it (it stays here)."""
+        with self._writing:
+            while True:
+                with self._lock:
+                    batch = self._waiting[:_BATCH]
+                if not batch:
+                    return True
+                try:
+                    self._client.log_batch(self.run_id, metrics=batch)
+                except Exception as error:
+                    self.last_error = error
+                    return False
+                with self._lock:
+                    del self._waiting[: len(batch)]
+
+    def close(self, rescue: Path) -> bool:
+        """Write everything; what the store refuses for ``patience`` seconds goes to ``rescue``."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        deadline = time.monotonic() + self._patience
+        while not self.flush():
+            if time.monotonic() > deadline:
+                rows = [[m.key, m.value, m.timestamp, m.step] for m in self._waiting]
+                rescue.write_text(json.dumps({"run_id": self.run_id, "metrics": rows}))
+                return False
+            time.sleep(_PAUSE_SECONDS)
+        return True
+
+    def _work(self) -> None:
+        while not self._closing:
+            self._wake.wait(_PAUSE_SECONDS)
+            self.flush()
+
+
+def _rounded(value: float) -> float:
+    """Seven significant digits: the UI shows every digit it is given."""
+    return float(f"{float(value):.7g}")

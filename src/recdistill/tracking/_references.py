@@ -1,0 +1,141 @@
+"""Other runs, named the way people name them: by id, by name, or ``latest``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class RunReference:
+    """A finished run and its files. Runs that stood for a cached one are already resolved."""
+
+    id: str
+    name: str
+    stage: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    metrics: dict[str, float]
+
+    def artifact(self, path: str) -> Path:
+        """Bring one artifact file or folder to this machine and return where it lies.
+
+        Raises
+        ------
+        UserError
+            When the run has no such artifact.
+        """
+        try:
+            found = mlflow.artifacts.download_artifacts(run_id=self.id, artifact_path=path)
+        except (MlflowException, OSError):
+            found = ""
+        if not found or not Path(found).exists():
+            raise UserError(
+                f"Run '{self.name}' ({self.id}) has no artifact '{path}'; it may have been removed "
+                f"by retention. Run {self.stage} again with use_cache=false."
+            )
+        return Path(found)
+
+
+def find_run(
+    client: MlflowClient,
+    reference: str,
+    *,
+    stages: tuple[str, ...],
+    tags: dict[str, str] | None = None,
+) -> RunReference:
+    """Resolve ``latest``, a run id, or a run name.
+
+    Parameters
+    ----------
+    reference : str
+        ``latest`` is the newest finished run of these stages that carries ``tags`` (usually the
+        same catalog and split).
+    stages : entry points whose runs are meant.
+    tags : tags the run must carry; a named run that differs is refused.
+
+    Raises
+    ------
+    UserError
+        When nothing is found, or the run is of another stage, unfinished, or on other data.
+    """
+    wanted = tags or {}
+    stage_words = " or ".join(stages)
+    if reference == "latest":
+        conditions = ["attributes.status = 'FINISHED'"]
+        conditions += [f"tags.`{key}` = '{value}'" for key, value in wanted.items()]
+        for run in _search(client, " and ".join(conditions)):
+            if run.data.tags.get("stage") in stages:
+                return _resolved(client, run)
+        on = (
+            f" on this data ({', '.join(f'{k} {v[:12]}' for k, v in wanted.items())})"
+            if wanted
+            else ""
+        )
+        raise UserError(
+            f"There is no finished run of {stage_words}{on} yet; "
+            f"start one with: mlflow run . -e {stages[0]}"
+        )
+    found = _by_id_or_name(client, reference)
+    if found is None:
+        raise UserError(
+            f"No run has the id or name '{reference}'; give an id from the MLflow UI, a run name, "
+            f"or 'latest' for the newest {stage_words}."
+        )
+    stage = found.data.tags.get("stage", "unknown")
+    if stage not in stages:
+        raise UserError(f"Run '{reference}' is of stage {stage}; this needs one of {stage_words}.")
+    if found.info.status != "FINISHED":
+        raise UserError(
+            f"Run '{reference}' is {found.info.status}, and only a finished run is safe to use."
+        )
+    for key, value in wanted.items():
+        if found.data.tags.get(key, value) != value:
+            raise UserError(
+                f"Run '{reference}' has {key} {found.data.tags[key][:12]}, this stage "
+                f"{value[:12]}: they are not on the same data."
+            )
+    return _resolved(client, found)
+
+
+def _by_id_or_name(client: MlflowClient, reference: str) -> Run | None:
+    try:
+        return client.get_run(reference)
+    except MlflowException:
+        name = reference.replace("'", "")
+        named = _search(client, f"attributes.run_name = '{name}'")
+        finished = [run for run in named if run.info.status == "FINISHED"]
+        return next(iter(finished or named), None)
+
+
+def _search(client: MlflowClient, condition: str) -> list[Run]:
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    return list(
+        client.search_runs(
+            experiments, condition, order_by=["attributes.start_time DESC"], max_results=500
+        )
+    )
+
+
+def _resolved(client: MlflowClient, run: Run) -> RunReference:
+    origin = run.data.tags.get("cache.hit_of")
+    if origin:
+        run = client.get_run(origin)
+    return RunReference(
+        id=run.info.run_id,
+        name=run.info.run_name or run.info.run_id,
+        stage=run.data.tags.get("stage", "unknown"),
+        tags=dict(run.data.tags),
+        params=dict(run.data.params),
+        metrics=dict(run.data.metrics),
+    )

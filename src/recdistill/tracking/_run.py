@@ -1,0 +1,255 @@
+"""The one handle a stage writes through."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from filelock import FileLock, Timeout
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import DatasetInput, InputTag, Param, RunTag
+
+from recdistill.errors import UserError
+from recdistill.tracking._environment import content_key
+from recdistill.tracking._metric_buffer import MetricBuffer
+from recdistill.tracking._phases import measured
+from recdistill.tracking._references import RunReference, find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mlflow import MlflowClient
+
+    from recdistill.data import PreparedData
+
+STATE = Path(".recdistill")
+"""Checkpoints and locks of runs in progress; safe to remove when none is."""
+
+
+class Run:
+    """A run in MLflow and its scratch folder.
+
+    Made by :func:`recdistill.tracking.open_run`, which also closes it; a stage only writes.
+
+    Attributes
+    ----------
+    id : the run written to. After :meth:`already_done` this may be an interrupted run that goes on.
+    folder : a scratch folder, removed when the run closes.
+    """
+
+    def __init__(
+        self, client: MlflowClient, run_id: str, stage: str, settings: dict[str, Any], code: str
+    ) -> None:
+        self.client, self.id, self.stage = client, run_id, stage
+        self.folder = Path(tempfile.mkdtemp(prefix=f"recdistill-{stage}-"))
+        self._settings, self._code = settings, code
+        self._buffer = MetricBuffer(client, run_id)
+        self._wrapper: str | None = None
+        self._lock: FileLock | None = None
+        self._checkpoints: Path | None = None
+        self.reused: RunReference | None = None
+
+    # ---------------------------------------------------------------- writing
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Take metrics; they are written in the background, in batches."""
+        self._buffer.add(metrics, step)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Write parameters; MLflow keeps the first value given to a name for ever."""
+        rows = [Param(key, str(value)[:6000]) for key, value in params.items()]
+        for start in range(0, len(rows), 100):
+            self.client.log_batch(self.id, params=rows[start : start + 100])
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Write tags, replacing those of the same name."""
+        self.client.log_batch(self.id, tags=[RunTag(k, str(v)[:8000]) for k, v in tags.items()])
+
+    def rename(self, name: str) -> None:
+        """Give the run its readable name, unless a person already gave it one."""
+        current = self.client.get_run(self.id).info.run_name or ""
+        if not current or _is_random(current):
+            self.client.set_tag(self.id, "mlflow.runName", name)
+
+    def note(self, markdown: str) -> None:
+        """Set the card shown on top of the run's page."""
+        self.client.set_tag(self.id, "mlflow.note.content", markdown)
+
+    def log_artifact(self, path: Path, folder: str | None = None) -> None:
+        """Keep a file, or a folder with everything in it, under ``folder`` of the run."""
+        if path.is_dir():
+            self.client.log_artifacts(self.id, str(path), folder)
+        else:
+            self.client.log_artifact(self.id, str(path), folder)
+
+    def log_text(self, text: str, name: str) -> None:
+        """Keep a text as the artifact ``name``."""
+        self.client.log_text(self.id, text, name)
+
+    def log_dict(self, content: Any, name: str) -> None:
+        """Keep plain values as JSON or YAML, by the ending of ``name``."""
+        if name.endswith((".yaml", ".yml")):
+            text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        else:
+            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        self.log_text(text, name)
+
+    def log_data(self, data: PreparedData) -> None:
+        """Link the data set, with our own digest over every row, and tag the run with it."""
+        manifest = data.manifest
+        self.set_tags(
+            {
+                "dataset": data.dataset,
+                "split": manifest.get("split", "leave_one_out"),
+                "catalog.digest": data.catalog.digest,
+                "split.digest": data.split_digest,
+            }
+        )
+        inputs = []
+        source = CodeDatasetSource(
+            {"recdistill.manifest": json.dumps(manifest, default=str)[:4000]}
+        )
+        for part, context in (("train", "training"), ("val", "validation"), ("test", "test")):
+            dataset = MetaDataset(source, name=f"{data.dataset}-{part}", digest=data.split_digest)
+            inputs.append(
+                DatasetInput(
+                    dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", context)]
+                )
+            )
+        self.client.log_inputs(self.id, datasets=inputs)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the block and log its seconds and memory peaks (``time/...``, ``memory/...``)."""
+        figures: dict[str, float] = {}
+        try:
+            with measured(name, figures):
+                yield
+        finally:
+            self.log_metrics(figures)
+
+    # ---------------------------------------------------------------- other runs
+
+    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
+        """Resolve another run by id, name or ``latest``; with ``data``, on the same data only."""
+        tags = (
+            {"catalog.digest": data.catalog.digest, "split.digest": data.split_digest}
+            if data
+            else None
+        )
+        return find_run(self.client, reference, stages=stages, tags=tags)
+
+    # ---------------------------------------------------------------- done before?
+
+    def already_done(self, inputs: Mapping[str, str], *, use_cache: bool = True) -> bool:
+        """Say whether a finished run computed exactly this; if so this run stands for it.
+
+        The key covers the entry point, the settings, the code, the libraries and ``inputs``
+        (digests of the data, ids of the runs read). An interrupted run with the same key is taken
+        up again: from here on :attr:`id` is its id and :attr:`checkpoint_folder` holds its state.
+        """
+        key = content_key(self.stage, self._settings, dict(inputs), self._code)
+        self.set_tags({"cache.key": key})
+        self._checkpoints = STATE / "checkpoints" / key
+        self._hold(key)
+        if not use_cache:
+            shutil.rmtree(self._checkpoints, ignore_errors=True)
+            return False
+        experiments = [e.experiment_id for e in self.client.search_experiments()]
+        same = self.client.search_runs(
+            experiments, f"tags.`cache.key` = '{key}'", order_by=["attributes.start_time DESC"]
+        )
+        originals = [
+            r for r in same if "cache.hit_of" not in r.data.tags and r.info.run_id != self.id
+        ]
+        for run in originals:
+            if run.info.status == "FINISHED" and run.data.tags.get("stage") == self.stage:
+                self._stand_for(run.info.run_id)
+                return True
+        if self._checkpoints.is_dir() and any(self._checkpoints.iterdir()) and originals:
+            self._go_on(originals[0].info.run_id)
+        return False
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """Where this computation keeps the state it can be resumed from."""
+        folder = self._checkpoints or self.folder / "checkpoints"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _hold(self, key: str) -> None:
+        (STATE / "locks").mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(STATE / "locks" / f"{key}.lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            print(
+                f"{self.stage}: another process computes exactly this; waiting for it.", flush=True
+            )
+            self._lock.acquire()
+
+    def _stand_for(self, origin: str) -> None:
+        self.reused = find_run(self.client, origin, stages=(self.stage,))
+        self.log_metrics(self.reused.metrics)
+        skip = ("mlflow.", "process.", "cache.", "closed.")
+        copied = {k: v for k, v in self.reused.tags.items() if not k.startswith(skip)}
+        self.set_tags(copied | {"cache.hit_of": origin})
+        self.note(f"Nothing was computed: run {origin} has done exactly this. Its files are there.")
+        print(f"{self.stage}: reused finished run {origin} ({self.reused.name}).", flush=True)
+
+    def _go_on(self, interrupted: str) -> None:
+        self._buffer.close(self.folder / "metrics.json")
+        self._wrapper, self.id = self.id, interrupted
+        self._buffer = MetricBuffer(self.client, interrupted)
+        self.client.update_run(interrupted, status="RUNNING")
+        wrapper = self.client.get_run(self._wrapper).data.tags
+        self.set_tags(
+            {k: v for k, v in wrapper.items() if k.startswith("process.")}
+            | {"resumed_by": self._wrapper}
+        )
+        print(f"{self.stage}: going on with interrupted run {interrupted}.", flush=True)
+
+    # ---------------------------------------------------------------- closing
+
+    def close(self, status: str) -> None:
+        """Write what waits, set the final status, free the lock. Called by ``open_run``.
+
+        Raises
+        ------
+        UserError
+            When the tracking store stayed away: names the file that holds the metrics.
+        """
+        rescue = STATE / f"unwritten-metrics-{self.id}.json"
+        STATE.mkdir(exist_ok=True)
+        try:
+            if not self._buffer.close(rescue):
+                raise UserError(
+                    f"The tracking store did not answer ({self._buffer.last_error}); the metrics "
+                    f"of run {self.id} are in {rescue}."
+                )
+            if self._wrapper:
+                origin, self.id, self._wrapper = self.id, self._wrapper, None
+                self.client.set_terminated(origin, status=status)
+                if status == "FINISHED":
+                    self._buffer = MetricBuffer(self.client, self.id)
+                    self._stand_for(origin)
+                    self._buffer.close(rescue)
+            self.client.set_terminated(self.id, status=status)
+            if status == "FINISHED" and self._checkpoints:
+                shutil.rmtree(self._checkpoints, ignore_errors=True)
+        finally:
+            if self._lock:
+                self._lock.release()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_random(name: str) -> bool:
+    """Whether MLflow made the name up: adjective-noun-number."""
+    words = name.split("-")
+    return len(words) == 3 and words[2].isdigit() and words[0].isalpha() and words[1].isalpha()
