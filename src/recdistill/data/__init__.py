@@ -1,7 +1,23 @@
 """Sources -> interactions -> catalog -> split -> sequences."""
 
 from recdistill.data._catalog import Catalog
+from recdistill.data._config import Cleaning, Columns, DataConfig, Reading, Temporal
+from recdistill.data._prepare import prepare, prepared_folder
 from recdistill.data._prepared import Cases, PreparedData
 from recdistill.data._sequences import Sequences
+from recdistill.data._store import load_prepared
 
-__all__ = ["Cases", "Catalog", "PreparedData", "Sequences"]
+__all__ = [
+    "Cases",
+    "Catalog",
+    "Cleaning",
+    "Columns",
+    "DataConfig",
+    "PreparedData",
+    "Reading",
+    "Sequences",
+    "Temporal",
+    "load_prepared",
+    "prepare",
+    "prepared_folder",
+]

@@ -1,0 +1,187 @@
+"""What a user may ask of ``prepare_data``, checked before anything is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from recdistill.errors import UserError
+
+SplitRule = Literal["leave_one_out", "global_temporal", "given"]
+SourceKind = Literal["auto", "wheel", "url", "path"]
+Format = Literal["auto", "movielens", "recbole", "csv", "parquet"]
+Treatment = Literal["refuse", "drop"]
+UnknownItems = Literal["keep", "drop", "refuse"]
+Repeats = Literal["keep", "first"]
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise UserError(sentence)
+
+
+def _require_choice(name: str, value: str, choices: object) -> None:
+    allowed = get_args(choices)
+    _require(value in allowed, f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns in the user's own CSV or Parquet files.
+
+    ``timestamp`` may be absent from the file: the file's order is the order then. ``rating`` and
+    the item columns other than ``item_id`` may be absent too.
+    """
+
+    user: str = "user"
+    item: str = "item"
+    timestamp: str = "timestamp"
+    rating: str = "rating"
+    item_id: str = "item"
+    title: str = "title"
+    year: str = "year"
+    genres: str = "genres"
+
+    def __post_init__(self) -> None:
+        for name in ("user", "item", "item_id", "title"):
+            _require(bool(getattr(self, name)), f"columns.{name} is empty; name a column.")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the user's own files are read.
+
+    Attributes
+    ----------
+    format : "auto" goes by the file name.
+    items_file : file with item titles; empty looks beside the interactions.
+    encoding : "auto" is UTF-8 (MovieLens' own files: UTF-8, else Latin-1).
+    separator : of CSV files; empty means a comma, or a tab for ``.tsv``.
+    timestamp_format : empty means numbers; otherwise a ``strptime`` format such as ``%Y-%m-%d``.
+    """
+
+    format: Format = "auto"
+    items_file: str = ""
+    encoding: str = "auto"
+    separator: str = ""
+    timestamp_format: str = ""
+
+    def __post_init__(self) -> None:
+        _require_choice("reading.format", self.format, Format)
+        _require(
+            len(self.separator) <= 1,
+            f"reading.separator is {self.separator!r}; it must be a single character.",
+        )
+        if self.encoding != "auto":
+            try:
+                "".encode(self.encoding)
+            except LookupError:
+                raise UserError(
+                    f"reading.encoding is {self.encoding!r}, which Python does not know; "
+                    "use utf-8, latin-1 or another codec name."
+                ) from None
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What happens to rows that are wrong; every one is counted in the manifest either way.
+
+    Attributes
+    ----------
+    malformed : a row with too few fields, an empty id or a timestamp that is no number.
+    unknown_items : an interaction whose item the item file does not list; kept, it is titled
+        ``Item <id>``.
+    repeats : "first" keeps a user's first interaction with each item.
+    """
+
+    malformed: Treatment = "refuse"
+    unknown_items: UnknownItems = "keep"
+    repeats: Repeats = "keep"
+
+    def __post_init__(self) -> None:
+        _require_choice("cleaning.malformed", self.malformed, Treatment)
+        _require_choice("cleaning.unknown_items", self.unknown_items, UnknownItems)
+        _require_choice("cleaning.repeats", self.repeats, Repeats)
+
+
+@dataclass(frozen=True)
+class Temporal:
+    """The two cuts of the global temporal split, as shares of all interactions."""
+
+    val_share: float = 0.1
+    test_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("val_share", "test_share"):
+            share = getattr(self, name)
+            _require(0 < share < 1, f"temporal.{name} is {share}; it must lie between 0 and 1.")
+        _require(
+            self.val_share + self.test_share < 1,
+            f"temporal.val_share + temporal.test_share is {self.val_share + self.test_share:g}; "
+            "it must stay below 1 so that something is left to train on.",
+        )
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which data, from where, cleaned and split how.
+
+    Raises
+    ------
+    UserError
+        When a value cannot work, naming the value and what is allowed.
+    """
+
+    dataset: str = "ml-100k"
+    data_path: str = ""
+    source: SourceKind = "auto"
+    split: SplitRule = "leave_one_out"
+    train_file: str = ""
+    val_file: str = ""
+    test_file: str = ""
+    max_users: int = 0
+    min_interactions: int = 0
+    seed: int = 0
+    columns: Columns = field(default_factory=Columns)
+    reading: Reading = field(default_factory=Reading)
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    temporal: Temporal = field(default_factory=Temporal)
+
+    def __post_init__(self) -> None:
+        _require(
+            re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.dataset) is not None,
+            f"dataset is {self.dataset!r}; it names a folder, so use letters, digits, '.', '_' "
+            "and '-' only, beginning with a letter or digit.",
+        )
+        _require_choice("source", self.source, SourceKind)
+        _require_choice("split", self.split, SplitRule)
+        _require(
+            self.max_users >= 0, f"max_users is {self.max_users}; use 0 (all users) or a number."
+        )
+        _require(
+            self.min_interactions >= 0,
+            f"min_interactions is {self.min_interactions}; use 0 (no filter) or a number.",
+        )
+        _require(self.seed >= 0, f"seed is {self.seed}; use 0 or a larger whole number.")
+        self._check_files()
+
+    def _check_files(self) -> None:
+        files = {n: getattr(self, n) for n in ("train_file", "val_file", "test_file")}
+        given = [name for name, path in files.items() if path]
+        missing = [name for name, path in files.items() if not path]
+        if given:
+            _require(
+                self.split == "given",
+                f"{given[0]} is set but split is {self.split}; add split=given to use your own "
+                "files, or leave the file out.",
+            )
+            _require(
+                not missing,
+                f"split=given needs train_file, val_file and test_file; {' and '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} missing.",
+            )
+        _require(
+            self.source != "path" or bool(self.data_path or given),
+            "source=path needs data_path (a file or folder).",
+        )
