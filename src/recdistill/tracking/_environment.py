@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 _DIFF_LIMIT = 2_000_000
+_DECISIVE = ("torch", "numpy", "scipy", "pandas", "pytorch-lightning", "transformers", "peft")
 
 
 def git_state() -> tuple[dict[str, str], str]:
@@ -77,7 +78,7 @@ def hardware() -> dict[str, object]:
 
 
 def code_digest(*extra: Path) -> str:
-    """Sha256 (16 hex digits) over the package's sources, ``extra`` files and direct dependencies.
+    """Sha256 (16 hex digits) over our sources, ``extra`` files and the libraries that compute.
 
     Part of every content key: a changed line of code or another version of a library makes a
     finished run of the past a different experiment.
@@ -87,15 +88,8 @@ def code_digest(*extra: Path) -> str:
     for path in [*sorted(package.rglob("*.py")), *extra]:
         if path.is_file():
             sha.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    needs = metadata.requires("recdistill") or []
-    names = sorted(
-        {n.split(";")[0].split("=")[0].split("[")[0].strip() for n in needs if "extra" not in n}
-    )
-    for name in names:
-        try:
-            sha.update(f"{name}=={metadata.version(name)}\n".encode())
-        except metadata.PackageNotFoundError:
-            continue
+    for name in _DECISIVE:
+        sha.update(f"{name}=={metadata.version(name)}\n".encode())
     return sha.hexdigest()[:16]
 
 

@@ -171,6 +171,8 @@ class Run:
         for run in originals:
             if run.info.status == "FINISHED" and run.data.tags.get("stage") == self.stage:
                 self._stand_for(run.info.run_id)
+                done = f"run {run.info.run_id} has done exactly this"
+                print(f"{self.stage}: nothing to compute, {done}.", flush=True)
                 return True
         if self._checkpoints.is_dir() and any(self._checkpoints.iterdir()) and originals:
             self._go_on(originals[0].info.run_id)
@@ -197,17 +199,19 @@ class Run:
     def _stand_for(self, origin: str) -> None:
         self.reused = find_run(self.client, origin, stages=(self.stage,))
         self.log_metrics(self.reused.metrics)
-        skip = ("mlflow.", "process.", "cache.", "closed.")
+        skip = ("mlflow.", "process.", "cache.", "closed.", "resumed")
         copied = {k: v for k, v in self.reused.tags.items() if not k.startswith(skip)}
         self.set_tags(copied | {"cache.hit_of": origin})
+        self.rename(self.reused.name)
         self.note(f"Nothing was computed: run {origin} has done exactly this. Its files are there.")
-        print(f"{self.stage}: reused finished run {origin} ({self.reused.name}).", flush=True)
 
     def _go_on(self, interrupted: str) -> None:
         self._buffer.close(self.folder / "metrics.json")
         self._wrapper, self.id = self.id, interrupted
         self._buffer = MetricBuffer(self.client, interrupted)
         self.client.update_run(interrupted, status="RUNNING")
+        if "closed.reason" in self.client.get_run(interrupted).data.tags:
+            self.client.delete_tag(interrupted, "closed.reason")
         wrapper = self.client.get_run(self._wrapper).data.tags
         self.set_tags(
             {k: v for k, v in wrapper.items() if k.startswith("process.")}
