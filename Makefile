@@ -1,0 +1,77 @@
+# Every target bootstraps what it needs. `make` alone lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && command -v $$p && break; done)
+UV := $(shell command -v uv)
+PORT ?= 5000
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export MLFLOW_EXPERIMENT_NAME ?= recdistill
+
+# uv does not read pip's settings: a folder of local wheels must be told to it.
+FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+ifneq ($(FIND_LINKS),)
+export UV_FIND_LINKS ?= $(FIND_LINKS)
+endif
+# Data that may not be redistributed is looked for here; tests that need it skip without it.
+ifneq ($(wildcard ../shared/data),)
+export RECDISTILL_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: help install demo ui test lint unit recipes e2e lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed ## Prepare .venv with pinned versions (uses uv when it is there)
+
+$(VENV)/.installed: pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "recdistill needs Python 3.11; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Preparing $(VENV) with $$($(PYTHON) --version); a few minutes with pip, less with uv ..."
+ifneq ($(UV),)
+	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	$(UV) pip install --python $(BIN)/python -c requirements.lock -e '.[dev]'
+else
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -c requirements.lock -e '.[dev]'
+endif
+	@touch $@
+
+demo: install ## Run the whole story on MovieLens-100K (quick preset), under ten minutes
+	mlflow run . --env-manager local --experiment-name $(MLFLOW_EXPERIMENT_NAME) -P preset=quick
+	@echo
+	@echo "Now look at it:  make ui   ->  http://127.0.0.1:$(PORT)"
+
+ui: install ## Browse the runs at http://127.0.0.1:5000 (PORT=... to change)
+	@tracking/local.sh $(PORT)
+
+test: install lint unit recipes e2e ## Everything CI checks: style, types, layers, all tests
+
+lint: install ## Style, types, dependency directions
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports --no-cache
+
+unit: install ## Unit tests (seconds)
+	pytest tests/unit -n 2
+
+recipes: install ## Every entry point, small
+	pytest tests/recipes -n 2
+
+e2e: install ## Servers, browser, kills, the chain through mlflow run
+	pytest tests/e2e
+
+lock: install ## Pin every package anew from pyproject.toml (needs uv)
+	@echo "# Every package of the tested environment, pinned. Used as constraints by 'make install'; made by 'make lock'." > requirements.lock.new
+	uv pip compile -q pyproject.toml --extra dev --python-version 3.11 --no-header --no-annotate | sed 's/+cpu//' >> requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: ## Remove caches and finished build files; runs and data stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis site
