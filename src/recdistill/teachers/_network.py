@@ -1,0 +1,318 @@
+"""The teacher: a language model that scores the whole catalog after every item of a history."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from recdistill.errors import UserError
+from recdistill.teachers._gate import Gate, attach_gate, register_gate
+from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
+from recdistill.teachers._router import Router
+
+if TYPE_CHECKING:
+    from recdistill.data import Catalog
+    from recdistill.teachers._llm import LLM
+    from recdistill.teachers._settings import AdapterSettings, TeacherSettings
+    from recdistill.training import SequentialModel
+
+_ADAPTER = "default"
+
+
+class TeacherNetwork(nn.Module):
+    """Frozen recommender, projector, router, adapted language model and scoring head.
+
+    Scores after ``t`` items are ``encode(items)[:, t] @ item_table().T``. Everything that enters
+    the state after ``t`` items has seen those items only: the recommender's state for router and
+    control, the tokens and slots by causal attention.
+
+    Parameters
+    ----------
+    recommender : SequentialModel
+        ``encode(items [batch, length]) -> [batch, length, dim]``, ``item_table() -> [n_items + 1,
+        dim]``, ``max_length``. Frozen here and kept in eval mode, whatever mode the network is in.
+    llm : LLM or None
+        None exactly when the adapter kind is ``head``.
+    catalog : Catalog
+    settings : TeacherSettings
+
+    Raises
+    ------
+    UserError
+        When the recommender's states look ahead, or the prompts cannot fit the language model.
+    """
+
+    recommender: SequentialModel
+    vectors: torch.Tensor
+    titles: torch.Tensor
+    title_ids: torch.Tensor
+    title_lengths: torch.Tensor
+    instruction: torch.Tensor
+
+    def __init__(
+        self,
+        recommender: SequentialModel,
+        llm: LLM | None,
+        catalog: Catalog,
+        settings: TeacherSettings,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.n_items = catalog.n_items
+        self.max_length = settings.max_length
+        self.recommender = recommender.requires_grad_(False).eval()
+        _require_prefix_only(recommender)
+        adapter = settings.adapter
+        self.gate = Gate(adapter.n_experts, adapter.r) if adapter.kind == "ilora" else None
+        vectors = _standardise(recommender.item_table().detach().float())
+        self.register_buffer("vectors", vectors, persistent=False)
+        dim = vectors.shape[1]
+        self.router = (
+            Router(dim, adapter.n_experts, adapter.router) if self.gate is not None else None
+        )
+        self.peft: nn.Module | None = None
+        if llm is None:
+            hidden = 4 * dim
+            self.substitute = nn.Sequential(nn.Linear(dim, hidden), nn.GELU())
+        else:
+            hidden = llm.hidden_size
+            self._install(llm, catalog)
+            self.peft = _adapt(llm, adapter, self.gate, train_backbone=settings.train_backbone)
+            self.projector = Projector(dim, hidden, self.embeddings.weight.std().item())
+        self.head = Head(hidden, dim, hidden if llm is not None else 0, self.n_items, settings)
+
+    def _install(self, llm: LLM, catalog: Catalog) -> None:
+        """Tokenise instruction and item texts and pool every item's text into one vector."""
+        settings, tokenizer = self.settings, llm.tokenizer
+        texts = catalog.items[settings.item_text].tolist()
+        tokens = ItemTokens.from_texts(texts, tokenizer, settings.max_title_tokens)
+        instruction = tokenizer(settings.instruction).input_ids or [llm.model.config.bos_token_id]
+        self.register_buffer("instruction", torch.tensor(instruction), persistent=False)
+        self.register_buffer("title_ids", tokens.ids, persistent=False)
+        self.register_buffer("title_lengths", tokens.lengths, persistent=False)
+        embeddings = llm.model.get_input_embeddings().weight.detach()
+        real = torch.arange(tokens.ids.shape[1]) < tokens.lengths[:, None]
+        pooled = (embeddings[tokens.ids].float() * real[..., None]).sum(1)
+        pooled = pooled / tokens.lengths.clamp(min=1)[:, None]
+        self.register_buffer("titles", _standardise(pooled), persistent=False)
+        longest = int(tokens.lengths.max()) if settings.prompt == "hybrid" else 0
+        needed = len(instruction) + settings.max_length * (longest + 1)
+        available = getattr(llm.model.config, "max_position_embeddings", needed)
+        if needed > available:
+            raise UserError(
+                f"{llm.name} reads at most {available} tokens but max_length={settings.max_length} "
+                f"items may need {needed} in the {settings.prompt} prompt: lower max_length or "
+                "max_title_tokens, or choose prompt=compact."
+            )
+
+    @property
+    def embeddings(self) -> nn.Embedding:
+        """The language model's own token embeddings."""
+        embeddings: nn.Embedding = self._causal_lm.get_input_embeddings()
+        return embeddings
+
+    @property
+    def _causal_lm(self) -> Any:
+        model: Any = self.peft
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def train(self, mode: bool = True) -> TeacherNetwork:
+        """Switch mode, but never the frozen recommender's: its dropout would blur every input."""
+        super().train(mode)
+        self.recommender.eval()
+        return self
+
+    def encode(self, items: torch.Tensor) -> torch.Tensor:
+        """States after 0, 1, ... items of every history.
+
+        Parameters
+        ----------
+        items : int64 tensor, shape [batch, length], right-padded with 0
+
+        Returns
+        -------
+        tensor, shape [batch, length + 1, dim]
+            Beyond a row's own length the values mean nothing.
+        """
+        with torch.no_grad():
+            known = self.recommender.encode(items)
+        known = F.pad(known, (0, 0, 1, 0))  # [batch, length + 1, dim]: zero before any item
+        # Without gradients nothing runs again later, so the gate may close with this forward.
+        inference = self.gate is not None and not torch.is_grad_enabled()
+        with self.gate if inference and self.gate is not None else nullcontext():
+            hidden = self.substitute(known) if self.peft is None else self._read(items, known)
+            states: torch.Tensor = self.head.states(hidden)
+        if self.settings.residual:
+            states = torch.cat([states, self.head.residual_weight * known], dim=-1)
+        return states
+
+    def _read(self, items: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """Run the language model and return its hidden states at the item boundaries."""
+        tokens = ItemTokens(self.title_ids, self.title_lengths)
+        hybrid = self.settings.prompt == "hybrid"
+        layout = lay_out(items, self.instruction, tokens if hybrid else None)
+        if self.gate is not None and self.router is not None:
+            self.gate.set(_pick(self.router(known), layout.n_seen))  # [batch, width, n_experts]
+        body = self._causal_lm.base_model
+        # Right padding under causal attention cannot be seen by any real token: no mask is needed,
+        # and attention keeps its fastest path.
+        hidden = body(inputs_embeds=self._embed(items, layout), use_cache=False).last_hidden_state
+        return _pick(hidden, layout.boundaries)
+
+    def _embed(self, items: torch.Tensor, layout: Layout) -> torch.Tensor:
+        """Token embeddings with every slot filled, shape [batch, width, hidden]."""
+        # A batch holds few distinct items beside its length, so each is projected once.
+        distinct, inverse = torch.unique(items, return_inverse=True)
+        slots = self.projector(self.vectors[distinct])
+        if self.settings.prompt == "compact":
+            slots = slots + self.projector.scale * self.titles[distinct]
+        embedded = self.embeddings(layout.token_ids)
+        row, column = (items > 0).nonzero(as_tuple=True)
+        place = (row, layout.boundaries[row, column + 1])
+        filled: torch.Tensor = embedded.index_put(
+            place, slots[inverse[row, column]].to(embedded.dtype)
+        )
+        return filled
+
+    def item_table(self) -> torch.Tensor:
+        """Return what states are multiplied with, shape [n_items + 1, dim]; row 0 is padding."""
+        table: torch.Tensor = self.head.items(self.vectors, getattr(self, "titles", None))
+        if self.settings.residual:
+            known = self.recommender.item_table().detach()
+            table = torch.cat([table, known], dim=-1)
+        return table
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return _device(self)
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """Parameters the optimiser may touch, by name."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+
+class Projector(nn.Module):
+    """Frozen item vectors to the language model's input space, at the scale of its own tokens.
+
+    iLoRA's Linear-GELU-Linear, followed by a division by the root mean square: slots as large as
+    word embeddings whatever the recommender's vectors measure.
+    """
+
+    def __init__(self, dim: int, hidden: int, scale: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, hidden))
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Map vectors [n, dim] to slots [n, hidden]."""
+        out = self.layers(vectors)
+        return self.scale * F.rms_norm(out, out.shape[-1:])
+
+
+class Head(nn.Module):
+    """Where hidden states meet the catalog."""
+
+    def __init__(
+        self, hidden: int, dim: int, title_dim: int, n_items: int, settings: TeacherSettings
+    ) -> None:
+        super().__init__()
+        width = settings.head_dim
+        self.dropout = nn.Dropout(settings.head_dropout)
+        self.state = nn.Linear(hidden, width)
+        # Both sides start with unit-order entries; this keeps the first logits near zero.
+        nn.init.normal_(self.state.weight, std=(hidden * width) ** -0.5)
+        self.from_vector = nn.Linear(dim, width)
+        self.from_title = nn.Linear(title_dim, width, bias=False) if title_dim else None
+        self.free = nn.Embedding(n_items + 1, width) if settings.free_items else None
+        if self.free is not None:
+            nn.init.zeros_(self.free.weight)
+        self.residual_weight = nn.Parameter(torch.ones(()), requires_grad=settings.residual)
+
+    def states(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Hidden states [..., hidden] to scoring states [..., head_dim]."""
+        normed = F.rms_norm(hidden.float(), hidden.shape[-1:])
+        out: torch.Tensor = self.state(self.dropout(normed))
+        return out
+
+    def items(self, vectors: torch.Tensor, titles: torch.Tensor | None) -> torch.Tensor:
+        """Item table [n_items + 1, head_dim] from recommender vectors and pooled titles."""
+        table: torch.Tensor = self.from_vector(vectors)
+        if self.from_title is not None and titles is not None:
+            table = table + self.from_title(titles)
+        if self.free is not None:
+            table = table + self.free.weight
+        return table
+
+
+def _adapt(
+    llm: LLM, adapter: AdapterSettings, gate: Gate | None, *, train_backbone: bool
+) -> nn.Module:
+    """Wrap the language model in its adapter, everything else in it frozen."""
+    if adapter.kind in ("none", "head"):
+        model: nn.Module = llm.model.requires_grad_(train_backbone)
+        return model
+    from peft import LoraConfig, get_peft_model
+
+    names = adapter.target_modules
+    config = LoraConfig(
+        r=adapter.r,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        target_modules=names if names == "all-linear" else [n.strip() for n in names.split(",")],
+        task_type="CAUSAL_LM",
+    )
+    if gate is not None:
+        register_gate(config)
+    try:
+        model = get_peft_model(llm.model, config, adapter_name=_ADAPTER)
+    except ValueError as error:
+        raise UserError(
+            f"target_modules={names} names no layer of {llm.name} ({str(error).splitlines()[0]}): "
+            "use all-linear, or names from the parameter audit."
+        ) from error
+    if gate is not None:
+        attach_gate(model, gate)
+    if train_backbone:
+        llm.model.requires_grad_(True)
+    return model
+
+
+@torch.no_grad()
+def _require_prefix_only(recommender: SequentialModel) -> None:
+    """Refuse a recommender whose state at a position changes when later items follow.
+
+    One forward over a history stands for all its prefixes only if it does not; positions counted
+    from the newest item, for one, look ahead.
+    """
+    length = min(6, recommender.max_length)
+    items = torch.randint(1, recommender.n_items + 1, (4, length)).to(_device(recommender))
+    whole = recommender.encode(items)[:, : length - 1]
+    prefix = recommender.encode(items[:, : length - 1])
+    if not torch.allclose(whole, prefix, rtol=1e-3, atol=1e-4):
+        raise UserError(
+            "The baseline's state at a position changes when later items follow, so a teacher "
+            "trained on it at every position would see the future: use a causal baseline whose "
+            "positions count from the oldest item."
+        )
+
+
+def _device(module: nn.Module) -> torch.device:
+    return next(module.parameters()).device
+
+
+def _pick(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Gather along the second axis: values [batch, n, dim], index [batch, m] -> [batch, m, dim]."""
+    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
+
+
+def _standardise(table: torch.Tensor) -> torch.Tensor:
+    """Zero mean and unit variance per column over the real items; the padding row stays zero."""
+    real = table[1:]
+    out = torch.zeros_like(table)
+    out[1:] = (real - real.mean(0)) / real.std(0).clamp(min=1e-6)
+    return out

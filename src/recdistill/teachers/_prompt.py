@@ -1,0 +1,94 @@
+"""From a batch of histories to the language model's token positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class ItemTokens:
+    """Token ids of every item's text, row 0 (padding) without any.
+
+    Attributes
+    ----------
+    ids : int64 tensor, shape [n_items + 1, max_tokens], right-padded with 0
+    lengths : int64 tensor, shape [n_items + 1]
+    """
+
+    ids: torch.Tensor
+    lengths: torch.Tensor
+
+    @classmethod
+    def from_texts(
+        cls, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+    ) -> ItemTokens:
+        """Tokenise ``texts[i - 1]`` for item ``i``, each on a line of its own, cut to size."""
+        encoded = tokenizer([f"\n{text}" for text in texts], add_special_tokens=False).input_ids
+        rows = [torch.tensor(row[:max_tokens], dtype=torch.long) for row in ([], *encoded)]
+        lengths = torch.tensor([len(row) for row in rows])
+        return cls(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in a batch of prompts.
+
+    Every prompt is the instruction, then one segment per item: the tokens of its text (none in
+    the compact style) and its slot. A *boundary* is the last token that has seen exactly ``t``
+    items: the end of the instruction for ``t = 0``, the slot of the ``t``-th item after that.
+
+    Attributes
+    ----------
+    token_ids : int64 tensor, shape [batch, width]
+        0 where a slot or padding stands.
+    boundaries : int64 tensor, shape [batch, length + 1]
+        Beyond a row's own length they repeat its last one.
+    n_seen : int64 tensor, shape [batch, width]
+        How many items have begun at each token: the token may know the recommender's state after
+        that many items, because it belongs to the last of them.
+    """
+
+    token_ids: torch.Tensor
+    boundaries: torch.Tensor
+    n_seen: torch.Tensor
+
+
+def lay_out(items: torch.Tensor, instruction: torch.Tensor, tokens: ItemTokens | None) -> Layout:
+    """Place a batch of histories, without a Python loop over users or items.
+
+    Parameters
+    ----------
+    items : int64 tensor, shape [batch, length], right-padded with 0
+    instruction : int64 tensor, shape [n_instruction], at least one token
+    tokens : ItemTokens or None
+        None for the compact style.
+    """
+    batch, device = items.shape[0], items.device
+    start = len(instruction)
+    n_text = torch.zeros_like(items) if tokens is None else tokens.lengths[items]
+    ends = (n_text + 1).mul(items > 0).cumsum(dim=1)  # [batch, length], end of each segment
+    width = start + int(ends[:, -1].max()) if items.shape[1] else start
+    token_ids = torch.zeros(batch, width, dtype=torch.long, device=device)
+    token_ids[:, :start] = instruction
+    if tokens is not None:
+        offset = torch.arange(tokens.ids.shape[1], device=device)
+        # [batch, length, max_tokens]: the column of each text token of each item
+        column = (start + ends - 1 - n_text)[..., None] + offset
+        valid = (offset < n_text[..., None]) & (items > 0)[..., None]
+        row = torch.arange(batch, device=device)[:, None, None].expand_as(column)
+        token_ids[row[valid], column[valid]] = tokens.ids[items][valid]
+    first = torch.full((batch, 1), start - 1, device=device)
+    boundaries = torch.cat([first, start + ends - 1], dim=1)
+    column = torch.arange(width, device=device).expand(batch, width).contiguous()
+    # Boundary t closes the tokens that have seen t items, so the index of the first boundary at or
+    # after a column is that column's number of items.
+    n_seen = torch.searchsorted(boundaries, column).clamp(max=items.shape[1])
+    return Layout(token_ids, boundaries, n_seen)
