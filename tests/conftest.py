@@ -1,0 +1,58 @@
+"""What every tier shares: a tracking store of the test's own, made once and copied."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import mlflow
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"
+for _name in (
+    "MLFLOW_RUN_ID",
+    "MLFLOW_EXPERIMENT_NAME",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_TRACKING_URI",
+):
+    os.environ.pop(_name, None)
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty sqlite store; migrating one takes seconds, copying it none."""
+    import mlflow
+
+    folder = tmp_path_factory.mktemp("store")
+    database = folder / "mlflow.db"
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        mlflow.MlflowClient(f"sqlite:///{database}").search_experiments()
+    finally:
+        os.chdir(here)
+    return database
+
+
+@pytest.fixture
+def store(
+    empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[mlflow.MlflowClient]:
+    """An empty tracking store in an empty working folder; the client to read it with."""
+    import mlflow
+
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    yield mlflow.MlflowClient()
+    mlflow.set_tracking_uri(before)

@@ -1,0 +1,88 @@
+"""Files that must agree with each other, do."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+MENU = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
+
+
+def pins(lines: list[str]) -> dict[str, str]:
+    pairs = (line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pairs}
+
+
+def test_conda_pyproject_and_lock_carry_the_same_pins() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "conda.yaml").read_text())
+    by_pip = next(d["pip"] for d in conda["dependencies"] if isinstance(d, dict))
+    direct = pins(project["dependencies"])
+    assert len(direct) == len(project["dependencies"]), "every dependency is pinned exactly"
+    assert pins(by_pip) == direct
+    locked = pins((ROOT / "requirements.lock").read_text().split())
+    wanted = direct | pins(project["optional-dependencies"]["dev"])
+    assert {name: locked.get(name) for name in wanted} == wanted
+    assert (
+        f"python={project['requires-python'].split('<')[0].strip('>=,')}" in conda["dependencies"]
+    )
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_entry_point_has_its_stage_its_settings_file_and_passes_what_it_declares(name: str) -> None:
+    entry = MENU[name]
+    stage_file = ROOT / "projects" / f"{name}.py"
+    assert entry["command"].startswith(f"python -m projects.{name}")
+    assert (ROOT / "conf" / f"{name}.yaml").is_file()
+    for parameter in entry["parameters"]:
+        assert f"--{parameter} {{{parameter}}}" in " ".join(entry["command"].split())
+    tree = ast.parse(stage_file.read_text())
+    config = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Config")
+    fields = {n.target.id for n in config.body if isinstance(n, ast.AnnAssign)}  # type: ignore[union-attr]
+    assert set(entry["parameters"]) <= fields
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_the_settings_file_names_every_knob(name: str) -> None:
+    import importlib
+    from dataclasses import fields, is_dataclass
+    from typing import get_type_hints
+
+    config = importlib.import_module(f"projects.{name}").Config
+    text = yaml.safe_load((ROOT / "conf" / f"{name}.yaml").read_text())
+
+    def check(kind: type, given: dict[str, object], where: str) -> None:
+        hints = get_type_hints(kind)
+        names = {f.name for f in fields(kind)}
+        assert set(given) == names, f"{where}: {set(given) ^ names}"
+        for key in names:
+            if isinstance(hints[key], type) and is_dataclass(hints[key]):
+                check(hints[key], given[key], f"{where}.{key}")  # type: ignore[arg-type]
+
+    check(config, text, f"conf/{name}.yaml")
+
+
+def test_no_file_names_this_machine_or_a_registry() -> None:
+    import subprocess
+
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.md", "*.yaml", "*.toml", "*.sh", "MLproject", "Makefile"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    ).stdout.split()  # fmt: skip
+    if not listed:
+        pytest.skip("not a git checkout")
+    bad = re.compile(r"(?:/root/|/home/\w+/|/work/|index-url *[=:] *\"?https?://)")
+    found = [
+        n
+        for n in listed
+        if (ROOT / n).is_file()
+        and n != "tests/unit/test_house.py"
+        and bad.search((ROOT / n).read_text())
+    ]
+    assert found == []

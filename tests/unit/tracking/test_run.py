@@ -1,0 +1,119 @@
+"""Finished work is reused by content; interrupted work goes on in its own run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recdistill.errors import UserError
+from recdistill.tracking import find_run, open_run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DATA = {"split": "d1"}
+
+
+@dataclass
+class Settings:
+    """The settings of the stage of these tests."""
+
+    seed: int = 0
+    use_cache: bool = True
+
+
+def compute(
+    value: float, *, seed: int = 0, inputs: dict[str, str] = DATA, use_cache: bool = True
+) -> str | None:
+    """Run a stage that logs ``value``; return its run id, or None when it was reused."""
+    with open_run("demo", Settings(seed), run_name=f"s{seed}-demo") as run:
+        if run.already_done(inputs, use_cache=use_cache):
+            return None
+        run.log_metrics({"test/recall_at_10": value})
+        return run.id
+
+
+def test_the_same_content_is_computed_once_and_stood_for(store: MlflowClient) -> None:
+    first = compute(0.25)
+    assert compute(0.99) is None
+    light = store.search_runs(["0"], "tags.`cache.hit_of` != ''")
+    assert [r.data.tags["cache.hit_of"] for r in light] == [first]
+    assert light[0].data.metrics["test/recall_at_10"] == 0.25
+    assert light[0].info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"inputs": {"split": "d2"}}, {"use_cache": False}], ids=str
+)
+def test_other_settings_data_or_wish_are_computed(
+    store: MlflowClient, change: dict[str, object]
+) -> None:
+    assert compute(0.25)
+    assert compute(0.5, **change)  # type: ignore[arg-type]
+
+
+def test_an_interrupted_run_goes_on_under_its_own_id(store: MlflowClient) -> None:
+    child = os.fork()
+    if child == 0:
+        with open_run("demo", Settings()) as run:
+            run.already_done(DATA)
+            (run.checkpoint_folder / "state").write_text("epoch 3")
+            os._exit(0)
+    os.waitpid(child, 0)
+    interrupted = store.search_runs(["0"])[0].info.run_id
+    with open_run("demo", Settings()) as run:
+        wrapper = run.id
+        assert not run.already_done(DATA)
+        assert run.id == interrupted
+        assert (run.checkpoint_folder / "state").read_text() == "epoch 3"
+        run.log_metrics({"test/recall_at_10": 0.5})
+        folder = run.checkpoint_folder
+    assert not folder.exists(), "a finished run needs no state to resume from"
+    assert store.get_run(interrupted).info.status == "FINISHED"
+    stand_in = store.get_run(wrapper)
+    assert stand_in.info.status == "FINISHED"
+    assert stand_in.data.tags["cache.hit_of"] == interrupted
+    assert stand_in.data.metrics["test/recall_at_10"] == 0.5
+
+
+def test_latest_skips_other_stages_other_data_and_unfinished_runs(store: MlflowClient) -> None:
+    good = compute(0.25)
+    with open_run("other", Settings()):
+        pass
+    with pytest.raises(ZeroDivisionError), open_run("demo", Settings(seed=5)):
+        _ = 1 / 0
+    found = find_run(store, "latest", stages=("demo",))
+    assert found.id == good
+    assert find_run(store, "s0-demo", stages=("demo",)).id == good
+    with pytest.raises(UserError, match="no finished run of demo on this data"):
+        find_run(store, "latest", stages=("demo",), tags={"catalog.digest": "abc"})
+
+
+def test_a_reference_to_a_stand_in_leads_to_the_files(store: MlflowClient) -> None:
+    first = compute(0.25)
+    compute(0.25)
+    assert find_run(store, "latest", stages=("demo",)).id == first
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [("nothing-like-it", "No run has the id or name"), ("s7-failed", "is FAILED")],
+)
+def test_a_reference_that_leads_nowhere_says_why(
+    store: MlflowClient, reference: str, says: str
+) -> None:
+    with pytest.raises(ZeroDivisionError), open_run("demo", Settings(), run_name="s7-failed"):
+        _ = 1 / 0
+    with pytest.raises(UserError, match=says):
+        find_run(store, reference, stages=("demo",))
+    with pytest.raises(UserError, match="is of stage demo; this needs one of distill"):
+        find_run(store, "s7-failed", stages=("distill",))
+
+
+def test_a_missing_artifact_names_run_and_file(store: MlflowClient) -> None:
+    compute(0.25)
+    with pytest.raises(UserError, match=r"'s0-demo' .* has no artifact 'model'"):
+        find_run(store, "latest", stages=("demo",)).artifact("model")

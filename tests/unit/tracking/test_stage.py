@@ -1,0 +1,131 @@
+"""A run tells the truth about how its stage ended, and is never left RUNNING."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from mlflow.entities import RunStatus
+
+from recdistill.errors import UserError
+from recdistill.tracking import Run, close_dead_runs, open_run, stage
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+
+@dataclass
+class Settings:
+    """The settings of the stage of these tests."""
+
+    seed: int = 0
+    preset: str | None = None
+    use_cache: bool = True
+    baseline_run: str = "latest"
+
+
+def only_run(store: MlflowClient) -> MlflowRun:
+    runs = store.search_runs(["0"])
+    assert len(runs) == 1
+    return runs[0]
+
+
+def test_a_finished_stage_leaves_settings_metrics_and_surroundings(store: MlflowClient) -> None:
+    def work(config: Settings, run: Run) -> None:
+        with run.phase("fit"):
+            run.log_metrics({"train/loss": 0.123456789}, step=3)
+        run.rename(f"s{config.seed}-demo")
+
+    stage(work, Settings, "demo", ["--seed", "2"])
+    run = only_run(store)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "s2-demo"
+    assert run.data.params["config.seed"] == "2"
+    assert run.data.metrics["train/loss"] == 0.1234568
+    assert run.data.metrics["time/fit_seconds"] >= 0
+    assert run.data.metrics["memory/fit_peak_rss_mb"] > 10
+    assert run.data.tags["stage"] == "demo"
+    names = {a.path for a in store.list_artifacts(run.info.run_id)}
+    assert {"config.yaml", "environment"} <= names
+
+
+def test_adopts_the_run_that_mlflow_run_opened(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = store.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    stage(lambda config, run: None, Settings, "demo", [])
+    assert only_run(store).info.run_id == opened
+    assert "MLFLOW_RUN_ID" not in os.environ, "a child process must not hijack the run"
+
+
+def test_a_users_mistake_is_one_sentence_status_2_and_a_failed_run(
+    store: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(config: Settings, run: Run) -> None:
+        raise UserError("The file x.csv is empty.")
+
+    with pytest.raises(SystemExit) as left:
+        stage(work, Settings, "demo", [])
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "demo: The file x.csv is empty.\n"
+    run = only_run(store)
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "The file x.csv is empty.")
+
+
+def test_wrong_settings_fail_the_adopted_run_before_anything_is_written(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", store.create_run("0").info.run_id)
+    with pytest.raises(SystemExit):
+        stage(lambda config, run: None, Settings, "demo", ["--sed", "1"])
+    run = only_run(store)
+    assert run.info.status == "FAILED"
+    assert "did you mean 'seed'" in run.data.tags["error"]
+    assert not run.data.params
+
+
+def test_our_own_defect_keeps_its_traceback(store: MlflowClient) -> None:
+    with pytest.raises(ZeroDivisionError), open_run("demo", Settings()):
+        _ = 1 / 0
+    run = only_run(store)
+    assert run.info.status == "FAILED"
+    assert "error.txt" in {a.path for a in store.list_artifacts(run.info.run_id)}
+
+
+def test_sigterm_closes_the_run_as_killed(store: MlflowClient) -> None:
+    def be_terminated() -> None:
+        with open_run("demo", Settings()) as run:
+            run.log_metrics({"train/loss": 1.0})
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)  # the signal arrives before this ends
+
+    with pytest.raises(SystemExit) as left:
+        be_terminated()
+    assert left.value.code == 143
+    run = only_run(store)
+    assert run.info.status == "KILLED"
+    assert run.data.metrics["train/loss"] == 1.0, "nothing already written is lost"
+
+
+def test_a_run_whose_process_is_gone_is_closed_by_the_next_stage(store: MlflowClient) -> None:
+    child = os.fork()
+    if child == 0:
+        with open_run("demo", Settings()):
+            os._exit(0)  # as kill -9: nothing of ours runs any more
+    os.waitpid(child, 0)
+    assert only_run(store).info.status == "RUNNING"
+    assert close_dead_runs(store) == [only_run(store).info.run_id]
+    assert only_run(store).info.status == "KILLED"
+
+
+def test_a_living_run_is_left_alone(store: MlflowClient) -> None:
+    with open_run("demo", Settings()) as run:
+        assert close_dead_runs(store) == []
+        status = store.get_run(run.id).info.status
+    assert RunStatus.from_string(status) == RunStatus.RUNNING
