@@ -1,8 +1,9 @@
 """The MLflow run: its phases, datasets, artifacts, references to other runs."""
 
 from recdistill.tracking._dead_runs import close_dead_runs
+from recdistill.tracking._launch import launch
 from recdistill.tracking._references import RunReference, find_run
 from recdistill.tracking._run import Run
 from recdistill.tracking._stage import open_run, stage
 
-__all__ = ["Run", "RunReference", "close_dead_runs", "find_run", "open_run", "stage"]
+__all__ = ["Run", "RunReference", "close_dead_runs", "find_run", "launch", "open_run", "stage"]

@@ -103,7 +103,8 @@ def find_run(
         if found.data.tags.get(key, value) != value:
             raise UserError(
                 f"Run '{reference}' has {key} {found.data.tags[key][:12]}, this stage "
-                f"{value[:12]}: they are not on the same data."
+                f"{value[:12]}: they are not on the same data. It was made on dataset="
+                f"{found.data.tags.get('dataset')} with split={found.data.tags.get('split')}."
             )
     return _resolved(client, found)
 

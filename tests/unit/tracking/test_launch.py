@@ -1,0 +1,74 @@
+"""A stage started by another is its child run, and tells why it failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recdistill.errors import UserError
+from recdistill.tracking import launch, open_run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHILD = """
+from dataclasses import dataclass
+from recdistill.errors import UserError
+from recdistill.tracking import stage
+
+@dataclass
+class Config:
+    seed: int = 0
+
+def run(config, run):
+    if config.seed < 0:
+        raise UserError("seed must not be negative.")
+    run.log_metrics({"test/recall_at_10": config.seed / 10})
+
+if __name__ == "__main__":
+    stage(run, Config, "child")
+"""
+
+
+@dataclass
+class Settings:
+    """The parent has none that matter."""
+
+    seed: int = 0
+
+
+@pytest.fixture(autouse=True)
+def projects(store: MlflowClient) -> None:
+    """A projects folder with one stage, in the working folder."""
+    Path("projects").mkdir()
+    Path("projects/child.py").write_text(CHILD)
+
+
+def test_child_is_nested_and_its_figures_come_back(store: MlflowClient) -> None:
+    with open_run("main", Settings()) as parent:
+        child = launch(parent, "child", {"seed": 3})
+    assert child.metrics["test/recall_at_10"] == 0.3
+    assert child.tags["mlflow.parentRunId"] == parent.id
+
+
+def test_a_failing_child_fails_the_parent_with_its_own_sentence(store: MlflowClient) -> None:
+    def story() -> None:
+        with open_run("main", Settings()) as parent:
+            launch(parent, "child", {"seed": -1})
+
+    with pytest.raises(UserError, match=r"Stage child failed .* seed must not be negative"):
+        story()
+    assert {run.info.status for run in store.search_runs(["0"])} == {"FAILED"}
+
+
+def test_a_child_that_never_starts_is_not_left_running(store: MlflowClient) -> None:
+    def story() -> None:
+        with open_run("main", Settings()) as parent:
+            launch(parent, "nowhere", {})
+
+    with pytest.raises(UserError, match="Stage nowhere failed"):
+        story()
+    assert {run.info.status for run in store.search_runs(["0"])} == {"FAILED"}
