@@ -32,129 +32,183 @@ class Interactions:
     users : object array of raw user ids
     catalog : Catalog
     has_timestamps : bool
-    order_rule : str
     """
 
     rows: pd.DataFrame
     users: NDArray[np.object_]
     catalog: Catalog
     has_timestamps: bool
-    order_rule: str
+
+
+def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]]:
+    """Number users and items, drop what the stated rules drop, and put rows in order.
+
+    The catalog is born here, before users are sampled and before the split: ``max_users`` and
+    ``split`` never change it, so a model of a sample can be loaded on the whole.
+    """
+    findings = list(raw.findings)
+    user, users = _codes(raw.interactions["user"])
+    item, raw_items = _codes(raw.interactions["item"])
+    rows = raw.interactions.assign(user=user, item=item)
+    by = ["order", "part", "user"] if "part" in rows else ["order", "user"]
+    # lexsort is stable: rows that tie keep the order of the file.
+    rows = rows.iloc[np.lexsort([rows[key] for key in by])]
+    rows = _unknown_items(rows, raw_items, raw.items, config, findings)
+    rows = _repeats(rows, config, findings)
+    rows = _rare(rows, config.min_interactions, findings)
+    rows = _single(rows, users, findings)
+    if rows.empty:
+        why = " ".join(f.sentence for f in findings if f.action == "dropped")
+        raise UserError(f"{config.dataset} has no interactions left after cleaning: {why}")
+    kept_items = np.unique(rows["item"])
+    kept_users = np.unique(rows["user"])
+    if 0 < config.max_users < len(kept_users):
+        draw = np.random.default_rng(config.seed)
+        kept_users = np.sort(draw.choice(kept_users, config.max_users, replace=False))
+        rows = rows[np.isin(rows["user"], kept_users)]
+    rows = rows.drop(columns="line").assign(
+        user=np.searchsorted(kept_users, rows["user"]),
+        item=(np.searchsorted(kept_items, rows["item"]) + 1).astype(np.int32),
+    )
+    catalog = _catalog(raw_items[kept_items], raw.items, findings)
+    names = np.array([str(u) for u in users[kept_users]], dtype=object)
+    return Interactions(rows.reset_index(drop=True), names, catalog, raw.has_timestamps), findings
 
 
 def _codes(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
-    """Number distinct ids in their natural order: 2 before 10, whatever the order of the rows."""
+    """Number distinct ids by their natural order, 2 before 10, whatever the order of the rows."""
     codes, found = pd.factorize(values)
     ids = pd.Index(found)
     if pd.api.types.is_integer_dtype(ids.dtype):
         rank = np.argsort(ids.to_numpy(), kind="stable")
     else:
-        names = ids.to_series().astype("str")
-        digits = names.str.fullmatch(r"\d{1,18}").to_numpy(bool)
-        number = np.where(digits, pd.to_numeric(names.where(digits, "0")), 0)
+        names = pd.Series(ids.astype("str"))
+        digits = names.str.fullmatch(r"[0-9]{1,18}").to_numpy(bool)
+        number = names.where(digits, "0").astype(np.int64).to_numpy()
         rank = np.lexsort((names.to_numpy(object).astype(str), number, ~digits))
     place = np.empty(len(rank), np.int64)
     place[rank] = np.arange(len(rank))
     return place[codes], ids[rank]
 
 
-def _filter(rows: pd.DataFrame, least: int, findings: list[Finding]) -> pd.DataFrame:
+def _unknown_items(
+    rows: pd.DataFrame,
+    ids: pd.Index,
+    items: pd.DataFrame | None,
+    config: DataConfig,
+    findings: list[Finding],
+) -> pd.DataFrame:
+    """Treat interactions with items that the item file does not list."""
+    if items is None:
+        return rows
+    unknown = ~ids.astype("str").isin(items["raw_id"])
+    of_unknown = unknown[rows["item"]]
+    n = int(of_unknown.sum())
+    if not n:
+        return rows
+    shown = first_few(list(ids[unknown].astype("str")))
+    said = (
+        f"{n} interactions are with {int(unknown.sum())} items that the item file lacks ({shown})"
+    )
+    if config.cleaning.unknown_items == "refuse":
+        raise UserError(
+            f"{said}: add them to the item file, or set cleaning.unknown_items to keep or drop."
+        )
+    if config.cleaning.unknown_items == "drop":
+        findings.append(Finding("unknown_items", n, "dropped", f"{said}: dropped."))
+        return rows.loc[~of_unknown]
+    findings.append(Finding("unknown_items", n, "kept", f"{said}: kept, titled 'Item <id>'."))
+    return rows
+
+
+def _repeats(rows: pd.DataFrame, config: DataConfig, findings: list[Finding]) -> pd.DataFrame:
+    """Treat interactions with an item that the user had before."""
+    again = rows.duplicated(["user", "item"]).to_numpy()
+    n = int(again.sum())
+    if not n:
+        return rows
+    said = f"{n} interactions repeat an item that the user had before"
+    if config.cleaning.repeats == "first":
+        findings.append(Finding("repeats", n, "dropped", f"{said}: dropped, the first is kept."))
+        return rows[~again]
+    findings.append(Finding("repeats", n, "kept", f"{said}: kept (cleaning.repeats=first drops)."))
+    return rows
+
+
+def _rare(rows: pd.DataFrame, least: int, findings: list[Finding]) -> pd.DataFrame:
     """Drop items and users with fewer than ``least`` interactions until none is left."""
     before = rows
-    while least > 1:
+    n = -1
+    while least > 1 and len(rows) != n:
         n = len(rows)
         for key in ("item", "user"):
-            counts = np.bincount(rows[key])
-            rows = rows[counts[rows[key]] >= least]
-        if len(rows) == n:
-            break
+            rows = rows[np.bincount(rows[key], minlength=1)[rows[key]] >= least]
     for key in ("item", "user"):
         gone = before[key].nunique() - rows[key].nunique()
         if gone:
-            findings.append(
-                Finding(
-                    f"rare_{key}s",
-                    gone,
-                    "dropped",
-                    f"{gone} {key}s have fewer than {least} interactions (min_interactions): "
-                    "dropped, repeatedly until every user and item has that many.",
-                )
+            sentence = (
+                f"{gone} {key}s were left with fewer than {least} interactions (min_interactions): "
+                "dropped, in turns until every item and every user has that many."
             )
-    if len(before) != len(rows):
-        n = len(before) - len(rows)
-        findings.append(
-            Finding(
-                "rare_interactions",
-                n,
-                "dropped",
-                f"{n} interactions went with rare users or items.",
-            )
-        )
+            findings.append(Finding(f"rare_{key}s", gone, "dropped", sentence))
+    gone = len(before) - len(rows)
+    if gone:
+        sentence = f"{gone} interactions of rare users or items went with them."
+        findings.append(Finding("rare_interactions", gone, "dropped", sentence))
     return rows
 
 
-def _drop_single(rows: pd.DataFrame, users: pd.Index, findings: list[Finding]) -> pd.DataFrame:
+def _single(rows: pd.DataFrame, users: pd.Index, findings: list[Finding]) -> pd.DataFrame:
+    """Drop users with one interaction: no history to predict it from, nothing to predict."""
     counts = np.bincount(rows["user"], minlength=len(users))
     single = np.flatnonzero(counts == 1)
-    if len(single):
-        findings.append(
-            Finding(
-                "one_item_users",
-                len(single),
-                "dropped",
-                f"{len(single)} users have a single interaction (users "
-                f"{first_few([str(u) for u in users[single]])}): dropped, since it has no history "
-                "to be predicted from and nothing to predict.",
-            )
-        )
-        rows = rows[counts[rows["user"]] != 1]
-    return rows
-
-
-def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]]:
-    """Number users and items, drop what the stated rules drop, and put rows in order.
-
-    The catalog is born here, before users are sampled: ``max_users`` and ``split`` never change it.
-    """
-    findings = list(raw.findings)
-    user, users = _codes(raw.interactions["user"])
-    item, raw_items = _codes(raw.interactions["item"])
-    rows = raw.interactions.drop(columns=["line"]).assign(user=user, item=item)
-    rows = rows.iloc[np.lexsort((rows["order"], rows["user"]))]
-    rows = _filter(rows, config.min_interactions, findings)
-    rows = _drop_single(rows, users, findings)
-    if rows.empty:
-        raise UserError(
-            f"{config.dataset} has no interactions left after cleaning "
-            f"({' '.join(f.sentence for f in findings)})"
-        )
-    kept_items = np.unique(rows["item"])
-    kept_users = np.unique(rows["user"])
-    if 0 < config.max_users < len(kept_users):
-        chosen = np.random.default_rng(config.seed).choice(
-            len(kept_users), config.max_users, replace=False
-        )
-        kept_users = kept_users[np.sort(chosen)]
-        rows = rows[np.isin(rows["user"], kept_users)]
-    rows = rows.assign(
-        user=np.searchsorted(kept_users, rows["user"]),
-        item=(np.searchsorted(kept_items, rows["item"]) + 1).astype(np.int32),
-    ).reset_index(drop=True)
-    catalog = _catalog(raw_items[kept_items], raw.items, findings)
-    names = np.array([str(u) for u in users[kept_users]], dtype=object)
-    return Interactions(rows, names, catalog, raw.has_timestamps, raw.order_rule), findings
+    if not len(single):
+        return rows
+    sentence = (
+        f"{len(single)} users have a single interaction (users "
+        f"{first_few([str(u) for u in users[single]])}): dropped, for there is nothing to predict "
+        "it from."
+    )
+    findings.append(Finding("one_item_users", len(single), "dropped", sentence))
+    return rows[counts[rows["user"]] != 1]
 
 
 def _catalog(ids: pd.Index, items: pd.DataFrame | None, findings: list[Finding]) -> Catalog:
+    """Give items their ids 1..n and their words."""
     frame = pd.DataFrame({"raw_id": [str(i) for i in ids]})
     if items is None:
-        frame["title"] = "Item " + frame["raw_id"]
-        frame["text"] = frame["title"]
+        frame["title"] = frame["text"] = "Item " + frame["raw_id"]
+        sentence = f"No item file: the {len(frame)} items are titled 'Item <id>'."
+        findings.append(Finding("untitled_items", len(frame), "kept", sentence))
     else:
-        found = items.set_index("raw_id").reindex(frame["raw_id"]).fillna("")
-        titled = (found["title"] != "").to_numpy()
-        found["title"] = found["title"].where(titled, "Item " + found.index)
+        found = items.drop(columns="line").set_index("raw_id").reindex(frame["raw_id"])
+        listed = found["title"].notna().to_numpy()
+        found = found.fillna("")
+        untitled = (found["title"] == "").to_numpy()
+        empty = listed & untitled
+        if empty.any():
+            sentence = (
+                f"{int(empty.sum())} items have an empty title (items "
+                f"{first_few(list(frame['raw_id'][empty]))}): kept, titled 'Item <id>'."
+            )
+            findings.append(Finding("untitled_items", int(empty.sum()), "kept", sentence))
+        found["title"] = found["title"].where(~untitled, "Item " + found.index.astype("str"))
         frame["title"] = found["title"].to_numpy(object)
         frame["text"] = text_of(found).to_numpy(object)
+        _twins(found, findings)
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="item")
     return Catalog(frame)
+
+
+def _twins(found: pd.DataFrame, findings: list[Finding]) -> None:
+    """Report items that share title and year: to a reader of titles they are one item."""
+    keys = ["title", "year"] if "year" in found else ["title"]
+    groups = found.reset_index()[found.duplicated(keys, keep=False).to_numpy()].groupby(keys)
+    if not groups.ngroups:
+        return
+    shown = [f"{'/'.join(g['raw_id'])} {g['title'].iloc[0]}" for _, g in groups]
+    sentence = (
+        f"{groups.ngroups} titles are listed under more than one item id ({first_few(shown)}): "
+        "kept as separate items, which a model that writes titles cannot tell apart."
+    )
+    findings.append(Finding("title_twins", groups.ngroups, "kept", sentence))

@@ -10,89 +10,167 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock
 
 from recdistill.data import _store
 from recdistill.data._config import DataConfig
 from recdistill.data._interactions import clean
+from recdistill.data._leakage import leakage
 from recdistill.data._prepared import PreparedData
-from recdistill.data._sources._roots import load_ml_1m_sasrec
-from recdistill.data._sources._wheel import load_ml_100k
-from recdistill.data._splits import leave_one_out, parts_of
+from recdistill.data._sources import KNOWN, load
+from recdistill.data._sources._files import fingerprint
+from recdistill.data._splits import TEST, TRAIN, VAL, parts_of
+from recdistill.data._splits import split as split_rows
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
+    from recdistill.data._interactions import Interactions
     from recdistill.data._raw import Finding, RawData
     from recdistill.data._splits import Split
 
+_WHERE = ("data_path", "source", "train_file", "val_file", "test_file")
 
-def _variant(config: DataConfig) -> dict[str, Any]:
-    """The settings that make this folder differ from the data set's default one."""
-    chosen = asdict(config)
-    default = asdict(DataConfig())
-    changed = {k: v for k, v in chosen.items() if v != default[k] and k != "dataset"}
+
+def prepared_folder(config: DataConfig, root: Path = Path("data")) -> Path:
+    """``root/<dataset>``, or ``root/<dataset>-<split>-<key>`` when a setting changes the content.
+
+    A data set known by name comes from one place, so another place is a variant of it. A name of
+    the user's own stands for whatever files it was first prepared from.
+    """
+    chosen, default = asdict(config), asdict(DataConfig())
+    changed = {k: v for k, v in chosen.items() if k != "dataset" and v != default[k]}
     if not config.max_users:
         changed.pop("seed", None)
     if config.split != "global_temporal":
         changed.pop("temporal", None)
-    return changed
-
-
-def prepared_folder(config: DataConfig, root: Path) -> Path:
-    """``root/<dataset>``, or ``root/<dataset>-<split>-<key>`` for anything but the defaults."""
-    variant = _variant(config)
-    if not variant:
-        return root / config.dataset
-    key = hashlib.sha256(json.dumps(variant, sort_keys=True).encode()).hexdigest()[:8]
-    return root / f"{config.dataset}-{config.split}-{key}"
-
-
-def _load(config: DataConfig) -> RawData:
-    if config.dataset == "ml-100k":
-        return load_ml_100k(config)
-    if config.dataset == "ml-1m-sasrec":
-        return load_ml_1m_sasrec(config)
-    raise UserError(f"{config.dataset} is not a known data set.")
+    if changed.get("source") in ("auto", KNOWN.get(config.dataset, ("path",))[0]):
+        del changed["source"]
+    if config.dataset not in KNOWN:
+        changed = {k: v for k, v in changed.items() if k not in _WHERE}
+        if "reading" in changed:
+            changed["reading"].pop("items_file")
+            if changed["reading"] == {k: default["reading"][k] for k in changed["reading"]}:
+                del changed["reading"]
+    if not changed:
+        return Path(root) / config.dataset
+    key = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
+    return Path(root) / f"{config.dataset}-{config.split}-{key}"
 
 
 def prepare(
     config: DataConfig, root: Path = Path("data"), *, rebuild: bool = False
 ) -> PreparedData:
-    """Read, clean and split a data set into its folder; return it at once when it is there."""
+    """Read, clean and split a data set into its folder; return it at once when it is there.
+
+    Safe to call from several processes: the first one works, the others wait and read. The folder
+    appears whole or not at all.
+
+    Parameters
+    ----------
+    rebuild : read the source again and replace the folder.
+
+    Raises
+    ------
+    UserError
+        For anything in the data or the settings that a stated rule refuses.
+    """
     root = Path(root)
     folder = prepared_folder(config, root)
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f".{folder.name}.lock"):
-        if not rebuild and (folder / "manifest.json").is_file():
+        if not rebuild and _is_current(folder, config):
             return _store.load_prepared(folder)
-        raw = _load(config)
-        data, findings = clean(raw, config)
-        split = leave_one_out(data)
-        train, val, test = parts_of(split.rows, len(data.users))
-        manifest = _manifest(config, raw, split, findings)
-        manifest["catalog_digest"] = data.catalog.digest
-        manifest["split_digest"] = _store.split_digest(data.users, train, val, test)
-        prepared = PreparedData(
-            config.dataset, data.catalog, data.users, train, val, test, manifest, folder
-        )
+        for leftover in root.glob(f".{folder.name}.tmp-*"):
+            shutil.rmtree(leftover)
         scratch = root / f".{folder.name}.tmp-{os.getpid()}"
         scratch.mkdir()
-        _store.write(scratch, split.rows, prepared, {"manifest.json": manifest})
-        if folder.exists():
-            shutil.rmtree(folder)
-        scratch.rename(folder)
+        try:
+            _build(config, folder, scratch)
+            if folder.exists():
+                folder.rename(scratch.with_name(f"{scratch.name}-old"))
+            scratch.rename(folder)
+        finally:
+            for leftover in root.glob(f".{folder.name}.tmp-*"):
+                shutil.rmtree(leftover)
         return _store.load_prepared(folder)
 
 
+def _is_current(folder: Path, config: DataConfig) -> bool:
+    """Whether the folder holds what the settings ask for, the source files unchanged."""
+    if not (folder / "manifest.json").is_file():
+        return False
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if manifest.get("format") != _store.FORMAT:
+        return False
+    if not (config.data_path or config.train_file):
+        return True
+    now = fingerprint(config)
+    then = manifest["origin"].get("sha256")
+    if now != then:
+        changed = [
+            role for role in now if not isinstance(then, dict) or then.get(role) != now[role]
+        ]
+        raise UserError(
+            f"{folder} was prepared from other content than is there now ({', '.join(changed)} "
+            "differ): give this data another dataset name, or remove the folder to prepare it anew."
+        )
+    return True
+
+
+def _build(config: DataConfig, folder: Path, scratch: Path) -> None:
+    raw = load(config)
+    data, findings = clean(raw, config)
+    split = split_rows(data, config)
+    train, val, test = parts_of(split.rows, len(split.users))
+    report = leakage(split, has_timestamps=raw.has_timestamps)
+    manifest = _manifest(config, raw, data, split, findings + split.findings)
+    manifest["catalog_digest"] = data.catalog.digest
+    manifest["split_digest"] = _store.split_digest(split.users, train, val, test)
+    prepared = PreparedData(
+        config.dataset, data.catalog, split.users, train, val, test, manifest, folder
+    )
+    documents = {"leakage.json": report, "manifest.json": manifest}
+    _store.write(scratch, split.rows, prepared, documents)
+
+
 def _manifest(
-    config: DataConfig, raw: RawData, split: Split, findings: list[Finding]
+    config: DataConfig,
+    raw: RawData,
+    data: Interactions,
+    split: Split,
+    findings: list[Finding],
 ) -> dict[str, Any]:
-    return {
+    part = split.rows["part"].to_numpy()
+    target = split.rows["target"].to_numpy()
+    counts = {
+        "n_read": len(raw.interactions),
+        "n_users": len(split.users),
+        "n_items": data.catalog.n_items,
+        "n_interactions": len(split.rows),
+        "n_train": int((part == TRAIN).sum()),
+        "n_val_cases": int(((part == VAL) & target).sum()),
+        "n_test_cases": int(((part == TEST) & target).sum()),
+        "n_items_in_training": int(split.rows["item"][part == TRAIN].nunique()),
+    }
+    manifest: dict[str, Any] = {
         "format": _store.FORMAT,
         "dataset": config.dataset,
         "split": config.split,
         "rule": split.rule,
         "order": raw.order_rule,
+        "has_timestamps": raw.has_timestamps,
+        "users": f"{config.max_users} sampled with seed {config.seed}"
+        if 0 < config.max_users <= len(split.users)
+        else "all",
+        "seed": config.seed,
         "origin": raw.origin,
+        "counts": counts,
+        "dropped": {f.name: f.count for f in findings if f.action == "dropped"},
         "findings": [asdict(f) for f in findings],
+        "config": asdict(config),
     }
+    if raw.has_timestamps:
+        tied = raw.interactions.duplicated(["user", "order"], keep=False)
+        manifest["share_of_rows_with_tied_timestamp"] = float(np.mean(tied))
+    return manifest

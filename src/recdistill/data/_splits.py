@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recdistill.data._prepared import Cases
+from recdistill.data._raw import Finding, first_few
 from recdistill.data._sequences import Sequences
+from recdistill.errors import UserError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
+    from recdistill.data._config import DataConfig
     from recdistill.data._interactions import Interactions
 
 TRAIN, VAL, TEST = 0, 1, 2
@@ -27,39 +30,150 @@ class Split:
     ----------
     rows : DataFrame
         ``user``, ``item``, ``order``, ``part`` (0 train, 1 val, 2 test) and ``target`` (bool), by
-        user; within a user train comes first, then val, then test, each in order.
+        user; within a user train comes first, then val, then test, each in order. A row of val or
+        test that is no target is history to the targets after it and is never trained on.
+    users : object array of raw user ids
     rule : str
         The rule in words.
+    findings : list of Finding
     """
 
     rows: pd.DataFrame
+    users: NDArray[np.object_]
     rule: str
+    findings: list[Finding]
 
 
-def leave_one_out(data: Interactions) -> Split:
-    """Each user's last item is the test target, the one before it the validation target."""
-    rows = data.rows
-    counts = np.bincount(rows["user"], minlength=len(data.users))
-    ends = np.cumsum(counts)
-    part = np.zeros(len(rows), np.int8)
-    full = counts >= 3
-    part[ends[full] - 1] = TEST
-    part[ends[full] - 2] = VAL
-    rows = rows.assign(part=part, target=part != TRAIN)
+def split(data: Interactions, config: DataConfig) -> Split:
+    """Cut by the rule that the settings name.
+
+    Raises
+    ------
+    UserError
+        When the data cannot support the rule, or a part is left empty.
+    """
+    rule = {
+        "leave_one_out": _leave_one_out,
+        "global_temporal": _global_temporal,
+        "given": _given,
+    }[config.split]
+    rows, sentence, findings = rule(data, config)
+    # A target needs something to be predicted from.
+    place = rows.groupby("user", sort=False).cumcount().to_numpy()
+    bare = rows["target"].to_numpy() & (place == 0)
+    if bare.any():
+        said = f"{int(bare.sum())} targets have no history: kept as history, not scored."
+        findings.append(Finding("targets_without_history", int(bare.sum()), "kept", said))
+        rows = rows.assign(target=rows["target"] & ~bare)
+    rows, users = _useful(rows, data.users, findings)
+    parts = rows["part"].to_numpy()
+    targets = rows["target"].to_numpy()
+    for code, part in ((VAL, "validation"), (TEST, "test")):
+        if not ((parts == code) & targets).any():
+            raise UserError(
+                f"{config.dataset} gives no {part} case by split={config.split} ({sentence}) Use "
+                "more data, or another split."
+            )
+    if not (parts == TRAIN).any():
+        raise UserError(
+            f"{config.dataset} leaves nothing to train on by split={config.split}: use more data, "
+            "or another split."
+        )
+    return Split(rows, users, sentence, findings)
+
+
+_Cut = tuple[pd.DataFrame, str, list[Finding]]
+
+
+def _leave_one_out(data: Interactions, config: DataConfig) -> _Cut:
+    counts = np.bincount(data.rows["user"], minlength=len(data.users))
+    ends = np.cumsum(counts)[counts >= 3]
+    part = np.zeros(len(data.rows), np.int8)
+    part[ends - 1] = TEST
+    part[ends - 2] = VAL
+    findings = []
+    short = int((counts == 2).sum())
+    if short:
+        said = f"{short} users have two interactions: kept for training, they give no case."
+        findings.append(Finding("two_item_users", short, "kept", said))
     rule = (
         "leave_one_out: each user's last item is the test target, the one before it the validation "
-        "target, the rest trains; a user with two items only trains."
+        "target, and the rest trains; a user with two items only trains."
     )
-    return Split(rows, rule)
+    rows = data.rows.drop(columns="part", errors="ignore")
+    return rows.assign(part=part, target=part != TRAIN), rule, findings
 
 
-def sequences_of(items: NDArray[np.int32], users: NDArray[np.int64], n_users: int) -> Sequences:
-    """Pack items that are already sorted by user."""
-    counts = np.bincount(users, minlength=n_users)
-    return Sequences(
-        np.ascontiguousarray(items, dtype=np.int32),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+def _global_temporal(data: Interactions, config: DataConfig) -> _Cut:
+    if not data.has_timestamps:
+        raise UserError(
+            f"split=global_temporal cuts all users at the same moment, and {config.dataset} has no "
+            "timestamps: use split=leave_one_out."
+        )
+    order = data.rows["order"].to_numpy()
+    share = config.temporal
+    clock = np.sort(order)
+    n = len(clock)
+    val_cut = clock[min(n - 1, round(n * (1 - share.val_share - share.test_share)))]
+    test_cut = clock[min(n - 1, round(n * (1 - share.test_share)))]
+    part = np.where(order >= test_cut, TEST, np.where(order >= val_cut, VAL, TRAIN)).astype(np.int8)
+    rows = data.rows.drop(columns="part", errors="ignore").assign(part=part)
+    # Rows are in time order within a user, so the first of (user, part) is the first after the cut.
+    first = ~rows.duplicated(["user", "part"]).to_numpy()
+    late = (part == TEST) & ~first
+    rows = rows.assign(target=first & (part != TRAIN))[~late]
+    findings = []
+    if late.any():
+        said = f"{int(late.sum())} interactions lie after a user's test target: dropped."
+        findings.append(Finding("after_test_target", int(late.sum()), "dropped", said))
+    rule = (
+        f"global_temporal: interactions before {val_cut} train; a user's first item from "
+        f"{val_cut} on and before {test_cut} is the validation target, the first from {test_cut} "
+        "on the test target; later validation items are history for the test target only, and "
+        f"items after the test target are dropped. The cuts leave {share.val_share:g} and "
+        f"{share.test_share:g} of the interactions to the two windows."
     )
+    return rows.reset_index(drop=True), rule, findings
+
+
+def _given(data: Interactions, config: DataConfig) -> _Cut:
+    if "part" not in data.rows:
+        raise UserError(
+            f"split=given needs train_file, val_file and test_file; {config.dataset} brings no "
+            "split of its own."
+        )
+    last = ~data.rows.duplicated(["user", "part"], keep="last").to_numpy()
+    part = data.rows["part"].to_numpy(np.int8)
+    rule = (
+        "given: the files' own split; a user's last row in val and in test is the target, earlier "
+        "rows there are history that is never trained on."
+    )
+    return data.rows.assign(part=part, target=last & (part != TRAIN)), rule, []
+
+
+def _useful(
+    rows: pd.DataFrame, users: NDArray[np.object_], findings: list[Finding]
+) -> tuple[pd.DataFrame, NDArray[np.object_]]:
+    """Drop users that neither train nor give a case; number the others anew."""
+    helps = (rows["part"] == TRAIN).to_numpy() | rows["target"].to_numpy()
+    keep = np.bincount(rows["user"], weights=helps, minlength=len(users)) > 0
+    gone = np.flatnonzero(~keep)
+    if not len(gone):
+        return rows, users
+    said = (
+        f"{len(gone)} users appear only after the cut, without history (users "
+        f"{first_few(list(users[gone]))}): dropped."
+    )
+    findings.append(Finding("users_without_history", len(gone), "dropped", said))
+    number = np.cumsum(keep) - 1
+    rows = rows[keep[rows["user"]]]
+    return rows.assign(user=number[rows["user"]]).reset_index(drop=True), users[keep]
+
+
+def packed(items: NDArray[np.int32], users: NDArray[np.int64], n_users: int) -> Sequences:
+    """Sequences of items that are already sorted by user."""
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=n_users))])
+    return Sequences(np.ascontiguousarray(items, np.int32), offsets.astype(np.int64))
 
 
 def parts_of(rows: pd.DataFrame, n_users: int) -> tuple[Sequences, Cases, Cases]:
@@ -68,14 +182,15 @@ def parts_of(rows: pd.DataFrame, n_users: int) -> tuple[Sequences, Cases, Cases]
     item = rows["item"].to_numpy(np.int32)
     part = rows["part"].to_numpy()
     target = rows["target"].to_numpy(bool)
-    whole = sequences_of(item, user, n_users)
-    train = sequences_of(item[part == TRAIN], user[part == TRAIN], n_users)
+    whole = packed(item, user, n_users)
+    train = packed(item[part == TRAIN], user[part == TRAIN], n_users)
     cases = []
     for which in (VAL, TEST):
         at = np.flatnonzero((part == which) & target)
         start = whole.offsets[user[at]]
         lengths = at - start
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        # The history of a case is everything of its user up to the target's own row.
         source = np.repeat(start - offsets[:-1], lengths) + np.arange(offsets[-1])
         cases.append(Cases(user[at], Sequences(item[source], offsets), item[at]))
     return train, cases[0], cases[1]

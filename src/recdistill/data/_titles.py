@@ -49,8 +49,8 @@ def readable_title(title: str) -> str:
 def readable_items(items: pd.DataFrame) -> pd.DataFrame:
     """Tidy ``title`` and ``year`` of MovieLens items.
 
-    A year in brackets at the end of the title moves to ``year`` (it also replaces a ``year`` that is
-    no number), articles move to the front, and MovieLens' misspelt "unkonwn" becomes "unknown".
+    A year in brackets at the end of the title moves to ``year`` unless that already holds one,
+    articles move to the front, and MovieLens' misspelt "unkonwn" becomes "unknown".
     """
     out = items.copy()
     in_title = out["title"].str.extract(_YEAR_AT_END, expand=False)

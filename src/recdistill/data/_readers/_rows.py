@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from recdistill.data._config import Columns
 from recdistill.data._raw import Finding, first_few, settle_malformed
 from recdistill.errors import UserError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from recdistill.data._config import Columns
+    from recdistill.data._config import DataConfig
 
 
 def require_columns(frame: pd.DataFrame, needed: Sequence[str], name: str, how: str) -> None:
@@ -41,9 +42,12 @@ def _ids(values: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
     return text, missing | (text == "").to_numpy() | text.str.lower().eq("nan").to_numpy()
 
 
-def _clock(
-    values: pd.Series, timestamp_format: str
-) -> tuple[NDArray[np.int64] | NDArray[np.float64], NDArray[np.bool_]]:
+def _whole_if_possible(values: NDArray[np.floating[Any]]) -> NDArray[Any]:
+    whole = np.abs(values).max(initial=0) < 2**53 and bool((values == np.floor(values)).all())
+    return values.astype(np.int64) if whole else values
+
+
+def _clock(values: pd.Series, timestamp_format: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Timestamps as numbers (seconds for dates), and which are none."""
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         dates = pd.to_datetime(values, utc=True)
@@ -52,14 +56,10 @@ def _clock(
     else:
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
         wrong = ~np.isfinite(numbers)
-        filled = np.where(wrong, 0, numbers)
-        whole = np.abs(filled).max(initial=0) < 2**53 and bool((filled == np.floor(filled)).all())
-        return (filled.astype(np.int64) if whole else filled), wrong
+        return _whole_if_possible(np.where(wrong, np.float64(0), numbers)), wrong
     wrong = dates.isna().to_numpy()
     seconds = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().fillna(0).to_numpy()
-    if bool((seconds == np.floor(seconds)).all()):
-        return seconds.astype(np.int64), wrong
-    return seconds, wrong
+    return _whole_if_possible(seconds), wrong
 
 
 def interactions(
@@ -80,7 +80,7 @@ def interactions(
     """
     user, no_user = _ids(frame[columns.user])
     item, no_item = _ids(frame[columns.item])
-    out = {"user": user, "item": item}
+    out: dict[str, Any] = {"user": user, "item": item}
     wrong = [(no_user, "no user id"), (no_item, "no item id")]
     has_clock = bool(columns.timestamp) and columns.timestamp in frame.columns
     if has_clock:
@@ -124,7 +124,7 @@ def items(
         When an id is listed twice with different titles: no rule could choose between them.
     """
     ids, missing = _ids(frame[columns.item_id])
-    out = {"raw_id": ids.astype("str"), "line": lines}
+    out: dict[str, Any] = {"raw_id": ids.astype("str"), "line": lines}
     for key in ("title", "year", "genres"):
         column = getattr(columns, key)
         if column and column in frame.columns:
@@ -152,3 +152,48 @@ def items(
         findings.append(Finding("duplicate_items", int(extra.sum()), "dropped", sentence))
         rows = rows[~extra]
     return rows.reset_index(drop=True), findings
+
+
+def mapped_interactions(
+    frame: pd.DataFrame,
+    lines: NDArray[np.int64],
+    malformed: list[tuple[int, str]],
+    name: str,
+    config: DataConfig,
+) -> tuple[pd.DataFrame, bool, list[Finding]]:
+    """Check interactions of the user's own files, by ``config.columns``."""
+    columns = config.columns
+    how = "name the right ones with columns.user and columns.item"
+    require_columns(frame, [columns.user, columns.item], name, how)
+    if columns.timestamp != Columns().timestamp and columns.timestamp not in ("", *frame.columns):
+        require_columns(frame, [columns.timestamp], name, "correct columns.timestamp")
+    return interactions(
+        frame,
+        lines,
+        malformed,
+        columns=columns,
+        name=name,
+        treatment=config.cleaning.malformed,
+        timestamp_format=config.reading.timestamp_format,
+    )
+
+
+def mapped_items(
+    frame: pd.DataFrame,
+    lines: NDArray[np.int64],
+    malformed: list[tuple[int, str]],
+    name: str,
+    config: DataConfig,
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Check items of the user's own files, by ``config.columns``."""
+    columns = config.columns
+    how = "name the right ones with columns.item_id and columns.title"
+    require_columns(frame, [columns.item_id, columns.title], name, how)
+    return items(
+        frame,
+        lines,
+        malformed,
+        columns=columns,
+        name=name,
+        treatment=config.cleaning.malformed,
+    )

