@@ -1,0 +1,34 @@
+"""Any saved model back behind the one interface, whatever room it comes from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from recdistill import floors, students
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recdistill.data import Catalog
+    from recdistill.evaluation import Recommender
+
+
+def load_recommender(folder: Path, catalog: Catalog) -> Recommender:
+    """Read the ``model/`` folder of a run.
+
+    Raises
+    ------
+    UserError
+        When the folder holds no model of ours, or one made for another catalog.
+    """
+    description = folder / "config.json"
+    if not description.is_file():
+        raise UserError(f"{folder} holds no model: it has no config.json.")
+    family = json.loads(description.read_text(encoding="utf-8")).get("family")
+    if family == "floor":
+        return floors.load_model(folder, catalog)
+    if family == "student":
+        return students.load_model(folder, catalog)
+    raise UserError(f"{folder} holds a model of family {family!r}, which cannot be scored here.")
