@@ -1,11 +1,20 @@
 """Sources -> interactions -> catalog -> split -> sequences."""
 
 from recdistill.data._catalog import Catalog
-from recdistill.data._config import Cleaning, Columns, DataConfig, Reading, Temporal
+from recdistill.data._config import (
+    Cleaning,
+    Columns,
+    DataConfig,
+    Reading,
+    SourceKind,
+    SplitRule,
+    Temporal,
+)
 from recdistill.data._prepare import prepare, prepared_folder
 from recdistill.data._prepared import Cases, PreparedData
 from recdistill.data._sequences import Sequences
 from recdistill.data._store import load_prepared
+from recdistill.data._summary import read_leakage, summary
 
 __all__ = [
     "Cases",
@@ -16,8 +25,12 @@ __all__ = [
     "PreparedData",
     "Reading",
     "Sequences",
+    "SourceKind",
+    "SplitRule",
     "Temporal",
     "load_prepared",
     "prepare",
     "prepared_folder",
+    "read_leakage",
+    "summary",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 from recdistill.errors import UserError
@@ -163,8 +163,20 @@ class DataConfig:
             self.min_interactions >= 0,
             f"min_interactions is {self.min_interactions}; use 0 (no filter) or a number.",
         )
+        _require(
+            not (self.min_interactions and self.split == "given"),
+            "min_interactions cannot be combined with split=given, which takes the files as they "
+            "are: filter before you split, or leave min_interactions at 0.",
+        )
         _require(self.seed >= 0, f"seed is {self.seed}; use 0 or a larger whole number.")
         self._check_files()
+
+    @classmethod
+    def of(cls, settings: object) -> DataConfig:
+        """Collect the data settings among a stage's, by field name; the rest keep defaults."""
+        return cls(
+            **{f.name: getattr(settings, f.name) for f in fields(cls) if hasattr(settings, f.name)}
+        )
 
     def _check_files(self) -> None:
         files = {n: getattr(self, n) for n in ("train_file", "val_file", "test_file")}

@@ -41,7 +41,7 @@ class Interactions:
 
 
 def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]]:
-    """Number users and items, drop what the stated rules drop, and put rows in order.
+    """Give users and items numbers, drop what the stated rules drop, and put rows in order.
 
     The catalog is born here, before users are sampled and before the split: ``max_users`` and
     ``split`` never change it, so a model of a sample can be loaded on the whole.
@@ -76,7 +76,7 @@ def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]
 
 
 def _codes(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
-    """Number distinct ids by their natural order, 2 before 10, whatever the order of the rows."""
+    """Code distinct ids by their natural order, 2 before 10, whatever the order of the rows."""
     codes, found = pd.factorize(values)
     ids = pd.Index(found)
     if pd.api.types.is_integer_dtype(ids.dtype):
@@ -142,7 +142,7 @@ def _rare(rows: pd.DataFrame, least: int, findings: list[Finding]) -> pd.DataFra
     while least > 1 and len(rows) != n:
         n = len(rows)
         for key in ("item", "user"):
-            rows = rows[np.bincount(rows[key], minlength=1)[rows[key]] >= least]
+            rows = rows.loc[np.bincount(rows[key], minlength=1)[rows[key]] >= least]
     for key in ("item", "user"):
         gone = before[key].nunique() - rows[key].nunique()
         if gone:
@@ -170,7 +170,8 @@ def _single(rows: pd.DataFrame, users: pd.Index, findings: list[Finding]) -> pd.
         "it from."
     )
     findings.append(Finding("one_item_users", len(single), "dropped", sentence))
-    return rows[counts[rows["user"]] != 1]
+    enough: NDArray[np.bool_] = counts[rows["user"]] != 1
+    return rows[enough]
 
 
 def _catalog(ids: pd.Index, items: pd.DataFrame | None, findings: list[Finding]) -> Catalog:

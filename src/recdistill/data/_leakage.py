@@ -33,7 +33,7 @@ def leakage(split: Split, *, has_timestamps: bool) -> dict[str, Any]:
         sentences += _sentences(name, figures)
     if not has_timestamps:
         sentences.append(
-            "The data has no timestamps, so whether training rows lie after a target cannot be told."
+            "The data has no timestamps: whether training rows lie after a target cannot be told."
         )
     report["sentences"] = sentences
     return report
@@ -89,8 +89,8 @@ def _sentences(name: str, f: dict[str, Any]) -> list[str]:
     out = [
         f"{of(f['n_targets_never_in_training'])} are items that no training row has: a model that "
         "learns from ids alone cannot rank them.",
-        f"{of(f['n_targets_in_own_history'])} are items that the user already had: masking the "
-        "history hides their rivals there, so read masked and unmasked metrics together.",
+        f"{of(f['n_targets_in_own_history'])} are items that the user already had: with the "
+        "history masked they can never be hit; the unmasked metrics count them.",
     ]
     if "n_targets_before_some_training" in f:
         share = f["mean_share_of_training_later_than_target"]

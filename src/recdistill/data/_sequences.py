@@ -61,6 +61,14 @@ class Sequences:
         """Items of one row, oldest first; a view, not a copy."""
         return self.items[self.offsets[index] : self.offsets[index + 1]]
 
+    def keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and position within the row of every item, both of shape [n_interactions].
+
+        In ``PreparedData.train`` this is the (user, position) key of teacher tables.
+        """
+        rows = np.repeat(np.arange(len(self)), self.lengths)
+        return rows, np.arange(len(self.items)) - self.offsets[rows]
+
     def take(self, rows: NDArray[np.integer]) -> Sequences:
         """Return these rows, in this order, without a Python loop over them."""
         lengths = self.lengths[rows]
@@ -81,6 +89,5 @@ class Sequences:
         rows = self if length is None else self.tail(length)
         width = int(rows.lengths.max(initial=0)) if length is None else length
         out = np.zeros((len(rows), width), np.int32)
-        column = np.arange(len(rows.items)) - np.repeat(rows.offsets[:-1], rows.lengths)
-        out[np.repeat(np.arange(len(rows)), rows.lengths), column] = rows.items
+        out[rows.keys()] = rows.items
         return out

@@ -1,0 +1,82 @@
+"""Read a data set, clean and split it, and write the folder that every other stage works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recdistill.data import (
+    Cleaning,
+    Columns,
+    DataConfig,
+    Reading,
+    SourceKind,
+    SplitRule,
+    Temporal,
+    prepare,
+    read_leakage,
+    summary,
+)
+from recdistill.tracking import Run, stage
+
+if TYPE_CHECKING:
+    from recdistill.data import PreparedData
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of prepare_data; conf/prepare_data.yaml says what each does and costs."""
+
+    dataset: str = "ml-100k"
+    data_path: str = ""
+    source: SourceKind = "auto"
+    split: SplitRule = "leave_one_out"
+    train_file: str = ""
+    val_file: str = ""
+    test_file: str = ""
+    max_users: int = 0
+    min_interactions: int = 0
+    seed: int = 0
+    preset: str = "full"
+    use_cache: bool = True
+    columns: Columns = field(default_factory=Columns)
+    reading: Reading = field(default_factory=Reading)
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    temporal: Temporal = field(default_factory=Temporal)
+
+    def __post_init__(self) -> None:
+        DataConfig.of(self)
+
+
+def run(config: Config, run: Run) -> None:
+    """Prepare the folder, then log what is in it, what was dropped and what leaks."""
+    with run.phase("prepare"):
+        data = prepare(DataConfig.of(config), Path("data"), rebuild=not config.use_cache)
+    run.log_data(data)
+    run.rename(f"{data.folder.name}-prepare_data")
+    report = summary(data)
+    print(report)
+    inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
+    if run.already_done(inputs, use_cache=config.use_cache):
+        return
+    run.log_metrics(figures(data))
+    for name in ("manifest.json", "catalog.csv", "leakage.json"):
+        run.log_artifact(data.folder / name, "data")
+    run.log_text(report, "data/report.md")
+    run.note(report)
+
+
+def figures(data: PreparedData) -> dict[str, float]:
+    """Name counts of the folder, of every drop, and the leakage report's numbers as metrics."""
+    out = {f"data/{name}": float(count) for name, count in data.manifest["counts"].items()}
+    dropped = data.manifest["dropped"]
+    out |= {f"data/n_dropped_{name}": float(count) for name, count in dropped.items()}
+    leakage = read_leakage(data.folder)
+    for part in ("val", "test"):
+        out |= {f"leakage/{part}/{name}": float(v) for name, v in leakage[part].items()}
+    return out
+
+
+if __name__ == "__main__":
+    stage(run, Config, "prepare_data")
