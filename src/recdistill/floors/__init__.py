@@ -1,1 +1,29 @@
-"""The cheap models every neural claim must beat."""
+"""Popularity, Markov, EASE, kNN, skip-gram counter: the cheap models a neural one must beat."""
+
+from recdistill.floors._counter import CounterConfig
+from recdistill.floors._cross_fitting import PositionScores, cross_fitted_scores, user_folds
+from recdistill.floors._ease import EASEConfig
+from recdistill.floors._files import load_model, save_model
+from recdistill.floors._fit import FloorConfig, fit_floor
+from recdistill.floors._floor import FLOOR_KINDS, Floor, FloorKind
+from recdistill.floors._knn import KNNConfig
+from recdistill.floors._markov import MarkovConfig
+from recdistill.floors._popularity import PopularityConfig
+
+__all__ = [
+    "FLOOR_KINDS",
+    "CounterConfig",
+    "EASEConfig",
+    "Floor",
+    "FloorConfig",
+    "FloorKind",
+    "KNNConfig",
+    "MarkovConfig",
+    "PopularityConfig",
+    "PositionScores",
+    "cross_fitted_scores",
+    "fit_floor",
+    "load_model",
+    "save_model",
+    "user_folds",
+]

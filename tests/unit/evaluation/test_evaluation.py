@@ -66,7 +66,7 @@ def test_a_target_repeated_from_its_history_is_a_miss_masked_and_counts_unmasked
 
 def test_a_model_of_another_catalog_is_refused(scorer, cases, catalog, train):
     scorer.catalog_digest = "0" * 32
-    with pytest.raises(UserError, match="TableScorer.*was made for catalog 000000000000"):
+    with pytest.raises(UserError, match=r"TableScorer.*was made for catalog 000000000000"):
         evaluate(scorer, cases, catalog, train)
 
 

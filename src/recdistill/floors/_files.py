@@ -1,0 +1,69 @@
+"""A floor as a folder: ``config.json`` beside ``weights.safetensors``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from safetensors.torch import load_file, save_file
+
+from recdistill.errors import UserError
+from recdistill.floors._floor import Floor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recdistill.data import Catalog
+
+_FORMAT = 1
+
+
+def save_model(model: Floor, folder: Path, *, split_digest: str = "") -> None:
+    """Write a floor; ``split_digest`` records what it was fitted on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {"votes": model.votes.contiguous(), "prior": model.prior.contiguous()},
+        folder / "weights.safetensors",
+    )
+    description = {
+        "format": _FORMAT,
+        "family": "floor",
+        "kind": model.kind,
+        "config": dict(model.config),
+        "n_items": model.n_items,
+        "n_voters": model.n_voters,
+        "decay": model.decay,
+        "catalog_digest": model.catalog_digest,
+        "split_digest": split_digest,
+    }
+    (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
+
+
+def load_model(folder: Path, catalog: Catalog) -> Floor:
+    """Read a floor back.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no floor, one of another format, or one of another catalog.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise UserError(f"There is no model in {folder}: it has no config.json.")
+    description = json.loads(path.read_text("utf-8"))
+    if description.get("family") != "floor" or description.get("format") != _FORMAT:
+        raise UserError(
+            f"{folder} holds a model of family {description.get('family')!r}, format "
+            f"{description.get('format')!r}, where a floor of format {_FORMAT} was due."
+        )
+    catalog.require(description["catalog_digest"], f"the floor in {folder}")
+    weights = load_file(folder / "weights.safetensors")
+    return Floor(
+        kind=description["kind"],
+        config=description["config"],
+        catalog_digest=description["catalog_digest"],
+        votes=weights["votes"],
+        prior=weights["prior"],
+        n_voters=description["n_voters"],
+        decay=description["decay"],
+    )

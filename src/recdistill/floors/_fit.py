@@ -1,0 +1,61 @@
+"""One way to fit any floor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recdistill.errors import UserError
+from recdistill.floors._counter import CounterConfig, fit_counter
+from recdistill.floors._ease import EASEConfig, fit_ease
+from recdistill.floors._knn import KNNConfig, fit_knn
+from recdistill.floors._markov import MarkovConfig, fit_markov
+from recdistill.floors._popularity import PopularityConfig, fit_popularity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recdistill.data import Catalog, Sequences
+    from recdistill.floors._floor import Floor
+
+FloorConfig = PopularityConfig | MarkovConfig | EASEConfig | KNNConfig | CounterConfig
+
+# Kind -> its config and its fit.
+_FITS: dict[str, tuple[type[FloorConfig], Callable[[Sequences, Catalog, Any], Floor]]] = {
+    "popularity": (PopularityConfig, fit_popularity),
+    "markov": (MarkovConfig, fit_markov),
+    "ease": (EASEConfig, fit_ease),
+    "knn": (KNNConfig, fit_knn),
+    "counter": (CounterConfig, fit_counter),
+}
+
+
+def fit_floor(
+    kind: str, sequences: Sequences, catalog: Catalog, config: FloorConfig | None = None
+) -> Floor:
+    """Fit a floor on training sequences.
+
+    Parameters
+    ----------
+    kind : popularity, markov, ease, knn or counter
+    sequences : Sequences of n_users rows
+    catalog : Catalog
+        Where the sequences' item ids come from.
+    config : the kind's own config
+        Its defaults where left out.
+
+    Raises
+    ------
+    UserError
+        For a kind that does not exist, a config of another kind, or nothing to learn from.
+    """
+    if kind not in _FITS:
+        raise UserError(f"There is no floor {kind!r}: take one of {', '.join(_FITS)}.")
+    config_type, fit = _FITS[kind]
+    config = config_type() if config is None else config
+    if not isinstance(config, config_type):
+        raise UserError(
+            f"The floor {kind!r} takes a {config_type.__name__}, not a {type(config).__name__}."
+        )
+    if len(sequences.items) == 0:
+        raise UserError("The training part holds no interaction, so no floor can be fitted to it.")
+    return fit(sequences, catalog, config)

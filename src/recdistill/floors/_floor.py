@@ -1,0 +1,103 @@
+"""The shape all floors share: votes of the newest items over a popularity prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from recdistill.data import Sequences
+
+FloorKind = Literal["popularity", "markov", "ease", "knn", "counter"]
+FLOOR_KINDS: tuple[FloorKind, ...] = get_args(FloorKind)
+
+# Positions scored by one matrix product: long enough to run at the machine's matrix rate.
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A cheap recommender: the newest items of a history vote for what comes next.
+
+    ``score(h)[i] = sum_a decay^a * votes[h[-1 - a], i] + prior[i]`` with the age ``a`` running over
+    the newest ``n_voters`` items. The five kinds differ in how ``votes`` is counted; popularity
+    has none. An empty history, or one nobody in training shares an item with, falls back on the
+    prior: the popular items.
+
+    Attributes
+    ----------
+    kind : str
+    config : mapping
+        The settings it was fitted with, as plain values.
+    catalog_digest : str
+    votes : float32 tensor, shape [n_items + 1, n_items + 1]
+        Row and column 0 are zero. A floor without voters keeps one row of zeros.
+    prior : float32 tensor, shape [n_items + 1], not negative
+    n_voters : int
+    decay : float, in (0, 1]
+    """
+
+    kind: FloorKind
+    config: Mapping[str, Any]
+    catalog_digest: str
+    votes: torch.Tensor
+    prior: torch.Tensor
+    n_voters: int
+    decay: float
+
+    @property
+    def n_items(self) -> int:
+        """Number of items, padding not counted."""
+        return len(self.prior) - 1
+
+    def score(self, histories: Sequences) -> torch.Tensor:
+        """Score the catalog after each history, shape [n_rows, n_items + 1]; see `Recommender`."""
+        newest = histories.tail(self.n_voters)
+        ages = np.repeat(newest.offsets[1:], newest.lengths) - 1 - np.arange(len(newest.items))
+        scores = F.embedding_bag(
+            torch.from_numpy(newest.items.astype(np.int64)),
+            self.votes,
+            torch.from_numpy(newest.offsets[:-1]),
+            mode="sum",
+            per_sample_weights=torch.from_numpy(self._weights(ages)),
+        )
+        return self._with_prior(scores)
+
+    def score_prefixes(self, items: NDArray[np.int32]) -> torch.Tensor:
+        """Score the catalog after every prefix of one sequence, shape [length, n_items + 1].
+
+        Row ``p`` is the score after ``items[:p]``, so it belongs to the training target
+        ``items[p]``; row 0 is the prior. A block of rows is one product of a banded matrix of
+        decays with the votes of the block's items: every item's votes are read once or twice,
+        where scoring each prefix on its own reads them ``n_voters`` times.
+        """
+        scores = torch.zeros(len(items), self.n_items + 1)
+        if self.n_voters == 0:
+            return self._with_prior(scores)
+        for start in range(1, len(items), _BLOCK):
+            stop = min(start + _BLOCK, len(items))
+            first = max(0, start - self.n_voters)
+            # Row p hears voter j at age p - 1 - j.
+            ages = np.arange(start - 1, stop - 1)[:, None] - np.arange(first, stop - 1)
+            heard = (ages >= 0) & (ages < self.n_voters)
+            band = np.where(heard, self._weights(ages.clip(0)), np.float32(0))  # [rows, voters]
+            voters = torch.from_numpy(items[first : stop - 1].astype(np.int64))
+            torch.mm(torch.from_numpy(band), self.votes[voters], out=scores[start:stop])
+        return self._with_prior(scores)
+
+    def _weights(self, ages: NDArray[np.int64]) -> NDArray[np.float32]:
+        weights: NDArray[np.float32] = (float(self.decay) ** ages).astype(np.float32)
+        return weights
+
+    def _with_prior(self, scores: torch.Tensor) -> torch.Tensor:
+        scores += self.prior
+        scores[:, 0] = -torch.inf
+        return scores
