@@ -1,1 +1,21 @@
-"""Fast sequential models: item ids in, item scores out."""
+"""SASRec, GRU4Rec: interaction ids in, item scores out."""
+
+from recdistill.students._config import StudentConfig, StudentKind, build_student
+from recdistill.students._dropout import ByteDropout
+from recdistill.students._gru4rec import GRU4Rec
+from recdistill.students._recommender import StudentRecommender, load_model, save_model
+from recdistill.students._sasrec import SASRec
+from recdistill.training import SequentialModel
+
+__all__ = [
+    "ByteDropout",
+    "GRU4Rec",
+    "SASRec",
+    "SequentialModel",
+    "StudentConfig",
+    "StudentKind",
+    "StudentRecommender",
+    "build_student",
+    "load_model",
+    "save_model",
+]

@@ -1,1 +1,31 @@
-"""Lightning glue: batches, losses, loops, callbacks, resume."""
+"""Lightning glue: loops, callbacks, resume."""
+
+from recdistill.training._batches import Batch, WindowSampler, window_loader
+from recdistill.training._config import FitConfig, LossConfig, OptimizerConfig
+from recdistill.training._fit import SELECTED_BY, FitResult, fit
+from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
+from recdistill.training._model import SequentialModel, score_histories
+from recdistill.training._softmax import weighted_logsumexp
+from recdistill.training._step import Step, Term
+
+__all__ = [
+    "GBCE",
+    "SELECTED_BY",
+    "Batch",
+    "FitConfig",
+    "FitResult",
+    "Loss",
+    "LossConfig",
+    "OptimizerConfig",
+    "SampledSoftmax",
+    "SequentialModel",
+    "Softmax",
+    "Step",
+    "Term",
+    "WindowSampler",
+    "build_loss",
+    "fit",
+    "score_histories",
+    "weighted_logsumexp",
+    "window_loader",
+]

@@ -1,0 +1,107 @@
+"""SASRec: a causal transformer over interaction ids (Kang & McAuley 2018, arXiv 1808.09781)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from recdistill.students._dropout import ByteDropout
+from recdistill.training import SequentialModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block: causal self-attention, then a two-layer feed-forward net."""
+
+    def __init__(self, dim: int, n_heads: int, inner_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.norm_attention = nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.norm_inner = nn.LayerNorm(dim)
+        self.inner = nn.Linear(dim, inner_dim)
+        self.outer = nn.Linear(inner_dim, dim)
+        self.dropout = ByteDropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map states to states, both [batch, length, dim]."""
+        batch, length, dim = x.shape
+        heads = self.qkv(self.norm_attention(x)).view(batch, length, 3, self.n_heads, -1)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [batch, heads, length, head_dim]
+        # Without a mask tensor and without attention dropout the fused kernel applies. Causality
+        # alone hides the padding: it is on the right, so no real position ever sees it.
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, dim)))
+        inner = self.dropout(F.gelu(self.inner(self.norm_inner(x)), approximate="tanh"))
+        return x + self.dropout(self.outer(inner))
+
+
+class SASRec(SequentialModel):
+    """Pre-norm SASRec with one item table for input and output.
+
+    Parameters
+    ----------
+    n_items : int
+    dim, n_blocks, n_heads, max_length : int
+    ffn_multiplier : int
+        Width of the feed-forward net over ``dim``.
+    dropout : float
+    """
+
+    def __init__(
+        self,
+        n_items: int,
+        *,
+        dim: int = 64,
+        n_blocks: int = 2,
+        n_heads: int = 1,
+        max_length: int = 200,
+        ffn_multiplier: int = 1,
+        dropout: float = 0.2,
+        positions: str = "newest",
+    ) -> None:
+        super().__init__()
+        self.n_items, self.dim, self.max_length = n_items, dim, max_length
+        self.items = nn.Embedding(n_items + 1, dim, padding_idx=0)
+        self.positions = nn.Embedding(max_length, dim)
+        self.position_kind = positions
+        self.dropout = ByteDropout(dropout)
+        self.blocks = nn.ModuleList(
+            Block(dim, n_heads, ffn_multiplier * dim, dropout) for _ in range(n_blocks)
+        )
+        self.norm = nn.LayerNorm(dim)
+        self.apply(_initialise)
+        with torch.no_grad():
+            self.items.weight[0] = 0
+
+    def encode(self, items: Tensor) -> Tensor:
+        """Return states [batch, length, dim]; see ``SequentialModel.encode``."""
+        real = items > 0
+        if self.position_kind == "newest":
+            # Counted from the newest item: the newest is 0 whatever the length of the history.
+            age = (real.sum(1, keepdim=True) - real.cumsum(1)).clamp_(min=0)
+        else:
+            age = torch.arange(items.shape[1]).expand_as(items)
+        x = self.items(items) * self.dim**0.5 + self.positions(age)  # [batch, length, dim]
+        x = self.dropout(x)
+        for block in self.blocks:
+            x = block(x)
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def item_table(self) -> Tensor:
+        """Return the one table, used for input and output alike."""
+        return self.items.weight
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)

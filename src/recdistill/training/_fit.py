@@ -1,0 +1,144 @@
+"""Fit a student: one call, resumable, bounded in memory."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import load_model
+
+from recdistill.errors import UserError
+from recdistill.training._allocator import keep_freed_memory
+from recdistill.training._batches import window_loader
+from recdistill.training._module import TrainingModule
+from recdistill.training._progress import SELECTED_BY, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from recdistill.data import PreparedData
+    from recdistill.training._config import FitConfig
+    from recdistill.training._losses import Loss
+    from recdistill.training._model import SequentialModel
+    from recdistill.training._step import Term
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a fit went.
+
+    Attributes
+    ----------
+    best : dict
+        The selected validation: ``epoch``, ``val/*`` and that epoch's ``train/*``.
+    history : list of dict
+        Every validation, oldest first.
+    n_epochs : int
+        Epochs trained, those before a resumption included.
+    """
+
+    best: dict[str, float]
+    history: list[dict[str, float]]
+    n_epochs: int
+
+
+def fit(
+    model: SequentialModel,
+    loss: Loss,
+    data: PreparedData,
+    config: FitConfig,
+    *,
+    log: Callable[[Mapping[str, float], int], None],
+    checkpoint_folder: Path,
+    seed: int,
+    terms: Sequence[Term] = (),
+    loss_weight: float = 1.0,
+    signature: Mapping[str, object] | None = None,
+) -> FitResult:
+    """Fit ``model`` in place and leave the best averaged weights in it.
+
+    A ``last.ckpt`` in ``checkpoint_folder`` is taken up, and the run then ends as if it had never
+    been interrupted: what an epoch draws depends on the seed and the epoch's number alone.
+
+    Parameters
+    ----------
+    model : SequentialModel
+    loss : Loss
+    data : PreparedData
+        ``data.train`` trains, ``data.val`` selects; ``data.test`` is never read.
+    config : FitConfig
+    log : callable
+        Receives ``(metrics, epoch)`` once per epoch.
+    checkpoint_folder : Path
+        Gets ``best.safetensors`` (averaged weights) and ``last.ckpt``.
+    seed : int
+    terms : sequence of Term
+        Added to the loss; see ``Term``.
+    loss_weight : float
+        Weight of ``loss`` beside the terms.
+    signature : mapping, optional
+        What else a checkpoint must agree on to be taken up (model and loss settings, say).
+
+    Raises
+    ------
+    UserError
+        If no training row has two items, CUDA is asked for and absent, or ``last.ckpt`` belongs
+        to a fit with other settings.
+    """
+    if not (data.train.lengths > 1).any():
+        raise UserError("No user has two training interactions: there is no next item to learn.")
+    accelerator = _accelerator(config.device)
+    keep_freed_memory()
+    checkpoint_folder.mkdir(parents=True, exist_ok=True)
+    loader = window_loader(
+        data.train, max_length=model.max_length, tokens=config.tokens_per_batch, seed=seed
+    )
+    n_steps = len(loader) * config.max_epochs
+    module = TrainingModule(model, loss, terms, loss_weight, config.optimizer, n_steps, seed)
+    facts = asdict(config) | {"seed": seed, "split": data.split_digest} | dict(signature or {})
+    del facts["device"]
+    lines = "\n".join(f"{name}={facts[name]}" for name in sorted(facts))
+    progress = Progress(data, config, log, checkpoint_folder, lines)
+    last = checkpoint_folder / "last.ckpt"
+    with warnings.catch_warnings(), torch.random.fork_rng():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", message=".*weights_only.*")
+        trainer = _trainer(config, accelerator, progress)
+        trainer.fit(module, loader, ckpt_path=last if last.exists() else None, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    load_model(model, str(checkpoint_folder / "best.safetensors"))
+    return FitResult(progress.best, progress.history, trainer.current_epoch)
+
+
+def _accelerator(device: str) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device is 'cuda' but no CUDA device is present; use device=auto or cpu.")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _trainer(config: FitConfig, accelerator: str, progress: Progress) -> pl.Trainer:
+    # Everything Lightning does per step beyond the step is switched off: at small batches it
+    # would cost as much as the arithmetic.
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision="bf16-mixed" if accelerator == "cuda" else "32-true",
+        max_epochs=config.max_epochs,
+        callbacks=[progress],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+    )
+
+
+__all__ = ["SELECTED_BY", "FitResult", "fit"]

@@ -1,0 +1,95 @@
+"""What training asks of a student: histories in, states out, one table of items."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from recdistill.data import Sequences
+
+
+class SequentialModel(nn.Module, ABC):
+    """Interaction ids in, one state per position out; the score of item ``j`` is state · table[j].
+
+    Attributes
+    ----------
+    n_items : int
+        Catalog size; ids are ``1..n_items``, 0 is padding.
+    dim : int
+        Width of the states and of the item table.
+    max_length : int
+        Longest history the model reads; of a longer one only the newest items count.
+    """
+
+    n_items: int
+    dim: int
+    max_length: int
+
+    @abstractmethod
+    def encode(self, items: Tensor) -> Tensor:
+        """Return the state after every position.
+
+        Parameters
+        ----------
+        items : int tensor, shape [batch, length]
+            Oldest first, right-padded with 0; ``length`` at most ``max_length``.
+
+        Returns
+        -------
+        float tensor, shape [batch, length, dim]
+            A state depends on its own and earlier items only; states at padding mean nothing.
+        """
+
+    @abstractmethod
+    def item_table(self) -> Tensor:
+        """Return the table the scores are taken against, shape [n_items + 1, dim], row 0 padding."""
+
+    def encode_newest(self, items: Tensor, lengths: Tensor) -> Tensor:
+        """Return the state after each row's newest item, shape [batch, dim].
+
+        Parameters
+        ----------
+        items : int tensor, shape [batch, length], as for ``encode``
+        lengths : int tensor, shape [batch], each at least 1
+        """
+        states = self.encode(items)  # [batch, length, dim]
+        return states[torch.arange(len(items), device=items.device), lengths - 1]
+
+
+@torch.inference_mode()
+def score_histories(model: SequentialModel, histories: Sequences) -> Tensor:
+    """Score the whole catalog after each history.
+
+    A user without history gets the same score for every item. Rows are read in groups of similar
+    length, so a short history never pays for the padding of a long one.
+
+    Returns
+    -------
+    float32 tensor, shape [n_rows, n_items + 1], on the model's device
+        Column 0 (padding) is ``-inf``; the history is not masked.
+    """
+    table = model.item_table()
+    was_training = model.training
+    model.eval()
+    newest = histories.tail(model.max_length)
+    lengths = torch.from_numpy(newest.lengths)
+    states = torch.zeros(len(newest), model.dim, device=table.device)
+    order = torch.argsort(lengths)
+    for rows in order[lengths[order] > 0].split(_ROWS_PER_PASS):
+        items = torch.from_numpy(newest.take(rows.numpy()).padded()).to(table.device)
+        state = model.encode_newest(items, lengths[rows].to(table.device))
+        states[rows.to(table.device)] = state.float()
+    scores = states @ table.float().T
+    scores[:, 0] = -torch.inf
+    model.train(was_training)
+    return scores
+
+
+# Enough rows for efficient matrix products, few enough to keep the activations in cache.
+_ROWS_PER_PASS = 64

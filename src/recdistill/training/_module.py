@@ -1,0 +1,118 @@
+"""The Lightning module: one step, one optimizer, and nothing per step that can wait."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+import torch
+
+from recdistill.training._step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from recdistill.training._batches import Batch
+    from recdistill.training._config import OptimizerConfig
+    from recdistill.training._losses import Loss
+    from recdistill.training._model import SequentialModel
+    from recdistill.training._step import Term
+
+
+class TrainingModule(pl.LightningModule):
+    """Fits a student to a loss and any further terms, at every real position.
+
+    Parameters
+    ----------
+    model : SequentialModel
+    loss : Loss
+    terms : sequence of Term
+    loss_weight : float
+        Weight of ``loss`` beside the terms.
+    config : OptimizerConfig
+    n_steps : int
+        Steps the schedule spans.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        model: SequentialModel,
+        loss: Loss,
+        terms: Sequence[Term],
+        loss_weight: float,
+        config: OptimizerConfig,
+        n_steps: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.model, self.loss, self.terms, self.loss_weight = model, loss, terms, loss_weight
+        self.config, self.n_steps, self.seed = config, n_steps, seed
+        self.sums: dict[str, Tensor] = {}
+        self.n_targets = 0
+
+    def on_train_epoch_start(self) -> None:
+        """Draw what follows from the seed and the epoch alone, so that a resumed run agrees."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        self.sums, self.n_targets = {}, 0
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the step's loss; sums for the epoch's means stay on the device."""
+        real = batch.targets > 0
+        states = self.model.encode(batch.items)[real]  # [n_targets, dim]
+        table, targets = self.model.item_table(), batch.targets[real]
+        total = loss = self.loss(states, table, targets)
+        self._add("loss", loss, len(targets))
+        if self.loss_weight != 1:
+            total = self.loss_weight * loss
+        step = Step(states, table, targets, batch)
+        progress = self.global_step / self.n_steps
+        for term in self.terms:
+            weight = term.weight(progress)
+            if weight:
+                value = term(step)
+                self._add(f"loss_{term.name}", value, len(targets))
+                total = total + weight * value
+        self.n_targets += len(targets)
+        return total
+
+    def _add(self, name: str, value: Tensor, count: int) -> None:
+        self.sums[name] = self.sums.get(name, 0) + value.detach() * count  # type: ignore[assignment]
+
+    def epoch_means(self) -> dict[str, float]:
+        """Mean of each loss over the epoch's targets."""
+        return {f"train/{name}": float(s) / self.n_targets for name, s in self.sums.items()}
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over matrices with decay and vectors without, and the schedule per step."""
+        config = self.config
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=config.lr, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate_share(config, step, self.n_steps)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def rate_share(config: OptimizerConfig, step: int, n_steps: int) -> float:
+    """Return the learning rate of a step as a share of ``config.lr``."""
+    n_warmup = config.warmup * n_steps
+    if step < n_warmup:
+        return (step + 1) / (n_warmup + 1)
+    if config.schedule == "constant":
+        return 1.0
+    progress = min(1.0, (step - n_warmup) / max(1.0, n_steps - n_warmup))
+    falling = 1 - progress
+    if config.schedule == "cosine":
+        falling = (1 + math.cos(math.pi * progress)) / 2
+    return config.final_lr + (1 - config.final_lr) * falling

@@ -1,0 +1,180 @@
+"""After every epoch: validate the averaged weights, keep the best, be ready to resume."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+import torch
+from safetensors.torch import save_model
+
+from recdistill.errors import UserError
+from recdistill.evaluation import evaluate
+from recdistill.training._averaging import AveragedWeights
+from recdistill.training._model import score_histories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from recdistill.data import PreparedData, Sequences
+    from recdistill.training._config import FitConfig
+    from recdistill.training._model import SequentialModel
+    from recdistill.training._module import TrainingModule
+
+SELECTED_BY = "val/ndcg_at_10"
+
+
+class Validated:
+    """The model under training as evaluation sees it."""
+
+    def __init__(self, model: SequentialModel, catalog_digest: str) -> None:
+        self.model, self.catalog_digest = model, catalog_digest
+
+    def score(self, histories: Sequences) -> torch.Tensor:
+        """See ``evaluation.Recommender``."""
+        return score_histories(self.model, histories)
+
+
+class Progress(pl.Callback):
+    """Averages, validates, stops early, and writes ``best.safetensors`` and ``last.ckpt``.
+
+    Parameters
+    ----------
+    data : PreparedData
+    config : FitConfig
+    log : callable
+        Receives ``(metrics, epoch)``.
+    folder : Path
+    signature : str
+        Says what is being fitted; a checkpoint of something else is refused.
+    """
+
+    def __init__(
+        self,
+        data: PreparedData,
+        config: FitConfig,
+        log: Callable[[Mapping[str, float], int], None],
+        folder: Path,
+        signature: str,
+    ) -> None:
+        self.data, self.config, self.report, self.folder = data, config, log, folder
+        self.signature = signature
+        self.history: list[dict[str, float]] = []
+        self.average: AveragedWeights | None = None
+        self._restored: dict[str, Any] | None = None
+        self._clock = (0.0, 0.0)
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The validation with the highest NDCG@10 so far; the earliest of equals."""
+        return max(self.history, key=lambda entry: entry[SELECTED_BY])
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the average from the weights that training starts from."""
+        if self.config.ema_decay:
+            self.average = AveragedWeights(_model(pl_module), self.config.ema_decay)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take up the average of a resumed run, once the model is on its device."""
+        if self._restored is not None and self.average is not None:
+            self.average.restore(**self._restored)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note the time."""
+        self._clock = (time.perf_counter(), time.process_time())
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Average the weights."""
+        if self.average is not None:
+            self.average.update()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the epoch; on validation epochs judge, keep and save."""
+        seconds, cpu_seconds = (
+            now - then
+            for now, then in zip(
+                (time.perf_counter(), time.process_time()), self._clock, strict=True
+            )
+        )
+        module: TrainingModule = pl_module  # type: ignore[assignment]
+        epoch = trainer.current_epoch + 1
+        metrics = module.epoch_means() | {
+            "train/lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "train/targets_per_second": module.n_targets / seconds,
+            "train/targets_per_cpu_second": module.n_targets / cpu_seconds,
+        }
+        due = epoch % self.config.validate_every == 0 or epoch == self.config.max_epochs
+        if due:
+            metrics |= self._validate(module.model)
+            self.history.append({"epoch": float(epoch)} | metrics)
+            if self.best is self.history[-1]:
+                self._keep_best(module.model)
+        self.report(metrics, epoch)
+        if due:
+            self._save_last(trainer)
+            if self._n_since_best() >= self.config.patience > 0:
+                trainer.should_stop = True
+
+    def _validate(self, model: SequentialModel) -> dict[str, float]:
+        with self._averaged():
+            evaluation = evaluate(
+                Validated(model, self.data.catalog.digest),
+                self.data.val,
+                self.data.catalog,
+                self.data.train,
+            )
+        return {
+            f"val/{metric}_at_10": float(evaluation.outcome(metric, 10).mean())
+            for metric in ("recall", "ndcg", "mrr")
+        }
+
+    def _averaged(self) -> Any:
+        return self.average.swapped_in() if self.average is not None else nullcontext()
+
+    def _keep_best(self, model: SequentialModel) -> None:
+        path = self.folder / "best.safetensors"
+        with self._averaged():
+            save_model(model, str(path.with_suffix(".partial")))
+        path.with_suffix(".partial").replace(path)
+
+    def _save_last(self, trainer: pl.Trainer) -> None:
+        path = self.folder / "last.ckpt"
+        trainer.save_checkpoint(path.with_suffix(".partial"))
+        path.with_suffix(".partial").replace(path)
+
+    def _n_since_best(self) -> int:
+        return len(self.history) - 1 - self.history.index(self.best)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning puts this into ``last.ckpt``."""
+        average = self.average.state() if self.average is not None else None
+        return {"signature": self.signature, "history": self.history, "average": average}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a run where ``last.ckpt`` left it.
+
+        Raises
+        ------
+        UserError
+            If the checkpoint is of another model, configuration, seed or data.
+        """
+        if state_dict["signature"] != self.signature:
+            raise UserError(
+                f"{self.folder / 'last.ckpt'} belongs to a fit with other settings or data: "
+                f"{_difference(state_dict['signature'], self.signature)}. Continue with the same "
+                "settings, or remove that file to start anew."
+            )
+        self.history = state_dict["history"]
+        self._restored = state_dict["average"]
+
+
+def _model(module: pl.LightningModule) -> SequentialModel:
+    return module.model  # type: ignore[return-value]
+
+
+def _difference(saved: str, wanted: str) -> str:
+    pairs = zip(saved.splitlines(), wanted.splitlines(), strict=False)
+    return "; ".join(f"it has {a}, asked is {b}" for a, b in pairs if a != b) or "other fields"
