@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from recdistill.errors import UserError
 from recdistill.teachers._gate import Gate, attach_gate, register_gate
+from recdistill.teachers._parts import Head, Projector
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
 from recdistill.teachers._router import Router
 
 if TYPE_CHECKING:
-    from recdistill.data import Catalog
+    from numpy.typing import NDArray
+
+    from recdistill.data import Catalog, Sequences
     from recdistill.teachers._llm import LLM
     from recdistill.teachers._settings import AdapterSettings, TeacherSettings
     from recdistill.training import SequentialModel
@@ -142,8 +146,7 @@ class TeacherNetwork(nn.Module):
             known = self.recommender.encode(items)
         known = F.pad(known, (0, 0, 1, 0))  # [batch, length + 1, dim]: zero before any item
         # Without gradients nothing runs again later, so the gate may close with this forward.
-        inference = self.gate is not None and not torch.is_grad_enabled()
-        with self.gate if inference and self.gate is not None else nullcontext():
+        with nullcontext() if torch.is_grad_enabled() else self.held_gate():
             hidden = self.substitute(known) if self.peft is None else self._read(items, known)
             states: torch.Tensor = self.head.states(hidden)
         if self.settings.residual:
@@ -191,62 +194,52 @@ class TeacherNetwork(nn.Module):
         """Where the parameters live."""
         return _device(self)
 
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """Number format of the frozen language model; float32 without one."""
+        return torch.float32 if self.peft is None else self.embeddings.weight.dtype
+
+    def count_tokens(self, histories: Sequences) -> NDArray[np.int64]:
+        """Count the prompt's tokens for each row of histories, shape [n_rows]."""
+        start = len(self.instruction) if self.peft is not None else 0
+        hybrid = self.peft is not None and self.settings.prompt == "hybrid"
+        text = self.title_lengths.cpu().numpy()[histories.items] if hybrid else 0
+        cost = np.concatenate([[0], np.cumsum(np.ones(len(histories.items), np.int64) + text)])
+        total: NDArray[np.int64] = cost[histories.offsets[1:]] - cost[histories.offsets[:-1]]
+        return start + total
+
+    def count_tokens_of(self, items: torch.Tensor) -> int:
+        """Count the real tokens of one batch, items [batch, length]."""
+        n = int((items > 0).sum())
+        if self.peft is None:
+            return n
+        if self.settings.prompt == "hybrid":
+            n += int(self.title_lengths[items].sum())
+        return n + len(items) * len(self.instruction)
+
+    def held_gate(self) -> AbstractContextManager[object]:
+        """Block around a forward and its backward; see ``Gate``."""
+        return nullcontext() if self.gate is None else self.gate
+
+    def enable_checkpointing(self) -> None:
+        """Recompute the language model's activations in the backward, layer by layer.
+
+        Never the reentrant kind, which cannot carry the gate; see ``Gate``.
+        """
+        if self.peft is None:
+            return
+        self._causal_lm.gradient_checkpointing_enable(
+            gradient_checkpointing_kwargs={"use_reentrant": False}
+        )
+
+    def adapter_moved(self) -> bool:
+        """Whether LoRA's B, which starts at zero, has left it (or there is none)."""
+        sides = [p for name, p in self.trainable().items() if ".lora_B." in name]
+        return not sides or any(bool(p.any()) for p in sides)
+
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters the optimiser may touch, by name."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
-
-
-class Projector(nn.Module):
-    """Frozen item vectors to the language model's input space, at the scale of its own tokens.
-
-    iLoRA's Linear-GELU-Linear, followed by a division by the root mean square: slots as large as
-    word embeddings whatever the recommender's vectors measure.
-    """
-
-    def __init__(self, dim: int, hidden: int, scale: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, hidden))
-        self.scale = nn.Parameter(torch.tensor(scale))
-
-    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Map vectors [n, dim] to slots [n, hidden]."""
-        out = self.layers(vectors)
-        return self.scale * F.rms_norm(out, out.shape[-1:])
-
-
-class Head(nn.Module):
-    """Where hidden states meet the catalog."""
-
-    def __init__(
-        self, hidden: int, dim: int, title_dim: int, n_items: int, settings: TeacherSettings
-    ) -> None:
-        super().__init__()
-        width = settings.head_dim
-        self.dropout = nn.Dropout(settings.head_dropout)
-        self.state = nn.Linear(hidden, width)
-        # Both sides start with unit-order entries; this keeps the first logits near zero.
-        nn.init.normal_(self.state.weight, std=(hidden * width) ** -0.5)
-        self.from_vector = nn.Linear(dim, width)
-        self.from_title = nn.Linear(title_dim, width, bias=False) if title_dim else None
-        self.free = nn.Embedding(n_items + 1, width) if settings.free_items else None
-        if self.free is not None:
-            nn.init.zeros_(self.free.weight)
-        self.residual_weight = nn.Parameter(torch.ones(()), requires_grad=settings.residual)
-
-    def states(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Hidden states [..., hidden] to scoring states [..., head_dim]."""
-        normed = F.rms_norm(hidden.float(), hidden.shape[-1:])
-        out: torch.Tensor = self.state(self.dropout(normed))
-        return out
-
-    def items(self, vectors: torch.Tensor, titles: torch.Tensor | None) -> torch.Tensor:
-        """Item table [n_items + 1, head_dim] from recommender vectors and pooled titles."""
-        table: torch.Tensor = self.from_vector(vectors)
-        if self.from_title is not None and titles is not None:
-            table = table + self.from_title(titles)
-        if self.free is not None:
-            table = table + self.free.weight
-        return table
 
 
 def _adapt(

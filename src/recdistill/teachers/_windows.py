@@ -124,7 +124,7 @@ class Batch:
 
 def make_batch(histories: Sequences, windows: Windows) -> Batch:
     """Read windows from the histories they were cut from, without a loop over them."""
-    spans = _slices(histories, windows)
+    spans = slices(histories, windows)
     length = int(windows.n_read.max())
     whole = torch.from_numpy(spans.padded(length + 1)).long()  # [batch, length + 1]
     items = whole[:, :length].clone()
@@ -135,7 +135,8 @@ def make_batch(histories: Sequences, windows: Windows) -> Batch:
     return Batch(items, targets)
 
 
-def _slices(histories: Sequences, windows: Windows) -> Sequences:
+def slices(histories: Sequences, windows: Windows) -> Sequences:
+    """Return every window's items, the newest included, one row per window."""
     from recdistill.data import Sequences
 
     lengths = windows.last - windows.first
@@ -143,36 +144,3 @@ def _slices(histories: Sequences, windows: Windows) -> Sequences:
     begin = histories.offsets[windows.rows] + windows.first
     source = np.repeat(begin - offsets[:-1], lengths) + np.arange(offsets[-1])
     return Sequences(histories.items[source], offsets)
-
-
-def token_batches(
-    n_tokens: NDArray[np.int64], budget: int, generator: np.random.Generator
-) -> list[NDArray[np.int64]]:
-    """Group indices so that a batch, padded to its longest member, stays within the budget.
-
-    Members of a batch have similar lengths and batches come in random order, except that the
-    largest comes first: a batch that does not fit the memory shows itself at the first step.
-
-    Parameters
-    ----------
-    n_tokens : int64 array, shape [n]
-    budget : int
-        Padded tokens per batch; a single longer member still makes a batch.
-
-    Returns
-    -------
-    list of int64 arrays that together hold every index once
-    """
-    order = generator.permutation(len(n_tokens))
-    order = order[np.argsort(-n_tokens[order], kind="stable")]
-    batches = []
-    start = 0
-    while start < len(order):
-        size = max(int(budget // max(n_tokens[order[start]], 1)), 1)
-        batches.append(order[start : start + size])
-        start += size
-    if not batches:
-        return []
-    largest = int(np.argmax([len(b) * n_tokens[b[0]] for b in batches]))
-    rest = [b for i, b in enumerate(batches) if i != largest]
-    return [batches[largest], *(rest[i] for i in generator.permutation(len(rest)))]

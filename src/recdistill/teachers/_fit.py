@@ -1,0 +1,162 @@
+"""Run the training and hand back the best epoch."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from recdistill.errors import UserError
+from recdistill.teachers._training import Precision, TeacherModule, TrainingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from recdistill.data import PreparedData
+    from recdistill.teachers._network import TeacherNetwork
+    from recdistill.teachers._recommender import TeacherRecommender
+
+_LAST = "last.ckpt"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training came to.
+
+    Attributes
+    ----------
+    best_epoch : int, from 1
+    best_ndcg : float
+        Validation NDCG@10 of the best epoch, by which it was chosen.
+    n_steps : int
+        Optimiser steps taken, those before an interruption included.
+    n_parts : int
+        Pieces a step ended up in after running out of memory.
+    """
+
+    best_epoch: int
+    best_ndcg: float
+    n_steps: int
+    n_parts: int
+
+
+def resolve_precision(precision: Precision) -> tuple[str, torch.dtype]:
+    """Choose Lightning's precision and the frozen language model's number format.
+
+    Returns
+    -------
+    precision : str
+        ``auto`` resolved by what the device can do.
+    dtype : torch.dtype
+        For the frozen weights: half as wide where the arithmetic is.
+
+    Raises
+    ------
+    UserError
+        When float16 with a loss scaler is asked for without a GPU.
+    """
+    gpu = torch.cuda.is_available()
+    if precision == "auto":
+        bf16 = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "32-true" if not gpu else "bf16-mixed" if bf16 else "16-mixed"
+    if precision == "16-mixed" and not gpu:
+        raise UserError(
+            "precision=16-mixed needs a GPU for its loss scaler: use bf16-mixed, 32-true or auto."
+        )
+    formats = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+    return precision, formats.get(precision, torch.float32)
+
+
+def fit_teacher(
+    network: TeacherNetwork,
+    data: PreparedData,
+    settings: TrainingSettings,
+    *,
+    validate: Callable[[TeacherRecommender], Mapping[str, float]],
+    log: Callable[[Mapping[str, float], int], None],
+    checkpoints: Path,
+    seed: int = 0,
+) -> Fitted:
+    """Train a teacher and leave the best epoch's weights in the network.
+
+    Parameters
+    ----------
+    network : TeacherNetwork
+        Its language model loaded in the format ``resolve_precision`` gave.
+    validate : callable
+        Takes the recommender, returns metrics with the key ``ndcg_at_10``.
+    log : callable
+        Takes metrics and the optimiser step.
+    checkpoints : Path
+        Every epoch's end is kept here; when a checkpoint is found, training goes on from it and
+        ends as if it had never stopped.
+
+    Raises
+    ------
+    UserError
+        When a part of the network gets no gradient, a number stops being finite, or a single
+        window does not fit the memory.
+    """
+    precision, _ = resolve_precision(settings.precision)
+    torch.set_float32_matmul_precision(settings.matmul_precision)
+    if settings.checkpointing:
+        network.enable_checkpointing()
+    module = TeacherModule(
+        network,
+        data.train,
+        settings,
+        validate,
+        log,
+        catalog_digest=data.catalog.digest,
+        seed=seed,
+    )
+    keep_last = ModelCheckpoint(
+        dirpath=checkpoints,
+        filename=Path(_LAST).stem,
+        save_top_k=1,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+    last = checkpoints / _LAST
+    with warnings.catch_warnings(), _lightning_quiet():
+        # The loader is a handful of index operations; worker processes would only cost memory.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
+        trainer = Trainer(
+            accelerator="gpu" if torch.cuda.is_available() else "cpu",
+            devices=1,
+            precision=precision,  # type: ignore[arg-type]
+            max_epochs=settings.max_epochs,
+            callbacks=[keep_last],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(module, ckpt_path=str(last) if last.exists() else None, weights_only=False)
+    module.restore_best()
+    # Lightning moves the module back to the CPU when it is done.
+    network.to(trainer.strategy.root_device).eval()
+    progress = module.progress
+    return Fitted(progress.best_epoch + 1, progress.best_metric, progress.step, progress.n_parts)
+
+
+@contextmanager
+def _lightning_quiet() -> Iterator[None]:
+    """Silence Lightning's banners about devices and tips."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

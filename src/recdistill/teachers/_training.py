@@ -1,0 +1,347 @@
+"""Training a teacher without dying: memory back-off, checks, averaging, resume."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from pytorch_lightning import LightningModule
+from torch.utils.data import DataLoader, Dataset
+
+from recdistill.errors import UserError
+from recdistill.teachers._checks import (
+    explain_nonfinite,
+    require_finite_gradients,
+    require_gradients,
+)
+from recdistill.teachers._meter import Meter
+from recdistill.teachers._recommender import TeacherRecommender
+from recdistill.teachers._schedule import parameter_groups, warmup_cosine
+from recdistill.teachers._token_batches import TokenSampler
+from recdistill.teachers._windows import (
+    Batch,
+    Coverage,
+    Windows,
+    make_batch,
+    slices,
+    training_windows,
+)
+from recdistill.training import weighted_logsumexp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from recdistill.data import Sequences
+    from recdistill.teachers._network import TeacherNetwork
+
+_logger = logging.getLogger(__name__)
+
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass
+class TrainingSettings:
+    """How a teacher is trained.
+
+    Attributes
+    ----------
+    lr, router_lr, head_lr : float
+        For the adapter; for the router; for projector and head. All follow one schedule: linear
+        warm-up from a hundredth over the first ``warmup`` of the steps, then a cosine back to it.
+    batch : int
+        Padded tokens per optimiser step.
+    windows : {"newest", "all"}
+        Every user's newest window, or the whole history.
+    patience : int
+        Epochs without a better validation NDCG@10 before training stops.
+    ema : float
+        Decay of the running average of the trainable weights, which is what is validated and
+        kept; 0 keeps the weights of the last step instead.
+    precision : {"auto", "32-true", "bf16-mixed", "16-mixed"}
+        ``auto``: 32-bit on a CPU, bfloat16 where the GPU has it, else float16 with a loss scaler.
+        Trainable weights are 32-bit in all of them.
+    checkpointing : bool
+        Recompute activations in the backward: about a third more time for a fraction of the
+        memory.
+    """
+
+    lr: float = 1e-3
+    router_lr: float = 3e-4
+    head_lr: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    max_epochs: int = 6
+    patience: int = 2
+    batch: int = 2048
+    windows: Coverage = "newest"
+    ema: float = 0.98
+    clip: float = 1.0
+    precision: Precision = "auto"
+    matmul_precision: Literal["highest", "high", "medium"] = "high"
+    checkpointing: bool = False
+    report_seconds: float = 20.0
+
+
+@dataclass
+class Progress:
+    """Where training stands; saved with every checkpoint.
+
+    Attributes
+    ----------
+    best : dict
+        Trainable weights of the best epoch so far (the average, where one is kept).
+    """
+
+    step: int = 0
+    n_parts: int = 1
+    checked: bool = False
+    best_epoch: int = -1
+    best_metric: float = -1.0
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+    average: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+class TeacherModule(LightningModule):
+    """Full-catalog softmax at every supervised position, optimised by hand within a step.
+
+    Optimisation is manual because a step must be able to start over in smaller pieces: when the
+    memory runs out, the micro-batch halves, the number of accumulated pieces doubles, and the same
+    step is repeated with the same windows.
+
+    Parameters
+    ----------
+    network : TeacherNetwork
+    histories : Sequences
+        Training histories.
+    settings : TrainingSettings
+    validate : callable
+        Takes the recommender and returns metrics with the key ``ndcg_at_10``.
+    log_metrics : callable
+        Takes metrics and a step.
+    """
+
+    def __init__(
+        self,
+        network: TeacherNetwork,
+        histories: Sequences,
+        settings: TrainingSettings,
+        validate: Callable[[TeacherRecommender], Mapping[str, float]],
+        log_metrics: Callable[[Mapping[str, float], int], None],
+        *,
+        catalog_digest: str,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.strict_loading = False
+        self.network = network
+        self.settings = settings
+        self.catalog_digest = catalog_digest
+        self.seed = seed
+        self.progress = Progress()
+        self._histories = histories
+        self._windows = training_windows(histories, network.max_length, settings.windows)
+        self._n_tokens = network.count_tokens(slices(histories, self._windows))
+        self._validate = validate
+        self._log = log_metrics
+        self._meter = Meter(settings.report_seconds)
+        if not len(self._windows):
+            raise UserError(
+                "No user has two training interactions, so there is nothing to learn from: lower "
+                "min_interactions or use more data."
+            )
+
+    # ------------------------------------------------------------------ data
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Batches of windows within the token budget, drawn from seed and epoch alone."""
+        sampler = TokenSampler(
+            self._n_tokens, self.settings.batch, self.seed, lambda: self.current_epoch
+        )
+        dataset = _WindowDataset(self._histories, self._windows)
+        return DataLoader(dataset, sampler=sampler, batch_size=None)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, _index: int) -> Batch:
+        """Move a batch; Lightning does not know the type."""
+        return batch.to(device)
+
+    # ------------------------------------------------------------------ optimisation
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over adapter, router and head with their own rates, one schedule."""
+        s = self.settings
+        groups = parameter_groups(self.network, s.lr, s.router_lr, s.head_lr, s.weight_decay)
+        optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
+        n_steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(n_steps, s.warmup))
+        return [optimizer], [schedule]
+
+    def on_train_epoch_start(self) -> None:
+        """Switch dropout on, which Lightning leaves as it finds it, and start the clock."""
+        self.network.train()
+        self._meter.restart()
+
+    def training_step(self, batch: Batch, _index: int) -> None:
+        """One optimiser step, in as many pieces as the memory asks for."""
+        optimizer: Any = self.optimizers()
+        loss = self._backward_in_pieces(batch, optimizer)
+        self.progress.step += 1
+        self._check_learning()
+        optimizer.step()
+        schedule: Any = self.lr_schedulers()
+        schedule.step()
+        self._update_average()
+        n_tokens = self.network.count_tokens_of(batch.items)
+        if self._meter.add(loss, n_tokens, int((batch.targets > 0).sum())):
+            figures = self._meter.take(self.device)
+            self._log(figures, self.progress.step)
+            shown = " ".join(f"{k.removeprefix('train/')} {v:.4g}" for k, v in figures.items())
+            _logger.info("epoch %d step %d: %s", self.current_epoch + 1, self.progress.step, shown)
+
+    def _check_learning(self) -> None:
+        """See ``require_gradients``: once at the first backward, once after B has left zero."""
+        if self.progress.step == 1:
+            require_gradients(self.network, 1)
+        elif not self.progress.checked and self.network.adapter_moved():
+            require_gradients(self.network, 2)
+            self.progress.checked = True
+
+    def _backward_in_pieces(self, batch: Batch, optimizer: Any) -> float:
+        while True:
+            optimizer.zero_grad()
+            # Dropout depends on seed and step alone, so a resumed or repeated step draws the same.
+            torch.manual_seed(self.seed * 1_000_003 + self.progress.step)
+            try:
+                return self._backward(batch)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+                message = str(error).splitlines()[0]
+            # Outside the except block, so that the traceback no longer holds the tensors.
+            if self.progress.n_parts >= len(batch):
+                raise UserError(
+                    f"A single window of {batch.items.shape[1]} items does not fit the memory "
+                    f"({message}): set checkpointing=true, lower max_length or llm_layers, or use "
+                    "prompt=compact."
+                )
+            self.progress.n_parts *= 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            _logger.warning(
+                "out of memory at step %d: the step starts over in %d pieces",
+                self.progress.step + 1,
+                self.progress.n_parts,
+            )
+
+    def _backward(self, batch: Batch) -> float:
+        """Accumulate the gradient of the mean loss over the whole batch, piece by piece."""
+        n_targets = int((batch.targets > 0).sum())
+        total = 0.0
+        for piece in batch.split(self.progress.n_parts):
+            with self.network.held_gate():
+                loss = self.loss(piece, n_targets)
+                if not torch.isfinite(loss):
+                    again = partial(self.loss, piece, n_targets)
+                    raise explain_nonfinite(self.network, again, self.progress.step + 1)
+                self.manual_backward(loss)
+            total += float(loss.detach())
+        return total
+
+    def loss(self, batch: Batch, n_targets: int) -> torch.Tensor:
+        """Sum of cross-entropies over the batch's targets, divided by ``n_targets``."""
+        states = self.network.encode(batch.items)  # [batch, length + 1, dim]
+        window, step = batch.targets.nonzero(as_tuple=True)
+        targets = batch.targets[window, step] - 1
+        with torch.autocast(self.device.type, enabled=False):
+            picked = states[window, step].float()  # [n, dim]
+            table = self.network.item_table()[1:].float()  # [n_items, dim]
+            weights = picked.new_full((len(targets),), 1 / n_targets)
+            hits = (picked * table[targets]).sum()
+            return weighted_logsumexp(picked, table, weights) - hits / n_targets
+
+    def on_before_optimizer_step(self, _optimizer: Any) -> None:
+        """Check and clip, after the loss scaler (if any) has undone its scale."""
+        if self.trainer.precision != "16-mixed":  # there the scaler skips such a step itself
+            require_finite_gradients(self.network, self.progress.step)
+        parameters = self.network.trainable().values()
+        torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip)
+
+    # ------------------------------------------------------------------ averaging, selection
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = self.settings.ema
+        if not decay:
+            return
+        average = self.progress.average
+        # Early on a full-length average would still be mostly the initial weights.
+        decay = min(decay, self.progress.step / (self.progress.step + 10))
+        for name, p in self.network.trainable().items():
+            if name in average:
+                average[name].lerp_(p.detach(), 1 - decay)
+            else:
+                average[name] = p.detach().clone()
+
+    def on_train_epoch_end(self) -> None:
+        """Validate the averaged weights and keep the best."""
+        live = {name: p.detach().clone() for name, p in self.network.trainable().items()}
+        candidate = self.progress.average or live
+        self._put(candidate)
+        metrics = dict(self._validate(TeacherRecommender(self.network, self.catalog_digest)))
+        ndcg = metrics["ndcg_at_10"]
+        if ndcg > self.progress.best_metric:
+            self.progress.best_metric, self.progress.best_epoch = ndcg, self.current_epoch
+            self.progress.best = {n: t.detach().cpu().clone() for n, t in candidate.items()}
+        self._put(live)
+        self._log({f"val/{k}": v for k, v in metrics.items()}, self.progress.step)
+        _logger.info(
+            "epoch %d: val ndcg@10 %.4f, recall@10 %.4f%s",
+            self.current_epoch + 1,
+            ndcg,
+            metrics.get("recall_at_10", float("nan")),
+            " (best)" if self.progress.best_epoch == self.current_epoch else "",
+        )
+        if self.current_epoch - self.progress.best_epoch >= self.settings.patience:
+            self.trainer.should_stop = True
+
+    @torch.no_grad()
+    def _put(self, weights: Mapping[str, torch.Tensor]) -> None:
+        for name, p in self.network.trainable().items():
+            p.copy_(weights[name])
+
+    def restore_best(self) -> None:
+        """Give the network the weights of the best epoch."""
+        self._put(self.progress.best)
+
+    # ------------------------------------------------------------------ resume
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what learns; the frozen language model is loaded again from its own files."""
+        kept = {f"network.{name}" for name in self.network.trainable()}
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: t for name, t in state.items() if name in kept}
+        checkpoint["progress"] = vars(self.progress).copy()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on where the checkpoint was written."""
+        self.progress = Progress(**checkpoint["progress"])
+
+
+class _WindowDataset(Dataset[Batch]):
+    """Turns the sampler's array of window numbers into a batch."""
+
+    def __init__(self, histories: Sequences, windows: Windows) -> None:
+        self.histories, self.windows = histories, windows
+
+    def __getitem__(self, index: NDArray[np.int64]) -> Batch:
+        return make_batch(self.histories, self.windows.take(index))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
