@@ -1,18 +1,39 @@
 """Ranks -> metrics, protocols, significance."""
 
+from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
 from recdistill.evaluation._evaluation import Evaluation, cases_digest, evaluate, outcome
+from recdistill.evaluation._groups import group_metrics
 from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
+from recdistill.evaluation._paired import PairedTest, compare_paired
 from recdistill.evaluation._recommender import Recommender
+from recdistill.evaluation._significance import (
+    bootstrap_interval,
+    holm,
+    mcnemar_exact,
+    n_users_for_power,
+    permutation_test,
+)
 
 __all__ = [
     "KS",
     "METRICS",
     "Evaluation",
     "Metric",
+    "PairedTest",
     "Recommender",
+    "bootstrap_interval",
     "cases_digest",
+    "compare_paired",
     "evaluate",
     "expected_outcome",
+    "group_metrics",
     "hits_interval",
+    "holm",
+    "load_evaluation",
+    "mcnemar_exact",
+    "n_users_for_power",
     "outcome",
+    "permutation_test",
+    "recall_curve",
+    "write_evaluation",
 ]

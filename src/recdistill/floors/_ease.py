@@ -35,7 +35,7 @@ class EASEConfig:
 
     l2: float = 500.0
     history: int = 50
-    decay: float = 0.9
+    decay: float = 0.85
     prior: float = 0.0001
 
 
