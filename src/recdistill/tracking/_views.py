@@ -1,15 +1,17 @@
 """Addresses in the MLflow UI that open what people want to see, with readable columns.
 
-The UI hides every metric and parameter column by default, and an address alone cannot show them.
-It does honour views that somebody shared: the state of the table, kept as a tag of the experiment
-and named in the address. We write that tag. The format is the UI's own and not a documented API,
-so it belongs to the pinned version of MLflow; a browser test watches it.
+The UI hides every metric and parameter column at first and cuts headers at twelve characters, and
+an address alone cannot change that. It does honour *saved views*: the state of the run table, kept
+as a tag of the experiment, listed in its ``Views`` menu and named in the address. We write that
+tag. Its format is the UI's own and belongs to the pinned version of MLflow; a browser test holds
+it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,34 +20,148 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
 
-_SHARED_VIEW = "mlflow.sharedViewState."
-_LONG_NAME_WIDTH = 240  # pixels; the UI's own width cuts run names at some twenty characters
-_CHARACTER_WIDTH, _HEADER_MARGIN = 8, 70
+_TAG = "mlflow.sharedViewState."
+_PIXELS = {"name": 250, "created": 125, "duration": 80, "tag": 115, "letter": 7, "margin": 44}
 
 
 @dataclass(frozen=True)
 class View:
-    """A saved state of the run table.
+    """A named state of the run table.
 
     Attributes
     ----------
-    name : letters, digits and dashes; part of the address.
-    metrics, params, tags : the columns, in the order in which they stand.
+    key : part of the address; letters, digits and dashes.
+    name : what the ``Views`` menu says.
+    tags, metrics, params : the columns, in this order.
     search : filter in the language of ``search_runs``; empty shows every run.
-    order_by : column sorted by, best first, as ``metrics.test/ndcg_at_10``; empty is newest first.
+    order_by : the metric sorted by; empty is newest first.
+    ascending : whether the smallest stands on top.
     """
 
+    key: str
     name: str
+    tags: Sequence[str] = ()
     metrics: Sequence[str] = ()
     params: Sequence[str] = ()
-    tags: Sequence[str] = ()
     search: str = ""
     order_by: str = ""
     ascending: bool = False
-    _columns: list[str] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        columns = [f"tags.`{name}`" for name in self.tags]
-        columns += [f"metrics.`{name}`" for name in self.metrics]
-        columns += [f"params.`{name}`" for name in self.params]
-        object.__setattr__(self, "_columns", columns)
+    def state(self) -> dict[str, object]:
+        """Return what the UI keeps for this view."""
+        groups = {"tags": self.tags, "metrics": self.metrics, "params": self.params}
+        columns = {
+            f"{group}.`{name}`": _width(name, least=_PIXELS["tag"] if group == "tags" else 0)
+            for group, names in groups.items()
+            for name in names
+        }
+        widths = {
+            "attributes.`Run Name`": _PIXELS["name"],
+            "runDateAndNestInfo": _PIXELS["created"],
+            "duration": _PIXELS["duration"],
+            **columns,
+        }
+        order_by = f"metrics.`{self.order_by}`" if self.order_by else "attributes.start_time"
+        return {
+            "selectedColumns": list(columns),
+            "columnOrder": list(widths),
+            "columnWidths": widths,
+            "searchFilter": self.search,
+            "orderByKey": order_by,
+            "orderByAsc": self.ascending,
+            "hideEmptyCharts": True,
+        }
+
+
+def _width(header: str, least: int) -> int:
+    return max(least, len(header) * _PIXELS["letter"] + _PIXELS["margin"])
+
+
+_QUALITY = ("test/recall_at_10", "test/ndcg_at_10")
+_AGAINST_BASELINE = ("delta/recall_at_10_vs_baseline", "p/recall_at_10_vs_baseline")
+
+RESULTS = View(
+    "results",
+    "Results: best on top",
+    tags=("stage", "dataset"),
+    metrics=("test/recall_at_10", *_AGAINST_BASELINE, "test/ndcg_at_10"),
+    search="attributes.status = 'FINISHED'",
+    order_by="test/recall_at_10",
+)
+VIEWS = (
+    RESULTS,
+    View(
+        "distilled",
+        "Distilled: did it help?",
+        tags=("dataset", "seed"),
+        metrics=(*_AGAINST_BASELINE, "delta/recall_at_10_vs_teacher", *_QUALITY),
+        search="attributes.status = 'FINISHED' and tags.stage = 'distill'",
+        order_by="delta/recall_at_10_vs_baseline",
+    ),
+    View(
+        "costs",
+        "Memory and time",
+        tags=("stage", "dataset"),
+        metrics=(
+            "time/fit_seconds",
+            "memory/fit_peak_rss_mb",
+            "memory/fit_peak_allocated_mb",
+            "test/recall_at_10",
+        ),
+        search="attributes.status = 'FINISHED'",
+    ),
+    View(
+        "trials",
+        "Sweep trials: best on top",
+        tags=("study", "dataset"),
+        metrics=("val/recall_at_10", "val/ndcg_at_10", "time/fit_seconds"),
+        search="tags.stage = 'trial'",
+        order_by="val/recall_at_10",
+    ),
+    View(
+        "troubles",
+        "Failed or interrupted: why?",
+        tags=("error", "closed.reason", "stage"),
+        search="attributes.status != 'FINISHED'",
+    ),
+)
+"""The views that every experiment of ours offers."""
+
+
+def save_views(
+    client: MlflowClient, experiment_id: str, views: Sequence[View] = VIEWS
+) -> dict[str, str]:
+    """Offer ``views`` in the experiment's ``Views`` menu; return the tags that were written.
+
+    Views that stand there already are left alone, so calling this again costs one request.
+    """
+    present = client.get_experiment(experiment_id).tags
+    written = {}
+    for view in views:
+        state = json.dumps(view.state())
+        before = json.loads(present.get(_TAG + view.key, "{}"))
+        if (before.get("name"), before.get("state")) == (view.name, state):
+            continue
+        now = int(time.time() * 1000)
+        record = {"name": view.name, "createdAt": now, "updatedAt": now, "state": state}
+        written[_TAG + view.key] = json.dumps(record)
+        client.set_experiment_tag(experiment_id, _TAG + view.key, written[_TAG + view.key])
+    return written
+
+
+def view_url(base: str, experiment_id: str, view: View = RESULTS, *, charts: bool = False) -> str:
+    """Address of the run table in a saved view; with ``charts``, of its metric charts."""
+    mode = "&compareRunsMode=CHART" if charts else ""
+    return f"{base}/#/experiments/{experiment_id}/runs?viewStateShareKey={view.key}{mode}"
+
+
+def comparison_url(base: str, experiment_ids: Sequence[str], run_ids: Sequence[str]) -> str:
+    """Address of MLflow's own page comparing runs side by side."""
+    runs, experiments = (quote(json.dumps(list(ids))) for ids in (run_ids, experiment_ids))
+    return f"{base}/#/compare-runs?runs={runs}&experiments={experiments}"
+
+
+def run_url(base: str, experiment_id: str, run_id: str, artifact: str | None = None) -> str:
+    """Address of a run's page, or of one of its artifacts shown there."""
+    end = f"/artifacts/{artifact}" if artifact else ""
+    return f"{base}/#/experiments/{experiment_id}/runs/{run_id}{end}"
