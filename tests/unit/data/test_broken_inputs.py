@@ -1,0 +1,298 @@
+"""Broken data: one clear sentence, a FAILED run, no folder."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from recdistill.data import Cleaning, Columns, DataConfig, Reading, prepare
+from recdistill.errors import UserError
+from recdistill.tracking import stage
+
+from .conftest import ITEMS, ROWS, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlflow import MlflowClient
+
+ROOT = Path(__file__).parents[3]
+ROWS_CSV, ITEMS_CSV = "interactions.csv", "items.csv"
+
+
+def put(name: str, content: str | bytes) -> Callable[[Path], None]:
+    """Replace one file of the sound folder."""
+
+    def breaks(folder: Path) -> None:
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / name).write_bytes(data)
+
+    return breaks
+
+
+def lines(*rows: str) -> str:
+    return "\n".join(["user,item,timestamp", *rows]) + "\n"
+
+
+SOUND = [f"{user},{item},{time}" for user, item, time in ROWS]
+
+BROKEN: dict[str, tuple[Callable[[Path], None], dict[str, str], str]] = {
+    "empty file": (put(ROWS_CSV, ""), {}, "interactions.csv is empty"),
+    "header only": (put(ROWS_CSV, lines()), {}, "interactions.csv has no interactions"),
+    "rows of the wrong width": (
+        put(ROWS_CSV, lines(*SOUND, "ann,a", "bob,c,1,2")),
+        {},
+        "2 malformed rows (line 11: 2 fields instead of 3; line 12: 4 fields instead of 3)",
+    ),
+    "timestamps that are words": (
+        put(ROWS_CSV, lines(*SOUND, "ann,a,yesterday")),
+        {},
+        "line 11: timestamp is not a number",
+    ),
+    "infinite timestamps": (
+        put(ROWS_CSV, lines(*SOUND, "ann,a,inf")),
+        {},
+        "line 11: timestamp is not a number",
+    ),
+    "missing ids": (
+        put(ROWS_CSV, lines("NaN,a,1", *SOUND, " ,a,1", "ann,,1")),
+        {},
+        "3 malformed rows (line 2: no user id; line 12: no user id; line 13: no item id)",
+    ),
+    "missing column": (
+        put(ROWS_CSV, "customer,item,timestamp\nann,a,1\n"),
+        {},
+        "interactions.csv has no column 'user' (it has customer, item, timestamp)",
+    ),
+    "column named twice": (
+        put(ROWS_CSV, "user,item,item\nann,a,1\n"),
+        {},
+        "names a column twice in its header",
+    ),
+    "wrong encoding": (
+        put(ITEMS_CSV, "item,title\na,Alien\nb,Misérables\n".encode("latin-1")),
+        {},
+        "items.csv is not UTF-8 text (line 3, byte 0xe9): set reading.encoding",
+    ),
+    "utf-16 without saying so": (
+        put(ROWS_CSV, lines(*SOUND).encode("utf-16-le")),
+        {},
+        "interactions.csv holds zero bytes (line 1)",
+    ),
+    "one id, two titles": (
+        put(ITEMS_CSV, "item,title\na,Alien\nb,Brazil\nc,Casino\na,Aliens\n"),
+        {},
+        "lists 1 item id twice with different titles (item a on lines 2, 5: Alien / Aliens)",
+    ),
+    "items without a title column": (
+        put(ITEMS_CSV, "item,name\na,Alien\n"),
+        {},
+        "items.csv has no column 'title'",
+    ),
+    "only one-item users": (
+        put(ROWS_CSV, lines("ann,a,1", "bob,b,2")),
+        {},
+        "has no interactions left after cleaning: 2 users have a single interaction",
+    ),
+    "histories too short to split": (
+        put(ROWS_CSV, lines("ann,a,1", "ann,b,2", "bob,b,2", "bob,a,3")),
+        {},
+        "gives no validation case by split=leave_one_out",
+    ),
+    "one moment for all": (
+        put(ROWS_CSV, lines(*(f"{user},{item},7" for user, item, _ in ROWS))),
+        {"split": "global_temporal"},
+        "gives no validation case by split=global_temporal",
+    ),
+    "filter that leaves nothing": (
+        put("notes.txt", ""),
+        {"min_interactions": "50"},
+        "has no interactions left after cleaning",
+    ),
+    "no such path": (
+        put("notes.txt", ""),
+        {"data_path": "nowhere"},
+        "data_path nowhere does not exist",
+    ),
+    "folder without data": (
+        lambda folder: (folder / ROWS_CSV).unlink(),
+        {},
+        "holds no interactions that can be recognised",
+    ),
+    "parquet that is none": (
+        put("interactions.parquet", "PAR1 but not really"),
+        {},
+        "interactions.parquet is not a readable Parquet file",
+    ),
+    "zip that is none": (
+        put("ml.zip", "PK nothing"),
+        {"data_path": "shop/ml.zip"},
+        "shop/ml.zip is not a readable zip archive",
+    ),
+    "format nobody can tell": (
+        put("log.bin", "ann a 1"),
+        {"data_path": "shop/log.bin"},
+        "The format of log.bin cannot be told from its name",
+    ),
+    "name nobody knows": (
+        put("notes.txt", ""),
+        {"dataset": "ml-7m", "data_path": ""},
+        "'ml-7m' is not a data set known by name (ml-100k, ml-1m,",
+    ),
+    "split that has no files": (
+        put("notes.txt", ""),
+        {"split": "given"},
+        "split=given needs train_file, val_file and test_file",
+    ),
+    "given file that is not there": (
+        put("notes.txt", ""),
+        {
+            "split": "given",
+            "data_path": "",
+            "train_file": "shop/interactions.csv",
+            "val_file": "shop/none.csv",
+            "test_file": "shop/interactions.csv",
+        },
+        "val_file shop/none.csv does not exist",
+    ),
+    "test rows that were trained on": (
+        put("val.csv", lines("ann,d,50")),
+        {
+            "split": "given",
+            "data_path": "",
+            "train_file": "shop/interactions.csv",
+            "val_file": "shop/val.csv",
+            "test_file": "shop/interactions.csv",
+        },
+        "test_file repeats 9 rows of an earlier part",
+    ),
+}
+
+
+def configured(changed: dict[str, str]) -> DataConfig:
+    settings: dict[str, Any] = {"dataset": "shop", "data_path": "shop"} | changed
+    if "min_interactions" in settings:
+        settings["min_interactions"] = int(settings["min_interactions"])
+    return DataConfig(**settings)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_input_is_one_sentence_and_leaves_no_folder(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks, changed, said = BROKEN[name]
+    breaks(folder)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as refused:
+        prepare(configured(changed))
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert all(p.name.endswith(".lock") for p in Path("data").iterdir())
+
+
+def prepare_data_stage(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """The stage's settings and its main function, with conf/ in the working folder."""
+    Path("conf/presets").mkdir(parents=True)
+    Path("conf/prepare_data.yaml").write_bytes((ROOT / "conf/prepare_data.yaml").read_bytes())
+    Path("conf/presets/full.yaml").touch()
+    monkeypatch.syspath_prepend(str(ROOT))
+    module = importlib.import_module("projects.prepare_data")
+    return module.Config, module.run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "empty file",
+        "rows of the wrong width",
+        "timestamps that are words",
+        "missing ids",
+        "missing column",
+        "wrong encoding",
+        "one id, two titles",
+        "only one-item users",
+        "folder without data",
+        "parquet that is none",
+    ],
+)
+def test_stage_says_the_sentence_and_fails_the_run(
+    name: str,
+    folder: Path,
+    store: MlflowClient,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    breaks, changed, said = BROKEN[name]
+    breaks(folder)
+    config_type, run = prepare_data_stage(monkeypatch)
+    settings = {"dataset": "shop", "data_path": "shop"} | changed
+    words = [word for key, value in settings.items() for word in (f"--{key}", value)]
+    with pytest.raises(SystemExit) as ended:
+        stage(run, config_type, "prepare_data", words)
+    assert ended.value.code == 2
+    printed = capsys.readouterr().err
+    assert said in printed.strip().splitlines()[-1]
+    assert "Traceback" not in printed
+    runs = store.search_runs(["0"])
+    assert [r.info.status for r in runs] == ["FAILED"]
+    assert said in runs[0].data.tags["error"]
+
+
+@pytest.mark.slow
+def test_sound_folder_goes_through_the_stage(
+    folder: Path, store: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config_type, run = prepare_data_stage(monkeypatch)
+    with (folder / ROWS_CSV).open("a") as file:
+        file.write("zoe,a,99\n")
+    words = ["--dataset", "shop", "--data_path", "shop"]
+    for _ in range(2):
+        stage(run, config_type, "prepare_data", words)
+    second, first = store.search_runs(["0"], order_by=["attributes.start_time DESC"])
+    assert first.info.status == second.info.status == "FINISHED"
+    assert first.data.metrics["data/n_users"] == 3
+    assert first.data.metrics["data/n_items"] == len(ITEMS)
+    assert first.data.metrics["data/n_interactions"] == len(ROWS)
+    assert first.data.metrics["data/n_dropped_one_item_users"] == 1
+    assert first.data.metrics["leakage/test/n_targets_never_in_training"] == 1
+    kept = {f.path for f in store.list_artifacts(first.info.run_id, "data")}
+    assert {"data/manifest.json", "data/catalog.csv", "data/leakage.json", "data/report.md"} <= kept
+    assert first.data.tags["dataset"] == "shop"
+    assert second.data.tags["cache.hit_of"] == first.info.run_id
+    assert second.data.metrics["data/n_users"] == 3
+
+
+def test_what_a_rule_may_drop_is_dropped_when_asked(folder: Path, tmp_path: Path) -> None:
+    write_rows(folder / ROWS_CSV, [*ROWS, ("", "a", 1), ("ann", "zz", 50), ("ann", "a", "x")])
+    config = DataConfig(
+        dataset="shop",
+        data_path=str(folder),
+        cleaning=Cleaning(malformed="drop", unknown_items="drop"),
+    )
+    data = prepare(config, tmp_path / "data")
+    assert data.manifest["dropped"] == {"malformed": 2, "unknown_items": 1}
+    assert data.manifest["counts"]["n_interactions"] == len(ROWS)
+
+
+def test_a_named_timestamp_column_must_be_there(folder: Path, tmp_path: Path) -> None:
+    config = DataConfig(
+        dataset="shop", data_path=str(folder), columns=Columns(timestamp="bought_at")
+    )
+    with pytest.raises(UserError, match="no column 'bought_at'"):
+        prepare(config, tmp_path / "data")
+
+
+def test_dates_need_a_format(folder: Path, tmp_path: Path) -> None:
+    rows = [(user, item, f"2024-01-{time:02d}") for user, item, time in ROWS if time < 31]
+    write_rows(folder / ROWS_CSV, [*rows, ("ann", "d", "2024-01-31")])
+    plain = DataConfig(dataset="shop", data_path=str(folder))
+    with pytest.raises(UserError, match="timestamp is not a number"):
+        prepare(plain, tmp_path / "data")
+    dated = DataConfig(
+        dataset="shop", data_path=str(folder), reading=Reading(timestamp_format="%Y-%m-%d")
+    )
+    assert prepare(dated, tmp_path / "data").manifest["has_timestamps"]
