@@ -1,12 +1,12 @@
 """Lightning glue: loops, callbacks, resume."""
 
 from recdistill.training._batches import Batch, WindowSampler, window_loader
-from recdistill.training._config import FitConfig, LossConfig, OptimizerConfig
+from recdistill.training._config import FitConfig, LossConfig, LossKind, OptimizerConfig
 from recdistill.training._fit import SELECTED_BY, FitResult, fit
 from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
 from recdistill.training._model import SequentialModel, score_histories
 from recdistill.training._softmax import weighted_logsumexp
-from recdistill.training._step import Step, Term
+from recdistill.training._step import LossAlone, Objective, Step
 
 __all__ = [
     "GBCE",
@@ -15,13 +15,15 @@ __all__ = [
     "FitConfig",
     "FitResult",
     "Loss",
+    "LossAlone",
     "LossConfig",
+    "LossKind",
+    "Objective",
     "OptimizerConfig",
     "SampledSoftmax",
     "SequentialModel",
     "Softmax",
     "Step",
-    "Term",
     "WindowSampler",
     "build_loss",
     "fit",

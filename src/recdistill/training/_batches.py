@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from recdistill.data import Sequences
@@ -131,7 +132,7 @@ class WindowDataset(Dataset[Batch]):
         self.items = torch.from_numpy(sequences.items)
         self.offsets = sequences.offsets
 
-    def __getitem__(self, windows: NDArray[np.int64]) -> Batch:  # type: ignore[override]
+    def __getitem__(self, windows: NDArray[np.int64]) -> Batch:
         row, start, length = windows.T
         column = np.arange(length.max())
         at = torch.from_numpy((self.offsets[row] + start)[:, None] + column)  # [batch, length]

@@ -16,16 +16,16 @@ from recdistill.training._allocator import keep_freed_memory
 from recdistill.training._batches import window_loader
 from recdistill.training._module import TrainingModule
 from recdistill.training._progress import SELECTED_BY, Progress
+from recdistill.training._step import LossAlone, Objective
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from recdistill.data import PreparedData
     from recdistill.training._config import FitConfig
     from recdistill.training._losses import Loss
     from recdistill.training._model import SequentialModel
-    from recdistill.training._step import Term
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,13 @@ class FitResult:
 
 def fit(
     model: SequentialModel,
-    loss: Loss,
+    loss: Loss | Objective,
     data: PreparedData,
     config: FitConfig,
     *,
     log: Callable[[Mapping[str, float], int], None],
     checkpoint_folder: Path,
     seed: int,
-    terms: Sequence[Term] = (),
-    loss_weight: float = 1.0,
     signature: Mapping[str, object] | None = None,
 ) -> FitResult:
     """Fit ``model`` in place and leave the best averaged weights in it.
@@ -68,7 +66,8 @@ def fit(
     Parameters
     ----------
     model : SequentialModel
-    loss : Loss
+    loss : Loss or Objective
+        A plain loss, or everything a distillation minimises.
     data : PreparedData
         ``data.train`` trains, ``data.val`` selects; ``data.test`` is never read.
     config : FitConfig
@@ -77,10 +76,6 @@ def fit(
     checkpoint_folder : Path
         Gets ``best.safetensors`` (averaged weights) and ``last.ckpt``.
     seed : int
-    terms : sequence of Term
-        Added to the loss; see ``Term``.
-    loss_weight : float
-        Weight of ``loss`` beside the terms.
     signature : mapping, optional
         What else a checkpoint must agree on to be taken up (model and loss settings, say).
 
@@ -99,7 +94,8 @@ def fit(
         data.train, max_length=model.max_length, tokens=config.tokens_per_batch, seed=seed
     )
     n_steps = len(loader) * config.max_epochs
-    module = TrainingModule(model, loss, terms, loss_weight, config.optimizer, n_steps, seed)
+    objective = loss if isinstance(loss, Objective) else LossAlone(loss)
+    module = TrainingModule(model, objective, config.optimizer, n_steps, seed)
     facts = asdict(config) | {"seed": seed, "split": data.split_digest} | dict(signature or {})
     del facts["device"]
     lines = "\n".join(f"{name}={facts[name]}" for name in sorted(facts))

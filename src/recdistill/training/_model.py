@@ -48,7 +48,7 @@ class SequentialModel(nn.Module, ABC):
 
     @abstractmethod
     def item_table(self) -> Tensor:
-        """Return the table the scores are taken against, shape [n_items + 1, dim], row 0 padding."""
+        """Return the table scores are taken against, [n_items + 1, dim]; row 0 is padding."""
 
     def encode_newest(self, items: Tensor, lengths: Tensor) -> Tensor:
         """Return the state after each row's newest item, shape [batch, dim].
@@ -81,7 +81,7 @@ def score_histories(model: SequentialModel, histories: Sequences) -> Tensor:
     lengths = torch.from_numpy(newest.lengths)
     states = torch.zeros(len(newest), model.dim, device=table.device)
     order = torch.argsort(lengths)
-    for rows in order[lengths[order] > 0].split(_ROWS_PER_PASS):
+    for rows in torch.split(order[lengths[order] > 0], _ROWS_PER_PASS):
         items = torch.from_numpy(newest.take(rows.numpy()).padded()).to(table.device)
         state = model.encode_newest(items, lengths[rows].to(table.device))
         states[rows.to(table.device)] = state.float()

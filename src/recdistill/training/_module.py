@@ -11,27 +11,21 @@ import torch
 from recdistill.training._step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
     from recdistill.training._batches import Batch
     from recdistill.training._config import OptimizerConfig
-    from recdistill.training._losses import Loss
     from recdistill.training._model import SequentialModel
-    from recdistill.training._step import Term
+    from recdistill.training._step import Objective
 
 
 class TrainingModule(pl.LightningModule):
-    """Fits a student to a loss and any further terms, at every real position.
+    """Fits a student to an objective, at every real position.
 
     Parameters
     ----------
     model : SequentialModel
-    loss : Loss
-    terms : sequence of Term
-    loss_weight : float
-        Weight of ``loss`` beside the terms.
+    objective : Objective
     config : OptimizerConfig
     n_steps : int
         Steps the schedule spans.
@@ -41,17 +35,15 @@ class TrainingModule(pl.LightningModule):
     def __init__(
         self,
         model: SequentialModel,
-        loss: Loss,
-        terms: Sequence[Term],
-        loss_weight: float,
+        objective: Objective,
         config: OptimizerConfig,
         n_steps: int,
         seed: int,
     ) -> None:
         super().__init__()
-        self.model, self.loss, self.terms, self.loss_weight = model, loss, terms, loss_weight
+        self.model, self.objective = model, objective
         self.config, self.n_steps, self.seed = config, n_steps, seed
-        self.sums: dict[str, Tensor] = {}
+        self.sums: dict[str, tuple[Tensor | float, int]] = {}
         self.n_targets = 0
 
     def on_train_epoch_start(self) -> None:
@@ -64,27 +56,21 @@ class TrainingModule(pl.LightningModule):
         real = batch.targets > 0
         states = self.model.encode(batch.items)[real]  # [n_targets, dim]
         table, targets = self.model.item_table(), batch.targets[real]
-        total = loss = self.loss(states, table, targets)
-        self._add("loss", loss, len(targets))
-        if self.loss_weight != 1:
-            total = self.loss_weight * loss
-        step = Step(states, table, targets, batch)
         progress = self.global_step / self.n_steps
-        for term in self.terms:
-            weight = term.weight(progress)
-            if weight:
-                value = term(step)
-                self._add(f"loss_{term.name}", value, len(targets))
-                total = total + weight * value
+        total, means = self.objective(Step(states, table, targets, batch), progress)
+        for name, mean in means.items():
+            self._add(name, mean, len(targets))
         self.n_targets += len(targets)
         return total
 
     def _add(self, name: str, value: Tensor, count: int) -> None:
-        self.sums[name] = self.sums.get(name, 0) + value.detach() * count  # type: ignore[assignment]
+        total, n = self.sums.get(name, (0.0, 0))
+        self.sums[name] = (total + value.detach() * count, n + count)
 
     def epoch_means(self) -> dict[str, float]:
-        """Mean of each loss over the epoch's targets."""
-        return {f"train/{name}": float(s) / self.n_targets for name, s in self.sums.items()}
+        """Mean of each loss over the epoch's targets, and what else the objective tells."""
+        means = {f"train/{name}": float(total) / n for name, (total, n) in self.sums.items()}
+        return means | dict(self.objective.epoch_metrics())
 
     def configure_optimizers(self) -> Any:
         """AdamW over matrices with decay and vectors without, and the schedule per step."""

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
-import torch
 from safetensors.torch import save_model
 
 from recdistill.errors import UserError
@@ -18,6 +17,8 @@ from recdistill.training._model import score_histories
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from torch import Tensor
 
     from recdistill.data import PreparedData, Sequences
     from recdistill.training._config import FitConfig
@@ -33,7 +34,7 @@ class Validated:
     def __init__(self, model: SequentialModel, catalog_digest: str) -> None:
         self.model, self.catalog_digest = model, catalog_digest
 
-    def score(self, histories: Sequences) -> torch.Tensor:
+    def score(self, histories: Sequences) -> Tensor:
         """See ``evaluation.Recommender``."""
         return score_histories(self.model, histories)
 

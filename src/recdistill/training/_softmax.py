@@ -44,7 +44,7 @@ class _WeightedLogSumExp(torch.autograd.Function):
         return total.to(states.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         grad_states, grad_items = ctx.saved_tensors
         return grad_states * grad, grad_items * grad, None, None
 
@@ -70,5 +70,5 @@ def weighted_logsumexp(
     """
     if chunk is None:
         chunk = max(64, min(1024, _CHUNK_BYTES // (4 * len(items)) // 64 * 64))
-    result: Tensor = _WeightedLogSumExp.apply(states, items, weights, chunk)
+    result: Tensor = _WeightedLogSumExp.apply(states, items, weights, chunk)  # type: ignore[no-untyped-call]
     return result

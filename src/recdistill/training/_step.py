@@ -1,19 +1,22 @@
-"""One training step: a loss, and whatever further terms a distillation adds."""
+"""One training step, and what is minimised on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from recdistill.training._batches import Batch
+    from recdistill.training._losses import Loss
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a step offers to its terms. All rows are real targets; padding is gone.
+    """What a step offers to the objective. All rows are real targets; padding is gone.
 
     Attributes
     ----------
@@ -30,24 +33,43 @@ class Step:
     batch: Batch
 
 
-class Term(Protocol):
-    """Something added to the loss, logged under its own name.
+@runtime_checkable
+class Objective(Protocol):
+    """What a fit minimises."""
 
-    Attributes
-    ----------
-    name : str
-        Logged as ``train/loss_<name>``, unweighted.
-    """
+    def __call__(self, step: Step, progress: float) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return the scalar to minimise and the means over the targets to log.
 
-    name: str
+        Parameters
+        ----------
+        step : Step
+        progress : float
+            Share (0 to 1) of the planned steps that are done.
 
-    def weight(self, progress: float) -> float:
-        """Return the term's weight at this share (0 to 1) of the planned steps.
-
-        A term of weight zero is not computed, so it costs nothing and changes no bit.
+        Returns
+        -------
+        total : scalar tensor
+        means : mapping of name to scalar tensor
+            Averaged over the epoch and logged as ``train/<name>``.
         """
         ...
 
-    def __call__(self, step: Step) -> Tensor:
-        """Return the term, a mean over the targets, as a scalar tensor."""
+    def epoch_metrics(self) -> Mapping[str, float]:
+        """Return what else to log at the end of an epoch, under its full name."""
         ...
+
+
+class LossAlone:
+    """The objective of a baseline: its loss and nothing else."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+
+    def __call__(self, step: Step, progress: float) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """See ``Objective``."""
+        loss = self.loss(step.states, step.table, step.targets)
+        return loss, {"loss": loss}
+
+    def epoch_metrics(self) -> Mapping[str, float]:
+        """Return nothing: the loss says it all."""
+        return {}

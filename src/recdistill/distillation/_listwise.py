@@ -1,0 +1,93 @@
+"""Listwise distillation: the student's distribution against the teacher's top list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+
+from recdistill.distillation._terms import Answer, Question, Term
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from recdistill.distillation._lessons import Lesson
+
+Tail = Literal["empty", "bucket"]
+
+
+@dataclass(frozen=True)
+class ListwiseConfig:
+    """Settings of the listwise term.
+
+    Attributes
+    ----------
+    temperature : float
+        Softens teacher and student alike; the term is multiplied by its square, so its gradient
+        keeps its size (Hinton et al. 2015, arXiv 1503.02531).
+    tail : "empty" or "bucket"
+        What the teacher says about the items outside its list. ``empty``: that they are never
+        next; its probabilities are renormalised to the list. ``bucket``: their total probability,
+        and nothing about which of them.
+    tail_mass : float
+        ``bucket`` only: the teacher's probability outside its list. A list without the teacher's
+        own normaliser cannot tell, so it is a setting.
+    """
+
+    temperature: float = 1.0
+    tail: Tail = "empty"
+    tail_mass: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise UserError(f"listwise.temperature is {self.temperature}; it must be positive.")
+        if self.tail not in get_args(Tail):
+            raise UserError(f"listwise.tail is {self.tail!r}; it must be 'empty' or 'bucket'.")
+        if not 0 <= self.tail_mass < 1:
+            raise UserError(f"listwise.tail_mass is {self.tail_mass}; it must be in [0, 1).")
+
+
+class Listwise(Term):
+    """Kullback-Leibler divergence from the teacher's list to the student, the tail being one item.
+
+    With ``p`` the teacher's and ``q`` the student's probabilities at temperature ``T`` and the tail
+    ``p_0 = 1 - sum_k p_k``, ``q_0 = 1 - sum_k q_k`` over the listed items ``k``:
+    ``T^2 [sum_k p_k log(p_k / q_k) + p_0 log(p_0 / q_0)]``. The student's normaliser runs over the
+    whole catalog, so it also learns how much the list as a whole deserves.
+
+    Parameters
+    ----------
+    config : ListwiseConfig
+    """
+
+    name = "listwise"
+
+    def __init__(self, config: ListwiseConfig) -> None:
+        self.temperature: float = config.temperature
+        self.mass = 1.0 if config.tail == "empty" else 1.0 - config.tail_mass
+
+    def ask(self, lesson: Lesson, targets: Tensor, n_items: int) -> Question:
+        """Ask for the scores of the teacher's list."""
+        probabilities = self.mass * lesson.probabilities(self.temperature)
+        return Question(lesson.items, (probabilities,), lesson.weights)
+
+    def row_losses(self, answer: Answer, *given: Tensor) -> Tensor:
+        """See ``Term``; ``given`` is the teacher's probabilities [n, k]."""
+        (probabilities,) = given
+        log_q = answer.scores / self.temperature - answer.normaliser[:, None]  # [n, k]
+        losses = (torch.xlogy(probabilities, probabilities) - probabilities * log_q).sum(1)
+        if self.mass < 1:
+            # Items absent from a short list are answered with some number; keep them out.
+            listed = log_q.masked_fill(probabilities == 0, -torch.inf).logsumexp(1)
+            losses = losses + (1 - self.mass) * (
+                torch.log(torch.tensor(1 - self.mass)) - _log1mexp(listed)
+            )
+        return self.temperature**2 * losses
+
+
+def _log1mexp(x: Tensor) -> Tensor:
+    """``log(1 - exp(x))`` for ``x <= 0``; bounded where the list has all the mass there is."""
+    x = x.clamp(max=-4 * torch.finfo(x.dtype).eps)
+    return torch.where(x > -0.6931, torch.log(-torch.expm1(x)), torch.log1p(-torch.exp(x)))

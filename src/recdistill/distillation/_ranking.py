@@ -1,0 +1,162 @@
+"""Importance-aware ranking distillation (DLLM2Rec; Cui et al., RecSys 2024, arXiv 2405.00338)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+from torch.nn import functional as F
+
+from recdistill.distillation._terms import Answer, Question, Term
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from recdistill.distillation._lessons import Lesson
+
+Variant = Literal["paper", "reference_code"]
+
+
+@dataclass(frozen=True)
+class RankingConfig:
+    """Settings of the ranking term; the defaults are the paper's.
+
+    Attributes
+    ----------
+    variant : "paper" or "reference_code"
+        ``reference_code`` does what the published code does, see ``ReferenceRanking``.
+    position, confidence, consistency : float
+        Weights of the three kinds of importance (gamma_p, gamma_c, gamma_o).
+    beta : float
+        How slowly importance falls with rank and with doubt.
+    n_negatives : int
+        Items drawn per target.
+    """
+
+    variant: Variant = "paper"
+    position: float = 0.3
+    confidence: float = 0.5
+    consistency: float = 0.1
+    beta: float = 1.0
+    n_negatives: int = 16
+
+    def __post_init__(self) -> None:
+        if self.variant not in get_args(Variant):
+            raise UserError(
+                f"ranking.variant is {self.variant!r}; it must be 'paper' or 'reference_code'."
+            )
+        if self.beta <= 0 or self.n_negatives < 1:
+            raise UserError("ranking.beta must be positive and ranking.n_negatives at least 1.")
+
+
+class Ranking(Term):
+    """The teacher's items up, drawn items down, each pair as important as the paper says.
+
+    ``sum_k w_k [-log sigma(s_k) - mean_j log sigma(-s_j)]`` over the listed items ``k`` and drawn
+    negatives ``j``, with ``w_k = position * e^(-rank_k / beta)`` normalised over the list
+    ``+ confidence * e^(-doubt / beta) / mean + consistency * [k in the student's own top list]``.
+
+    The confidence is one number per target: how far off the teacher was about the true item, as a
+    distance (an imported DLLM2Rec table) or as the negative log-likelihood the teacher gave it (a
+    table of logits). It is divided by its mean over all lessons, so that it moves weight between
+    targets without changing how much there is. A negative that is the target or listed is left
+    out.
+
+    Parameters
+    ----------
+    config : RankingConfig
+    mean_confidence : float
+        Mean of ``e^(-doubt / beta)`` over the taught training targets.
+    """
+
+    name = "ranking"
+
+    def __init__(self, config: RankingConfig, mean_confidence: float = 1.0) -> None:
+        self.config, self.mean_confidence = config, mean_confidence
+
+    def ask(self, lesson: Lesson, targets: Tensor, n_items: int) -> Question:
+        """Ask for the teacher's list and, behind it, the drawn negatives."""
+        config, listed = self.config, lesson.listed
+        n, k = listed.shape
+        drawn = torch.randint(1, n_items + 1, (n, config.n_negatives), device=listed.device)
+        clash = (drawn == targets[:, None]) | (drawn[:, :, None] == lesson.items[:, None]).any(2)
+        kept = (~clash).float()
+        shares = kept / kept.sum(1, keepdim=True).clamp(min=1)  # [n, n_negatives]
+        confidence = torch.exp(-lesson.doubt / config.beta) / self.mean_confidence
+        fixed = (
+            config.position * position_weights(k, config.beta).to(listed.device)
+            + config.confidence * confidence[:, None]
+        ) * listed  # [n, k]
+        items = torch.cat([lesson.items, drawn], 1)
+        return Question(items, (fixed, listed, shares), lesson.weights)
+
+    def row_losses(self, answer: Answer, *given: Tensor) -> Tensor:
+        """See ``Term``; ``given`` is fixed weights [n, k], listed [n, k], negatives' shares."""
+        fixed, listed, shares = given
+        k = listed.shape[1]
+        teacher, drawn = answer.scores[:, :k], answer.scores[:, k:]
+        weights = fixed
+        if self.config.consistency:
+            agreed = (teacher.detach() >= answer.kth_best(k)) & listed
+            weights = weights + self.config.consistency * agreed
+        # softplus(-s) = -log sigma(s), softplus(s) = -log sigma(-s): stable at any score.
+        up = (weights * F.softplus(-teacher)).sum(1)
+        return up + weights.sum(1) * (shares * F.softplus(drawn)).sum(1)
+
+
+class ReferenceRanking(Term):
+    """What the published DLLM2Rec code computes, kept to be compared with, not to be used.
+
+    It departs from the paper in ways that matter:
+
+    - the negative term is ``log sigma(1 - s)`` where the paper has ``log(1 - sigma(s))``: the push
+      is weaker and its optimum one logit higher (``main.py`` line 470);
+    - confidence is ``e^(-distance)`` of each listed item, normalised within the row, where the
+      paper has one reliability per sequence; all weights are then renormalised to 1 per row, so
+      an unreliable teacher is never trusted less (452-459);
+    - negatives may be items of the teacher's own list;
+    - the sigmoid is taken before the logarithm, which overflows. Here: the same value, stable.
+
+    Each listed item has one negative of its own. Logits of the lesson are minus the distances.
+    """
+
+    name = "ranking"
+
+    def __init__(self, config: RankingConfig) -> None:
+        self.config = config
+
+    def ask(self, lesson: Lesson, targets: Tensor, n_items: int) -> Question:
+        """Ask for the teacher's list and one drawn item for each."""
+        config, listed = self.config, lesson.listed
+        n, k = listed.shape
+        drawn = torch.randint(1, n_items + 1, (n, k), device=listed.device)
+        distance = -lesson.logits.masked_fill(~listed, -torch.inf)
+        confidence = torch.softmax(-distance / config.beta, 1).nan_to_num(0.0)
+        position = position_weights(k, config.beta).to(listed.device).expand(n, k)
+        fixed = (config.position * position + config.confidence * confidence) * listed
+        return Question(
+            torch.cat([lesson.items, drawn], 1), (fixed, listed), (lesson.weights > 0).float()
+        )
+
+    def row_losses(self, answer: Answer, *given: Tensor) -> Tensor:
+        """See ``Term``; ``given`` is fixed weights [n, k] and listed [n, k]."""
+        fixed, listed = given
+        k = listed.shape[1]
+        teacher, drawn = answer.scores[:, :k], answer.scores[:, k:]
+        agreed = (teacher.detach() >= answer.kth_best(k)).to(fixed) + 1e-8
+        weights = fixed + self.config.consistency * agreed * listed
+        weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-30)
+        return (weights * (F.softplus(-teacher) + F.softplus(drawn - 1))).sum(1)
+
+
+def position_weights(k: int, beta: float) -> Tensor:
+    """``e^(-rank / beta)`` for ranks 1..k, summing to 1, shape [k].
+
+    Examples
+    --------
+    >>> [round(w, 3) for w in position_weights(10, 1.0)[:3].tolist()]
+    [0.632, 0.233, 0.086]
+    """
+    return torch.softmax(-torch.arange(1, k + 1) / beta, 0)
