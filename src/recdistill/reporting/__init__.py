@@ -1,1 +1,44 @@
-"""Comparisons, diagnoses, pages and plots."""
+"""Comparison, diagnosis, report pages, plots."""
+
+from recdistill.reporting._breakdown import Slice, break_down
+from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
+from recdistill.reporting._contrast import Contrast, Resampling
+from recdistill.reporting._groups import Group, load_groups, read_per_user
+from recdistill.reporting._links import compare_url, run_url, save_view, table_url, ui_base
+from recdistill.reporting._markdown import as_markdown
+from recdistill.reporting._report import write_report
+from recdistill.reporting._select import (
+    MODEL_STAGES,
+    ScoredRun,
+    find_scored_run,
+    require_same_data,
+    select_runs,
+)
+from recdistill.reporting._verdict import verdict
+
+__all__ = [
+    "MODEL_STAGES",
+    "Comparison",
+    "Contrast",
+    "Estimate",
+    "Group",
+    "Resampling",
+    "Row",
+    "ScoredRun",
+    "Slice",
+    "as_markdown",
+    "break_down",
+    "compare_groups",
+    "compare_url",
+    "find_scored_run",
+    "load_groups",
+    "read_per_user",
+    "require_same_data",
+    "run_url",
+    "save_view",
+    "select_runs",
+    "table_url",
+    "ui_base",
+    "verdict",
+    "write_report",
+]

@@ -1,0 +1,162 @@
+"""Put any set of runs into one table with paired tests, and write the report.
+
+mlflow run . --env-manager local -e compare -P runs=latest
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+
+from recdistill.errors import UserError
+from recdistill.reporting import (
+    Comparison,
+    Resampling,
+    ScoredRun,
+    as_markdown,
+    compare_groups,
+    compare_url,
+    find_scored_run,
+    load_groups,
+    require_same_data,
+    run_url,
+    save_view,
+    select_runs,
+    table_url,
+    ui_base,
+    verdict,
+    write_report,
+)
+from recdistill.tracking import Run, stage
+
+SHOWN_ON_TERMINAL = 25
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which runs, against which, in whose words."""
+
+    runs: str = "latest"
+    reference: str = ""
+    floors: bool = True
+    dataset: str = ""
+    title: str = ""
+    question: str = ""
+    n_resamples: int = 10_000
+    seed: int = 0
+    output: str = ""
+
+    def __post_init__(self) -> None:
+        if self.n_resamples < 100:
+            raise UserError(
+                f"n_resamples is {self.n_resamples}; below 100 no p-value can say anything."
+            )
+
+
+def run(config: Config, run: Run) -> None:
+    """Select, measure, test, write."""
+    runs = select_runs(run.client, config.runs, dataset=config.dataset, floors=config.floors)
+    reference_id = ""
+    if config.reference:
+        reference = find_scored_run(run.client, config.reference)
+        reference_id = reference.id
+        if reference_id not in {one.id for one in runs}:
+            runs = sorted([*runs, reference], key=lambda one: -one.started)
+    require_same_data(runs)
+
+    resampling = Resampling(config.n_resamples, config.seed)
+    with run.phase("compare"):
+        comparison = compare_groups(
+            load_groups(runs), reference_id=reference_id, resampling=resampling
+        )
+    describe(run, comparison, runs)
+    links = saved_views(run, runs)
+    folder = run.folder / "report"
+    with run.phase("report"):
+        write_report(
+            comparison,
+            folder,
+            resampling=resampling,
+            title=config.title,
+            question=config.question,
+            links=links,
+            made_by=run.id,
+        )
+    for path in sorted(folder.iterdir()):
+        run.log_artifact(path, path.name if path.is_dir() else None)
+    if config.output:
+        copy_to(folder, Path(config.output))
+
+    print(as_markdown(comparison, limit=SHOWN_ON_TERMINAL))
+    for words, address in links.items():
+        print(f"{words}: {address}")
+
+
+def describe(run: Run, comparison: Comparison, runs: list[ScoredRun]) -> None:
+    """Name the run, write its card, and log the differences people search for."""
+    newest = comparison.reference.newest.reference
+    copied = ("dataset", "split", "catalog.digest", "split.digest", "protocol")
+    run.set_tags({name: newest.tags[name] for name in copied if name in newest.tags})
+    run.set_tags(
+        {
+            "baseline_run_id": comparison.reference.newest.id,
+            "compared_runs": ",".join(one.id for one in runs),
+        }
+    )
+    best = comparison.rows[0].label
+    run.rename(f"{best}-first-of-{len(comparison.rows)}-compare"[:60])
+    run.note(
+        "\n".join(
+            ["**Verdict**", "", *(f"- {claim}" for claim in verdict(comparison)), ""]
+            + [as_markdown(comparison, limit=SHOWN_ON_TERMINAL).split("\n- ")[0]]
+            + ["", "The whole report: artifact `report.html`."]
+        )
+    )
+    for row in comparison.rows:
+        if row.group.is_floor and row.group is not comparison.best_floor:
+            continue
+        for metric, contrast in row.against_reference.items():
+            name = f"{metric}_at_10/{slug(row.label)}_vs_reference"
+            run.log_metrics({f"delta/{name}": contrast.delta, f"p/{name}": contrast.p_adjusted})
+    for label, contrasts in comparison.against_floor.items():
+        for metric, contrast in contrasts.items():
+            name = f"{metric}_at_10/{slug(label)}_vs_floor"
+            run.log_metrics({f"delta/{name}": contrast.delta, f"p/{name}": contrast.p_adjusted})
+
+
+def slug(label: str) -> str:
+    """Return a label in the letters that MLflow allows in a metric's name."""
+    words = "".join(c if c.isalnum() or c in "._-" else " " for c in label)
+    return "-".join(words.split())[:120]
+
+
+def saved_views(run: Run, runs: list[ScoredRun]) -> dict[str, str]:
+    """Return addresses: the report, the UI's own comparison, the run table with its columns."""
+    base = ui_base(mlflow.get_tracking_uri())
+    own = run.client.get_run(run.id).info.experiment_id
+    experiment = runs[0].experiment_id
+    dataset = runs[0].reference.tags.get("dataset", "")
+    condition = f"attributes.status = 'FINISHED' AND tags.dataset = '{dataset}'"
+    view = save_view(run.client, experiment, condition=condition)
+    shown = runs[:100]  # a longer address is cut by some servers
+    return {
+        "Report": run_url(base, own, run.id, "artifacts/report.html"),
+        "Comparison in MLflow": compare_url(
+            base, [one.id for one in shown], [one.experiment_id for one in shown]
+        ),
+        "Run table": table_url(base, experiment, view=view),
+    }
+
+
+def copy_to(folder: Path, output: Path) -> None:
+    """Keep the report outside of MLflow as well."""
+    import shutil
+
+    shutil.copytree(folder, output, dirs_exist_ok=True)
+    print(f"The report is in {output / 'report.html'}")
+
+
+if __name__ == "__main__":
+    stage(run, Config, "compare")

@@ -1,0 +1,89 @@
+"""Where a difference comes from: users with short or long histories, rare or popular targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recdistill.reporting._contrast import Resampling, mean_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from recdistill.evaluation import Metric
+    from recdistill.reporting._groups import Group
+
+ATTRIBUTES = {
+    "history_length": "Items in the history",
+    "target_popularity": "Training interactions of the target",
+    "target_age": "Age of the target item",
+}
+_N_BINS = 4
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some of the test users, and what the models gained on them.
+
+    Attributes
+    ----------
+    words : what these users have in common, as ``11-24``.
+    gains : label of a model -> mean difference to the reference, with the 95 % interval.
+    """
+
+    words: str
+    n_cases: int
+    gains: dict[str, tuple[float, float, float]]
+
+
+def break_down(
+    groups: Sequence[Group], reference: Group, metric: Metric, k: int, resampling: Resampling
+) -> dict[str, list[Slice]]:
+    """Split the users into quarters by each known attribute and take the gain in each.
+
+    Returns
+    -------
+    Axis title -> slices from the smallest value to the largest. An attribute that is not in the
+    tables, or is the same for everybody, is left out.
+    """
+    base = reference.outcomes(metric, k).mean(0)
+    gains = {g.label: g.outcomes(metric, k).mean(0) - base for g in groups if g is not reference}
+    found = {}
+    for column, title in ATTRIBUTES.items():
+        if column not in reference.tables[0]:
+            continue
+        values = reference.tables[0][column].to_numpy()
+        bins = _bins(values)
+        if len(bins) > 1:
+            found[title] = [_slice(values, members, gains, resampling) for members in bins]
+    return found
+
+
+def _bins(values: NDArray[np.generic]) -> list[NDArray[np.bool_]]:
+    known = ~np.isnan(values.astype(float))
+    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, _N_BINS + 1)))
+    place = np.searchsorted(edges[1:-1], values, side="left")
+    members = [(place == i) & known for i in range(len(edges) - 1)]
+    return [m for m in members if m.any()]
+
+
+def _slice(
+    values: NDArray[np.generic],
+    members: NDArray[np.bool_],
+    gains: dict[str, NDArray[np.float64]],
+    resampling: Resampling,
+) -> Slice:
+    low, high = values[members].min(), values[members].max()
+    words = f"{low:g}" if low == high else f"{low:g}\u2013{high:g}"
+    return Slice(
+        words,
+        int(members.sum()),
+        {
+            label: (float(gain[members].mean()), *mean_interval(gain[members], resampling))
+            for label, gain in gains.items()
+        },
+    )

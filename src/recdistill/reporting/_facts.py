@@ -1,0 +1,155 @@
+"""What a report says beside the numbers: costs, settings that differ, commands, data."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from recdistill.reporting._groups import differing_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recdistill.reporting._comparison import Comparison
+    from recdistill.reporting._groups import Group
+
+_NARROW = 8
+_COLUMNS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Table:
+    """A plain table of text."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+    note: str = ""
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``38 s``, ``12 min``, ``3.1 h``; a dash where nothing was measured."""
+    if math.isnan(seconds):
+        return "\u2013"
+    if seconds < 10:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def megabytes(value: float) -> str:
+    """``640 MB`` or ``12.3 GB``, powers of ten; a dash where nothing was measured."""
+    if math.isnan(value):
+        return "\u2013"
+    return f"{value:,.0f} MB" if value < 10_000 else f"{value / 1000:.1f} GB"
+
+
+def cost_table(comparison: Comparison) -> Table:
+    """Seconds and memory peaks of every phase of every group, means over seeds."""
+    rows = []
+    for row in comparison.rows:
+        group = row.group
+        names = {name for run in group.runs for name in run.reference.metrics}
+        found = (re.fullmatch(r"time/(.+)_seconds", name) for name in names)
+        phases = sorted({m[1] for m in found if m}, key=lambda p: (p != "fit", p))
+        for i, phase in enumerate(phases):
+            peaks = [
+                megabytes(group.metric(f"memory/{phase}_peak_{kind}_mb"))
+                for kind in ("rss", "allocated", "reserved")
+            ]
+            took = duration(group.metric(f"time/{phase}_seconds"))
+            rows.append([group.label if i == 0 else "", phase, took, *peaks])
+    return Table(
+        "Time and memory per stage",
+        ["Model", "Phase", "Time", "Process peak", "GPU allocated", "GPU reserved"],
+        _without_empty_ends(rows),
+        "Means over seeds; one MB is 10\u2076 bytes. Peaks are those of the phase.",
+    )
+
+
+def _without_empty_ends(rows: list[list[str]]) -> list[list[str]]:
+    return [[cell if cell else "\u00a0" for cell in row] for row in rows]
+
+
+def settings_table(comparison: Comparison) -> Table:
+    """Settings that are not the same in all groups; the longer side runs downwards."""
+    groups = [row.group for row in comparison.rows]
+    differing = {
+        name: values
+        for name, values in differing_settings([g.runs for g in groups]).items()
+        if name != "model" or len(set(values)) > 1
+    }
+    title = "Parameters that differ"
+    if not differing:
+        return Table(title, [], note="None: every parameter but the seed is the same.")
+    if len(groups) <= _NARROW:
+        rows = [[name, *(v or "\u2013" for v in values)] for name, values in differing.items()]
+        return Table(title, ["Parameter", *(g.label for g in groups)], rows)
+    names = sorted(differing, key=lambda name: -len(set(differing[name])))[:_COLUMNS_SHOWN]
+    rows = [[g.label, *(differing[n][i] or "\u2013" for n in names)] for i, g in enumerate(groups)]
+    left = len(differing) - len(names)
+    note = f"{left} more parameters differ; comparison.json has them all." if left else ""
+    return Table(title, ["Model", *names], rows, note)
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands to run at one state of the code."""
+
+    words: str
+    lines: list[str]
+
+
+def commands(comparison: Comparison, selected: Sequence[str]) -> list[Commands]:
+    """What to type to get these runs, by state of the code, and then this report."""
+    by_code: dict[str, list[str]] = {}
+    for row in comparison.rows:
+        for run in reversed(row.group.runs):
+            tags = run.reference.tags
+            commit = tags.get("mlflow.source.git.commit", "")[:12]
+            words = f"At commit {commit}" if commit else "Outside a git checkout"
+            if tags.get("git.dirty") == "true":
+                words += ", with the changes kept in each run as environment/git.diff"
+            command = tags.get("command") or f"# run {run.id} kept no command"
+            lines = by_code.setdefault(words + ":", [])
+            if command not in lines:
+                lines.append(command)
+    again = ["mlflow", "run", ".", "-e", "compare", "-P", f"runs={','.join(selected)}"]
+    return [
+        *(Commands(words, lines) for words, lines in by_code.items()),
+        Commands("This report:", [shlex.join(again)]),
+    ]
+
+
+def data_facts(comparison: Comparison, resamples: int) -> list[tuple[str, str]]:
+    """Data, digests and protocol, the same for every run of the report."""
+    newest = comparison.reference.newest.reference
+    attrs = comparison.reference.tables[0].attrs
+    return [
+        ("Data set", newest.tags.get("dataset", "unknown")),
+        ("Split", newest.tags.get("split", "unknown")),
+        ("Test cases", f"{comparison.n_cases:,}, one target each"),
+        ("Catalog", f"{attrs.get('n_items', 0):,} items, all ranked"),
+        ("Protocol", f"{attrs.get('protocol', 'unknown')}; history masked"),
+        ("Catalog digest", newest.tags.get("catalog.digest", "unknown")),
+        ("Split digest", newest.tags.get("split.digest", "unknown")),
+        ("Test cases digest", str(attrs.get("cases_digest", "unknown"))),
+        (
+            "Tests",
+            "paired over users, two-sided: McNemar's exact test on the hits of two single runs, "
+            "otherwise permutation of users' outcomes averaged over seeds; intervals of "
+            f"differences, NDCG and MRR by bootstrap over users ({resamples:,} resamples), of "
+            f"recall by Clopper and Pearson; {comparison.n_tests} p-values corrected together "
+            "(Holm)",
+        ),
+    ]
+
+
+def seeds_of(group: Group) -> str:
+    """``0, 1, 2``, or a count where there are many."""
+    seeds = group.seeds
+    return ", ".join(seeds) if 0 < len(seeds) <= 4 else str(max(len(seeds), len(group.runs)))

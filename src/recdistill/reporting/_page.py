@@ -1,0 +1,157 @@
+"""A comparison as one page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from recdistill.reporting import _facts as facts
+from recdistill.reporting._ink import variable
+from recdistill.reporting._plots import pens
+from recdistill.reporting._verdict import ALPHA, p_words, signed, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from recdistill.reporting._comparison import Comparison, Estimate, Row
+    from recdistill.reporting._contrast import Contrast
+
+QUESTION = "Which of these models ranks a user's next item best, and is it more than chance?"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure on the page."""
+
+    title: str
+    caption: str
+    svg: str
+
+
+def default_title(comparison: Comparison) -> str:
+    """Name the data set and the models, as ``ml-100k: sasrec against 5 floors``."""
+    dataset = comparison.reference.newest.reference.tags.get("dataset", "")
+    models = [row.label for row in comparison.rows if not row.group.is_floor]
+    n_floors = len(comparison.rows) - len(models)
+    shown = models if len(models) <= 3 else [f"{len(models)} models"]
+    words = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    floors = f"{n_floors} floor{'s' if n_floors > 1 else ''}" if n_floors else ""
+    what = f"{words} against {floors}" if words and floors else words or floors
+    return f"{dataset}: {what}" if dataset else what
+
+
+def render_page(
+    comparison: Comparison,
+    drawings: Sequence[Drawing],
+    *,
+    title: str = "",
+    question: str = "",
+    resamples: int,
+    links: Mapping[str, str] | None = None,
+    made_by: str = "",
+) -> str:
+    """Fill the template; every word from a run is escaped.
+
+    Parameters
+    ----------
+    drawings : figures in order; their SVG is ours and goes in as it is.
+    links : words -> address, shown in the footer.
+    made_by : id of the run that made the report.
+    """
+    environment = Environment(
+        loader=PackageLoader("recdistill.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    colours = {label: variable(pen.colour) for label, pen in pens(comparison).items()}
+    version = metadata.version("recdistill")
+    now = datetime.now(UTC)
+    ids = [run.id for row in comparison.rows for run in row.group.runs]
+    n_runs = len(ids)
+    page: str = environment.get_template("report.html.j2").render(
+        version=version,
+        title=title or default_title(comparison),
+        question=question or QUESTION,
+        kicker=(
+            f"{n_runs} runs, {len(comparison.rows)} models, {comparison.n_cases:,} test users \u00b7 "
+            f"{now:%d %B %Y}"
+        ),
+        verdict=verdict(comparison),
+        sections=_sections(comparison, colours),
+        table_note=_table_note(comparison),
+        notes=comparison.notes,
+        figures=[
+            {"title": d.title, "caption": d.caption, "svg": Markup(d.svg)}  # noqa: S704
+            for d in drawings
+        ],
+        tables=[facts.cost_table(comparison), facts.settings_table(comparison)],
+        commands=facts.commands(comparison, ids),
+        facts=facts.data_facts(comparison, resamples),
+        footer=f"recdistill {version}, {now:%Y-%m-%d %H:%M} UTC"
+        + (f", run {made_by}" if made_by else ""),
+        links=[{"words": words, "address": address} for words, address in (links or {}).items()],
+    )
+    return page
+
+
+def _sections(comparison: Comparison, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+    models = [row for row in comparison.rows if not row.group.is_floor]
+    floors = [row for row in comparison.rows if row.group.is_floor]
+    return [
+        {"style": style, "rows": [_row(row, comparison, colours) for row in rows]}
+        for style, rows in (("rows-model", models), ("rows-floor", floors))
+        if rows
+    ]
+
+
+def _row(row: Row, comparison: Comparison, colours: Mapping[str, str]) -> dict[str, Any]:
+    group = row.group
+    return {
+        "label": row.label,
+        "stage": "floor" if group.is_floor else group.newest.stage,
+        "is_floor": group.is_floor,
+        "colour": colours.get(row.label, "var(--rule)"),
+        "seeds": facts.seeds_of(group),
+        "estimates": [_estimate(row.estimates[m], len(group.runs)) for m in row.estimates],
+        "hits": f"{row.hits:.0f}",
+        "n_cases": f"{comparison.n_cases:,}",
+        "contrasts": [_contrast(row.against_reference.get(m)) for m in ("recall", "ndcg")],
+        "no_contrast": "reference" if group is comparison.reference else "\u2013",
+        "fit": facts.duration(row.fit_seconds),
+        "peak": facts.megabytes(row.peak_mb),
+    }
+
+
+def _estimate(estimate: Estimate, n_seeds: int) -> dict[str, str]:
+    return {
+        "mean": f"{estimate.mean:.3f}",
+        "interval": f"[{estimate.low:.3f}, {estimate.high:.3f}]",
+        "seeds": f"{estimate.worst_seed:.3f}\u2013{estimate.best_seed:.3f}" if n_seeds > 1 else "",
+    }
+
+
+def _contrast(contrast: Contrast | None) -> dict[str, Any] | None:
+    if contrast is None:
+        return None
+    return {
+        "delta": signed(contrast.delta),
+        "interval": f"[{signed(contrast.low)}, {signed(contrast.high)}]",
+        "p": p_words(contrast.p_adjusted),
+        "sure": contrast.p_adjusted < ALPHA,
+    }
+
+
+def _table_note(comparison: Comparison) -> str:
+    return (
+        f"Differences are to {comparison.reference.label}. Brackets: 95 % intervals over test "
+        "users; seeds: lowest and highest single seed. p-values are corrected for all "
+        f"{comparison.n_tests} tests of this report (Holm); bold where below {ALPHA:g}. Hits are "
+        "targets among the first ten, mean over seeds. Peak: memory of the fit."
+    )

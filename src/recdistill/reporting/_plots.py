@@ -1,0 +1,235 @@
+"""The figures of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from recdistill.evaluation import hits_interval
+from recdistill.reporting._comparison import K
+from recdistill.reporting._ink import FLOOR, INK, MUTED, PAPER, RULE, SERIES, new_figure
+from recdistill.reporting._verdict import ALPHA, NAMES, signed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from recdistill.reporting._breakdown import Slice
+    from recdistill.reporting._comparison import Comparison, Row
+    from recdistill.reporting._contrast import Contrast
+
+_DEPTH = 50
+_IN_FOREST, _IN_SLICES = 24, 3
+_DASHES = ((4, 2), (1, 1.5), (6, 2, 1, 2), (2, 2), (8, 3))
+
+
+@dataclass(frozen=True)
+class Pen:
+    """How one model looks in every figure of a report."""
+
+    colour: str
+    dashes: tuple[float, ...] = ()
+
+
+def pens(comparison: Comparison) -> dict[str, Pen]:
+    """Give models colours and floors grey dashes; models beyond the palette get none.
+
+    The reference and then the best models come first.
+    """
+    models = [row.label for row in comparison.rows if not row.group.is_floor]
+    floors = [row.label for row in comparison.rows if row.group.is_floor]
+    if comparison.reference.label in models:
+        models.sort(key=lambda label: label != comparison.reference.label)
+    given = {label: Pen(colour) for label, colour in zip(models, SERIES, strict=False)}
+    return given | {
+        label: Pen(FLOOR, dashes) for label, dashes in zip(floors, _DASHES, strict=False)
+    }
+
+
+def recall_curves(comparison: Comparison) -> Figure:
+    """Recall@k over k with the 95 % interval as a band, labels at the lines' ends."""
+    figure = new_figure(7.2, 3.7)
+    axes = figure.subplots()
+    given = pens(comparison)
+    ks = np.unique(np.concatenate([np.arange(1, 21), np.arange(22, _DEPTH + 1, 2)]))
+    ends = []
+    for row in reversed(comparison.rows):
+        curve = np.array([row.group.outcomes("recall", int(k)).mean() for k in ks])
+        pen = given.get(row.label)
+        if pen is None:
+            axes.plot(ks, curve, color=RULE, linewidth=0.7, zorder=1)
+            continue
+        if not pen.dashes:
+            n = comparison.n_cases
+            band = np.array([hits_interval(float(share * n), n) for share in curve])
+            axes.fill_between(ks, *band.T, color=pen.colour, alpha=0.10, linewidth=0)
+        axes.plot(
+            ks,
+            curve,
+            color=pen.colour,
+            linewidth=1.1 if pen.dashes else 1.8,
+            dashes=pen.dashes or (None, None),
+            zorder=2 if pen.dashes else 3,
+        )
+        ends.append((float(curve[-1]), row.label, pen.colour))
+    axes.set(xlim=(1, _DEPTH), ylim=(0, None), xlabel="k", ylabel="recall@k")
+    axes.set_xticks([1, 5, 10, 20, 30, 40, 50])
+    axes.axvline(K, color=RULE, linewidth=0.8, zorder=0)
+    axes.grid(axis="y")
+    _label_ends(axes, ends)
+    return figure
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
+    """Write each line's name at its end, apart from each other where lines end close together."""
+    gap = axes.get_ylim()[1] * 0.05
+    floor_of_next = -np.inf
+    for value, label, colour in sorted(ends):
+        place = max(value, floor_of_next)
+        floor_of_next = place + gap
+        axes.annotate(
+            label,
+            (_DEPTH, value),
+            (1.015, place / axes.get_ylim()[1]),
+            textcoords="axes fraction",
+            color=colour if colour != FLOOR else MUTED,
+            va="center",
+            fontsize=8.5,
+            annotation_clip=False,
+        )
+
+
+def forest(comparison: Comparison) -> Figure:
+    """Differences to the reference with their intervals; filled marks are significant."""
+    rows = [row for row in comparison.rows if row.against_reference][:_IN_FOREST]
+    rows.reverse()
+    figure = new_figure(7.2, 1.1 + 0.27 * len(rows))
+    panels = figure.subplots(1, 2, sharey=True)
+    given = pens(comparison)
+    for axes, metric in zip(panels, ("recall", "ndcg"), strict=True):
+        axes.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
+        for place, row in enumerate(rows):
+            pen = given.get(row.label, Pen(MUTED))
+            _interval(axes, place, row.against_reference[metric], pen.colour)
+        axes.set_title(f"\u0394 {NAMES[metric]}")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: signed(x).rstrip("0").rstrip(".")))
+        axes.xaxis.get_major_locator().set_params(nbins=6)  # type: ignore[attr-defined]
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    panels[0].set_yticks(range(len(rows)), [row.label for row in rows], color=INK)
+    panels[0].set_ylim(-0.6, len(rows) - 0.4)
+    figure.supxlabel(
+        f"difference to {comparison.reference.label}, 95 % interval over users",
+        fontsize=9,
+        color=MUTED,
+    )
+    return figure
+
+
+def _interval(axes: Axes, place: float, one: Contrast, colour: str) -> None:
+    axes.plot([one.low, one.high], [place, place], color=colour, linewidth=1.5, zorder=2)
+    axes.plot(
+        [one.delta],
+        [place],
+        marker="o",
+        markersize=5.5,
+        color=colour,
+        markerfacecolor=colour if one.p_adjusted < ALPHA else PAPER,
+        markeredgewidth=1.3,
+        zorder=3,
+    )
+
+
+def slice_gains(comparison: Comparison, slices: dict[str, list[Slice]]) -> Figure:
+    """Gain in recall@10 on quarters of the users, one panel per attribute."""
+    labels = shown_in_slices(comparison)
+    given = pens(comparison)
+    figure = new_figure(7.2, 2.9)
+    panels = np.atleast_1d(figure.subplots(1, len(slices), sharey=True))
+    for axes, (title, parts) in zip(panels, slices.items(), strict=True):
+        axes.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
+        for i, label in enumerate(labels):
+            pen = given.get(label, Pen(MUTED))
+            shift = (i - (len(labels) - 1) / 2) * 0.2
+            for place, part in enumerate(parts):
+                mean, low, high = part.gains[label]
+                x = place + shift
+                axes.plot([x, x], [low, high], color=pen.colour, linewidth=1.4, zorder=2)
+                axes.plot(x, mean, "o", markersize=4.5, color=pen.colour, zorder=3)
+        axes.set_xticks(range(len(parts)), [f"{p.words}\nn={p.n_cases}" for p in parts])
+        axes.tick_params(axis="x", length=0)
+        axes.spines["bottom"].set_visible(False)
+        axes.set_title(title)
+        axes.grid(axis="y")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: signed(y).rstrip("0").rstrip(".")))
+    panels[0].set_ylabel("\u0394 recall@10")
+    handles = [
+        panels[0].plot([], [], "o", markersize=4.5, color=given.get(label, Pen(MUTED)).colour)[0]
+        for label in labels
+    ]
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper left",
+        ncols=len(labels),
+        frameon=False,
+        handletextpad=0.2,
+        fontsize=8.5,
+    )
+    return figure
+
+
+def shown_in_slices(comparison: Comparison) -> list[str]:
+    """Labels of the best models, and of the best floor where there is room, but the reference."""
+    others = [row for row in comparison.rows if row.group is not comparison.reference]
+    best = [row.label for row in others if not row.group.is_floor][:_IN_SLICES]
+    floors = [row.label for row in others if row.group.is_floor]
+    return best + floors[: max(0, _IN_SLICES - len(best))][: 1 if best else _IN_SLICES]
+
+
+def cost(comparison: Comparison) -> Figure:
+    """Recall@10 against the seconds of the fit, on a logarithmic axis."""
+    rows = [row for row in comparison.rows if row.fit_seconds > 0]
+    given = pens(comparison)
+    figure = new_figure(7.2, 3.1)
+    axes = figure.subplots()
+    for row in rows:
+        _cost_point(axes, row, given.get(row.label), comparison)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _seconds(x)))
+    low, high = min(r.fit_seconds for r in rows), max(r.fit_seconds for r in rows)
+    axes.set_xlim(low / 2, high * 4)
+    axes.set(xlabel="fitting time", ylabel="recall@10")
+    axes.grid(axis="y")
+    return figure
+
+
+def _cost_point(axes: Axes, row: Row, pen: Pen | None, comparison: Comparison) -> None:
+    recall = row.estimates["recall"]
+    colour = pen.colour if pen else RULE
+    x = row.fit_seconds
+    axes.plot([x, x], [recall.low, recall.high], color=colour, linewidth=1.2, alpha=0.6, zorder=2)
+    marker = "s" if row.group.is_floor else "o"
+    axes.plot(x, recall.mean, marker, markersize=5.5, color=colour, zorder=3)
+    if pen:
+        axes.annotate(
+            row.label,
+            (x, recall.mean),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=MUTED if row.group.is_floor else colour,
+            fontweight="bold" if row.group is comparison.reference else "normal",
+        )
+
+
+def _seconds(value: float) -> str:
+    for unit, words in ((3600.0, "h"), (60.0, "min")):
+        if value >= unit:
+            return f"{value / unit:g} {words}"
+    return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"

@@ -1,0 +1,275 @@
+"""Which runs a report is about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+
+from recdistill.errors import UserError
+from recdistill.floors import FLOOR_KINDS
+from recdistill.tracking import RunReference, find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+MODEL_STAGES = ("train_baseline", "train_teacher", "distill")
+"""Stages that end by scoring a model of their own on the test cases."""
+
+SCORED = "test/recall_at_10"
+_NOT_SETTINGS = {"seed", "use_cache", "preset", "data_path"}
+_OPERATOR = re.compile(r"[=<>]|\b(LIKE|ILIKE|IN)\b", re.IGNORECASE)
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """A finished run that scored a model on the test cases, read from MLflow.
+
+    Attributes
+    ----------
+    reference : the run itself, never one that stands for a cached one.
+    experiment_id, started : where it lies; start time in milliseconds.
+    settings : its parameters but for the seed; another run it read stands there as a digest of
+        that run's own settings, so that two seeds of one distillation are equal in them.
+    """
+
+    reference: RunReference
+    experiment_id: str
+    started: int
+    settings: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.reference.id
+
+    @property
+    def name(self) -> str:
+        """The run's readable name."""
+        return self.reference.name
+
+    @property
+    def stage(self) -> str:
+        """Entry point that made it."""
+        return self.reference.stage
+
+    @property
+    def seed(self) -> str:
+        """Seed as text; empty when the run names none."""
+        tags, params = self.reference.tags, self.reference.params
+        return params.get("config.seed", tags.get("seed", ""))
+
+    @property
+    def model(self) -> str:
+        """What kind of model it is: the ``model`` setting, else the stage's word for it."""
+        named = {"train_teacher": "teacher", "distill": "distilled student"}
+        return self.settings.get("model") or named.get(self.stage, self.name)
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether the model is one of the cheap ones that a neural model must beat."""
+        return self.model in FLOOR_KINDS
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal for runs that differ in nothing but their seed."""
+        return self.stage, digest(self.settings)
+
+    @property
+    def data(self) -> tuple[str, str]:
+        """Digests of the catalog and the split it worked on."""
+        tags = self.reference.tags
+        return tags.get("catalog.digest", ""), tags.get("split.digest", "")
+
+
+def digest(settings: dict[str, str]) -> str:
+    """First 8 hex digits of a sha256 over settings."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def select_runs(
+    client: MlflowClient, selection: str = "", *, dataset: str = "", floors: bool = True
+) -> list[ScoredRun]:
+    """Find the runs to compare, newest first, each once.
+
+    Parameters
+    ----------
+    selection : str
+        Ids and names with commas between them, or an MLflow filter string. Empty or ``latest``:
+        of each model stage and kind of model the newest settings, in all their seeds, on the data
+        of the newest run.
+    dataset : str
+        With an empty selection: only runs on this data set.
+    floors : bool
+        Add the newest run of each floor on the same data, so that no table is without them.
+
+    Raises
+    ------
+    UserError
+        When nothing is found, a named run is not finished or scored nothing, or the filter is not
+        one that MLflow understands.
+    """
+    selection = selection.strip()
+    if selection in ("", "latest"):
+        chosen = _newest_of_each_kind(client, dataset)
+    elif _OPERATOR.search(selection):
+        chosen = _scored(client, selection)
+        if not chosen:
+            raise UserError(
+                f"No finished run with test metrics matches the filter {selection!r}; "
+                "try the same filter in the search field of the MLflow UI."
+            )
+    else:
+        chosen = [find_scored_run(client, name) for name in re.split(r"[,\s]+", selection) if name]
+    chosen = list({run.id: run for run in chosen}.values())
+    if floors:
+        chosen += _missing_floors(client, chosen)
+    return sorted(chosen, key=lambda run: -run.started)
+
+
+def require_same_data(runs: Iterable[ScoredRun]) -> None:
+    """Refuse runs that did not answer the same question.
+
+    Raises
+    ------
+    UserError
+        Naming the two runs and what differs between them.
+    """
+    first, *others = runs
+    for tag, words in (
+        ("catalog.digest", "catalogs"),
+        ("split.digest", "splits"),
+        ("protocol", "evaluation protocols"),
+    ):
+        value = first.reference.tags.get(tag, "")
+        for other in others:
+            theirs = other.reference.tags.get(tag, "")
+            if theirs != value:
+                raise UserError(
+                    f"Runs '{first.name}' ({first.id[:8]}) and '{other.name}' ({other.id[:8]}) "
+                    f"cannot be compared: they are on different {words} ({tag} "
+                    f"{value[:12] or 'unknown'} and {theirs[:12] or 'unknown'}); select runs "
+                    "of one of them."
+                )
+
+
+def find_scored_run(client: MlflowClient, name: str) -> ScoredRun:
+    """Resolve one id, name or ``latest`` to a run with test metrics.
+
+    Raises
+    ------
+    UserError
+        When there is none, or it is not finished, or it scored nothing.
+    """
+    found = find_run(client, name, stages=(*MODEL_STAGES, "evaluate"))
+    run = _read(client, client.get_run(found.id), {})
+    if SCORED not in run.reference.metrics:
+        raise UserError(
+            f"Run '{run.name}' ({run.id}) has no test metrics, so there is nothing to compare."
+        )
+    return run
+
+
+def _newest_of_each_kind(client: MlflowClient, dataset: str) -> list[ScoredRun]:
+    on_data = f" AND tags.dataset = '{dataset}'" if dataset else ""
+    by_stage = [_scored(client, f"tags.stage = '{stage}'{on_data}") for stage in MODEL_STAGES]
+    runs = sorted((run for found in by_stage for run in found), key=lambda run: -run.started)
+    if not runs:
+        on = f" on {dataset}" if dataset else ""
+        raise UserError(
+            f"There is no finished run with test metrics{on} yet; start one with: "
+            "mlflow run . -e train_baseline"
+        )
+    runs = [run for run in runs if run.data == runs[0].data]
+    newest: dict[tuple[str, str], tuple[str, str]] = {}
+    for run in runs:
+        newest.setdefault((run.stage, run.model), run.key)
+    kept: dict[tuple[str, str, str], ScoredRun] = {}
+    for run in runs:
+        if run.key in newest.values():
+            kept.setdefault((*run.key, run.seed), run)
+    return list(kept.values())
+
+
+def _missing_floors(client: MlflowClient, chosen: list[ScoredRun]) -> list[ScoredRun]:
+    if not chosen:
+        return []
+    catalog, split = chosen[0].data
+    present = {run.model for run in chosen}
+    condition = (
+        f"tags.stage = 'train_baseline' AND tags.`catalog.digest` = '{catalog}' "
+        f"AND tags.`split.digest` = '{split}'"
+    )
+    added: dict[str, ScoredRun] = {}
+    for run in _scored(client, condition):
+        if run.is_floor and run.model not in present:
+            added.setdefault(run.model, run)
+    return list(added.values())
+
+
+def _scored(client: MlflowClient, condition: str) -> list[ScoredRun]:
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    try:
+        found = client.search_runs(
+            experiments,
+            f"attributes.status = 'FINISHED' AND {condition}",
+            order_by=["attributes.start_time DESC"],
+            max_results=_PAGE,
+        )
+    except MlflowException as error:
+        raise UserError(
+            f"MLflow does not understand the filter {condition!r}: {error.message.splitlines()[0]}"
+        ) from None
+    known: dict[str, Run] = {run.info.run_id: run for run in found}
+    runs = {}
+    for run in found:
+        origin = run.data.tags.get("cache.hit_of")
+        if origin:
+            run = known.get(origin) or client.get_run(origin)
+        if SCORED in run.data.metrics:
+            runs[run.info.run_id] = _read(client, run, known)
+    return list(runs.values())
+
+
+def _read(client: MlflowClient, run: Run, known: dict[str, Run]) -> ScoredRun:
+    reference = RunReference(
+        id=run.info.run_id,
+        name=run.info.run_name or run.info.run_id,
+        stage=run.data.tags.get("stage", "unknown"),
+        tags=dict(run.data.tags),
+        params=dict(run.data.params),
+        metrics=dict(run.data.metrics),
+    )
+    settings = _settings(client, run, known)
+    return ScoredRun(reference, str(run.info.experiment_id), int(run.info.start_time), settings)
+
+
+def _settings(client: MlflowClient, run: Run, known: dict[str, Run]) -> dict[str, str]:
+    settings = {}
+    for key, value in run.data.params.items():
+        name = key.removeprefix("config.")
+        if name == key or name in _NOT_SETTINGS:
+            continue
+        origin = run.data.tags.get(f"{name}_id", "")
+        if name.endswith("_run") and origin:
+            value = _family(client, origin, known) or value
+        settings[name] = value
+    return settings
+
+
+def _family(client: MlflowClient, run_id: str, known: dict[str, Run]) -> str:
+    """Name a run by what it is and not by its seed: two seeds of one model are one family."""
+    try:
+        run = known.get(run_id) or known.setdefault(run_id, client.get_run(run_id))
+    except MlflowException:  # removed since
+        return ""
+    settings = _settings(client, run, known)
+    return f"{settings.get('model', run.data.tags.get('stage', 'run'))} {digest(settings)}"
