@@ -55,9 +55,9 @@ def recall_curve(evaluation: Evaluation) -> Figure:
     metrics, attrs = evaluation.metrics(), evaluation.per_user.attrs
     figure = Figure(figsize=(6.4, 4.0), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    for prefix, label, color in (
-        ("", "history masked", "#1f6feb"),
-        ("unmasked/", "history unmasked", "#8b949e"),
+    for prefix, label, color, nudge in (
+        ("", "history masked", "#1f6feb", (-6, 8)),
+        ("unmasked/", "history unmasked", "#6e7781", (6, -14)),
     ):
         values, low, high = (
             [metrics[f"{prefix}recall_at_{k}{end}"] for k in KS] for end in ("", "_low", "_high")
@@ -68,9 +68,9 @@ def recall_curve(evaluation: Evaluation) -> Figure:
         axes.annotate(
             f"{at_10:.4f}",
             (10, at_10),
-            xytext=(0, 8),
+            xytext=nudge,
             textcoords="offset points",
-            ha="right",
+            ha="right" if nudge[0] < 0 else "left",
             color=color,
         )
     axes.plot(

@@ -115,7 +115,7 @@ def evaluate(
         If the model belongs to another catalog, scores in the wrong shape, or scores an item NaN
         or infinite; or if there is nobody to evaluate.
     """
-    name = type(model).__name__
+    name = str(getattr(model, "kind", type(model).__name__))
     catalog.require(model.catalog_digest, f"the model ({name})")
     n_cases = len(cases.targets)
     if n_cases == 0:
