@@ -1,0 +1,1 @@
+"""Measurements that are kept as data, and the commands that repeat them."""
