@@ -20,7 +20,10 @@ class Recommender(Protocol):
         Digest of the catalog whose item ids the scores' columns mean.
     """
 
-    catalog_digest: str
+    @property
+    def catalog_digest(self) -> str:
+        """See above; a plain attribute will do."""
+        ...
 
     def score(self, histories: Sequences) -> torch.Tensor:
         """Score every item as the next one after each history.
