@@ -77,7 +77,12 @@ def prepare(
     """
     root = Path(root)
     folder = prepared_folder(config, root)
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The folder {root.absolute()} for prepared data cannot be made: {error.strerror}."
+        ) from None
     with FileLock(root / f".{folder.name}.lock"):
         if not rebuild and _is_current(folder, config):
             return _store.load_prepared(folder)

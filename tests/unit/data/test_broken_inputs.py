@@ -82,6 +82,11 @@ BROKEN: dict[str, tuple[Callable[[Path], None], dict[str, str], str]] = {
         {},
         "interactions.csv holds zero bytes (line 1)",
     ),
+    "quote that is never closed": (
+        put(ITEMS_CSV, 'item,title\na,Alien\nb,"Brazil\nc,Casino\nd,Diva\n'),
+        {},
+        "items.csv has 1 malformed row (line 3: a quote opens here and runs over",
+    ),
     "one id, two titles": (
         put(ITEMS_CSV, "item,title\na,Alien\nb,Brazil\nc,Casino\na,Aliens\n"),
         {},

@@ -107,3 +107,14 @@ def test_repeats_are_kept_or_only_the_first(
     first = shop(cleaning=Cleaning(repeats="first"))
     assert first.manifest["counts"]["n_interactions"] == len(ROWS)
     assert first.manifest["dropped"] == {"repeats": 1}
+
+
+def test_items_without_a_title_are_told_and_named_by_their_id(
+    folder: Path, shop: Callable[..., PreparedData]
+) -> None:
+    (folder / "items.csv").write_text("item,title\na,Alien\nb,\nc,Casino\nd,Alien\n")
+    data = shop()
+    assert data.catalog.items["title"].tolist() == ["Alien", "Item b", "Casino", "Alien"]
+    named = {f["name"]: f["count"] for f in data.manifest["findings"] if f["action"] == "kept"}
+    assert named["untitled_items"] == 1
+    assert named["title_twins"] == 1

@@ -187,3 +187,9 @@ def test_split_digest_changes_with_the_split(shop: Callable[..., PreparedData]) 
     assert store_module.split_digest(renamed, *parts[1:]) != data.split_digest
     swapped = (data.users, data.train, data.test, data.val)
     assert store_module.split_digest(*swapped) != data.split_digest
+
+
+def test_a_file_in_the_way_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(UserError, match="for prepared data cannot be made"):
+        prepare(DataConfig(dataset="shop", data_path=str(folder)), tmp_path / "data")

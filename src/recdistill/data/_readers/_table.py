@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv as stdlib_csv
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -89,8 +90,13 @@ def parse(
         return "skip"
 
     if columns is None:
-        header = text.split("\n", 1)[0].rstrip("\r").split(separator)
-        names = [h.strip().strip('"') for h in header]
+        header = text.split("\n", 1)[0].rstrip("\r")
+        split = (
+            next(stdlib_csv.reader([header], delimiter=separator), [])
+            if quoted
+            else header.split(separator)
+        )
+        names = [h.strip() for h in split]
         if len(set(names)) < len(names):
             raise UserError(f"{name} names a column twice in its header: {', '.join(names)}.")
     else:
@@ -122,6 +128,32 @@ def parse(
     lines = np.setdiff1d(numbers, out, assume_unique=True)
     # pandas keeps Arrow's own memory for text: nothing is copied into Python objects here.
     frame = table.to_pandas()
-    blank = (frame == "").all(axis=1).to_numpy()
     malformed = [(line, what) for line, what in skipped if what]
-    return Table(frame[~blank].reset_index(drop=True), lines[~blank], malformed)
+    drop = (frame == "").all(axis=1).to_numpy()
+    if quoted and '"' in text:
+        drop = drop | _over_lines(frame, lines, malformed)
+    return Table(frame[~drop].reset_index(drop=True), lines[~drop], malformed)
+
+
+def _over_lines(
+    frame: pd.DataFrame, lines: NDArray[np.int64], malformed: list[tuple[int, str]]
+) -> NDArray[np.bool_]:
+    """Find rows whose quotes run over line ends, which is how an unclosed quote eats its followers.
+
+    They join ``malformed``, and all line numbers after them are put right, in place.
+    """
+    n_ends = sum((frame[c].str.count("\n") for c in frame), np.zeros(len(frame)))
+    extra = np.asarray(n_ends, dtype=np.int64)
+    over = extra > 0
+    if over.any():
+        before = np.concatenate([[0], np.cumsum(extra)])
+        at = np.searchsorted(lines, [line for line, _ in malformed])
+        malformed[:] = [
+            (line + int(before[i]), what) for (line, what), i in zip(malformed, at, strict=True)
+        ]
+        lines += before[:-1]
+        malformed += [
+            (int(line), f"a quote opens here and runs over {n} more lines")
+            for line, n in zip(lines[over], extra[over], strict=True)
+        ]
+    return over
