@@ -24,7 +24,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui test lint unit recipes e2e lock clean
+.PHONY: help install demo ui server server-stop test lint unit recipes e2e lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,10 +36,10 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@echo "Preparing $(VENV) with $$($(PYTHON) --version); a few minutes with pip, less with uv ..."
 ifneq ($(UV),)
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip install --python $(BIN)/python -c requirements.lock -e '.[dev]'
+	$(UV) pip install --python $(BIN)/python -c requirements.lock -e '.[dev,server]'
 else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements.lock -e '.[dev]'
+	$(BIN)/python -m pip install -c requirements.lock -e '.[dev,server]'
 endif
 	@touch $@
 
@@ -50,6 +50,16 @@ demo: install ## Run the whole story on MovieLens-100K (quick preset), under ten
 
 ui: install ## Browse the runs at http://127.0.0.1:5000 (PORT=... to change)
 	@tracking/local.sh $(PORT)
+
+server: install .env ## Start the team server: PostgreSQL, S3, logins (make server-stop ends it)
+	@set -a && . ./.env && python -m tracking start
+
+server-stop: ## End the team server cleanly
+	@$(BIN)/python -m tracking stop
+
+.env:
+	@(umask 077 && $(BIN)/python -m tracking secrets > $@)
+	@echo "Wrote fresh secrets to .env: keep it, and keep it to yourself."
 
 test: install lint unit recipes e2e ## Everything CI checks: style, types, layers, all tests
 
@@ -70,7 +80,7 @@ e2e: install ## Servers, browser, kills, the chain through mlflow run
 
 lock: install ## Pin every package anew from pyproject.toml (needs uv)
 	@echo "# Every package of the tested environment, pinned. Used as constraints by 'make install'; made by 'make lock'." > requirements.lock.new
-	uv pip compile -q pyproject.toml --extra dev --python-version 3.11 --no-header --no-annotate | sed 's/+cpu//' >> requirements.lock.new
+	uv pip compile -q pyproject.toml --extra dev --extra server --python-version 3.11 --no-header --no-annotate | sed 's/+cpu//' >> requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 clean: ## Remove caches and finished build files; runs and data stay

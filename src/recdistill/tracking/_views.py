@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _TAG = "mlflow.sharedViewState."
-_PIXELS = {"name": 250, "created": 125, "duration": 80, "tag": 115, "letter": 7, "margin": 44}
+_PIXELS = {"name": 250, "created": 140, "duration": 80, "tag": 115, "letter": 7, "margin": 44}
 
 
 @dataclass(frozen=True)

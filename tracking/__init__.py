@@ -1,0 +1,1 @@
+"""The tracking server: programs to run, keep and move it. ``python -m tracking --help``."""

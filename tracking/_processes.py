@@ -1,0 +1,150 @@
+"""Services as plain processes: each has a log and a file with its id, and is ended by that id."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psutil
+
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass
+class Service:
+    """One process (with whatever it starts itself).
+
+    Attributes
+    ----------
+    ready : raises while the service does not answer yet.
+    user : user of the system it runs as; None is whoever starts it.
+    goodbye : the signal that asks it to end cleanly.
+    patience : seconds it may take to end before it is forced.
+    """
+
+    name: str
+    command: list[str]
+    folder: Path
+    ready: Callable[[], object]
+    ports: list[int]
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    user: str | None = None
+    goodbye: int = signal.SIGTERM
+    patience: float = 20
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / f"{self.name}.pid"
+
+    def process(self) -> psutil.Process | None:
+        """Return the process while it lives, and nobody else's that got its id since."""
+        try:
+            note = json.loads(self._note.read_text())
+            process = psutil.Process(note["pid"])
+            same = abs(process.create_time() - note["started"]) < 1
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            return None
+
+    def answers(self) -> bool:
+        """Whether it is ready at this moment."""
+        try:
+            self.ready()
+        except Exception:
+            return False
+        return True
+
+    def start(self, patience: float = 120) -> int:
+        """Start it unless it runs; return its id once it answers.
+
+        Raises
+        ------
+        UserError
+            When a port is taken, or it ends or stays silent; the end of its log is in the sentence.
+        """
+        process = self.process()
+        if process is None:
+            for port in self.ports:
+                _require_free(self.name, port)
+            # Ids and logs are for the owner alone: a log may quote an address.
+            descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as log:
+                child = subprocess.Popen(
+                    self.command,
+                    env={**os.environ, **self.env},
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    **as_user(self.user),
+                )
+            process = psutil.Process(child.pid)
+            note = {"pid": child.pid, "started": process.create_time()}
+            self._note.write_text(json.dumps(note))
+        deadline = time.monotonic() + patience
+        while not self.answers():
+            if self.process() is None or time.monotonic() > deadline:
+                self.stop()
+                raise UserError(f"{self.name} did not start. End of {self.log}:\n{self._tail()}")
+            time.sleep(0.3)
+        return int(process.pid)
+
+    def stop(self) -> bool:
+        """Ask it and its children to end, and force what stays; False when it did not run."""
+        process = self.process()
+        if process is None:
+            self._note.unlink(missing_ok=True)
+            return False
+        family = [process, *process.children(recursive=True)]
+        process.send_signal(self.goodbye)
+        _, staying = psutil.wait_procs(family, timeout=self.patience)
+        for one in staying:
+            one.kill()
+        psutil.wait_procs(staying, timeout=5)
+        self._note.unlink(missing_ok=True)
+        return True
+
+    def _tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
+
+
+def as_user(name: str | None) -> dict[str, object]:
+    """Return the arguments of Popen that give up root for the user ``name``."""
+    if name is None or os.geteuid() != 0:
+        return {}
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        raise UserError(
+            f"This system has no user '{name}'; set postgres.system_user to one that it has."
+        ) from None
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _require_free(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise UserError(
+                f"Port {port}, wanted by {name}, is taken; free it or choose another in the "
+                "settings file."
+            ) from None

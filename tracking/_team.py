@@ -1,0 +1,55 @@
+"""The three services together, in the order in which they need each other."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from tracking import _objects, _postgres, _server
+from tracking._settings import Secrets
+
+if TYPE_CHECKING:
+    from tracking._processes import Service
+    from tracking._settings import Settings
+
+
+def services(settings: Settings, secrets: Secrets) -> list[Service]:
+    """Return the services that are ours to start, first needed first."""
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    if settings.postgres.start:
+        found.append(_postgres.service(settings, secrets))
+    if settings.s3.start:
+        found.append(_objects.service(settings, secrets))
+    return [*found, _server.service(settings, secrets)]
+
+
+def start(settings: Settings, secrets: Secrets) -> None:
+    """Start whatever does not run; one that runs is left alone."""
+    for service in services(settings, secrets):
+        if service.name == "postgres":
+            _postgres.create_cluster(settings, secrets)
+        elif service.name == "mlflow":
+            _postgres.create_databases(settings, secrets)
+            _objects.create_bucket(settings, secrets)
+        pid = service.start()
+        print(f"{service.name}: process {pid}, log {service.log}", flush=True)
+    print(f"team server: {settings.server.url}  (login {settings.server.admin})", flush=True)
+
+
+def stop(settings: Settings) -> None:
+    """End our services, last started first; this needs no secret."""
+    nothing = Secrets(*[""] * len(dataclasses.fields(Secrets)))
+    for service in reversed(services(settings, nothing)):
+        print(f"{service.name}: {'ended' if service.stop() else 'did not run'}", flush=True)
+
+
+def status(settings: Settings, secrets: Secrets) -> bool:
+    """Print one line for each service; True when all of them answer."""
+    healthy = True
+    for service in services(settings, secrets):
+        process, answers = service.process(), service.answers()
+        state = "answers" if answers else "is silent" if process else "does not run"
+        print(f"{service.name}: {state}" + (f" (process {process.pid})" if process else ""))
+        healthy = healthy and answers
+    return healthy
