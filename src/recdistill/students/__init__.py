@@ -1,6 +1,7 @@
 """SASRec, GRU4Rec: interaction ids in, item scores out."""
 
 from recdistill.students._config import StudentConfig, StudentKind, build_student
+from recdistill.students._cooccurrence import cooccurrence_vectors
 from recdistill.students._dropout import ByteDropout
 from recdistill.students._gru4rec import GRU4Rec
 from recdistill.students._recommender import StudentRecommender, load_model, save_model
@@ -16,6 +17,7 @@ __all__ = [
     "StudentKind",
     "StudentRecommender",
     "build_student",
+    "cooccurrence_vectors",
     "load_model",
     "save_model",
 ]

@@ -39,7 +39,8 @@ class Block(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, dim)))
         inner = self.dropout(F.gelu(self.inner(self.norm_inner(x)), approximate="tanh"))
-        return x + self.dropout(self.outer(inner))
+        out: Tensor = x + self.dropout(self.outer(inner))
+        return out
 
 
 class SASRec(SequentialModel):
