@@ -5,6 +5,7 @@ mlflow run . --env-manager local -e compare -P runs=latest
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,8 +153,6 @@ def saved_views(run: Run, runs: list[ScoredRun]) -> dict[str, str]:
 
 def copy_to(folder: Path, output: Path) -> None:
     """Keep the report outside of MLflow as well."""
-    import shutil
-
     shutil.copytree(folder, output, dirs_exist_ok=True)
     print(f"The report is in {output / 'report.html'}")
 

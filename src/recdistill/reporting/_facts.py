@@ -50,29 +50,41 @@ def megabytes(value: float) -> str:
 
 def cost_table(comparison: Comparison) -> Table:
     """Seconds and memory peaks of every phase of every group, means over seeds."""
-    rows = []
-    for row in comparison.rows:
-        group = row.group
-        names = {name for run in group.runs for name in run.reference.metrics}
-        found = (re.fullmatch(r"time/(.+)_seconds", name) for name in names)
-        phases = sorted({m[1] for m in found if m}, key=lambda p: (p != "fit", p))
-        for i, phase in enumerate(phases):
-            peaks = [
-                megabytes(group.metric(f"memory/{phase}_peak_{kind}_mb"))
-                for kind in ("rss", "allocated", "reserved")
-            ]
-            took = duration(group.metric(f"time/{phase}_seconds"))
-            rows.append([group.label if i == 0 else "", phase, took, *peaks])
+    groups = [row.group for row in comparison.rows]
+    phases = _phases(groups)
+    rows = [[g.label, *(_cost(g, phase) for phase in phases)] for g in groups]
     return Table(
         "Time and memory per stage",
-        ["Model", "Phase", "Time", "Process peak", "GPU allocated", "GPU reserved"],
-        _without_empty_ends(rows),
-        "Means over seeds; one MB is 10\u2076 bytes. Peaks are those of the phase.",
+        ["Model", *phases],
+        rows,
+        "Per phase of the run: seconds and the process's memory peak, on a GPU also what it "
+        "allocated and reserved at most. Means over seeds; one MB is 10\u2076 bytes.",
     )
 
 
-def _without_empty_ends(rows: list[list[str]]) -> list[list[str]]:
-    return [[cell if cell else "\u00a0" for cell in row] for row in rows]
+def _phases(groups: Sequence[Group]) -> list[str]:
+    """Phases any run went through, the fit first."""
+    names = {name for g in groups for run in g.runs for name in run.reference.metrics}
+    found = (re.fullmatch(r"time/(.+)_seconds", name) for name in names)
+    return sorted({m[1] for m in found if m}, key=lambda phase: (phase != "fit", phase))
+
+
+def _cost(group: Group, phase: str) -> str:
+    seconds, rss, allocated, reserved = (
+        group.metric(name)
+        for name in (
+            f"time/{phase}_seconds",
+            f"memory/{phase}_peak_rss_mb",
+            f"memory/{phase}_peak_allocated_mb",
+            f"memory/{phase}_peak_reserved_mb",
+        )
+    )
+    if math.isnan(seconds):
+        return "\u2013"
+    text = f"{duration(seconds)}, {megabytes(rss)}"
+    if not math.isnan(allocated):
+        text += f", GPU {megabytes(allocated)} / {megabytes(reserved)}"
+    return text
 
 
 def settings_table(comparison: Comparison) -> Table:

@@ -36,13 +36,13 @@ def ui_base(tracking_uri: str) -> str:
 
 
 def run_url(base: str, experiment_id: str, run_id: str, tab: str = "") -> str:
-    """One run's page; ``tab`` is e.g. ``model-metrics`` or ``artifacts/report.html``."""
+    """Return the address of one run's page; ``tab`` is e.g. ``model-metrics`` or ``artifacts/report.html``."""
     page = f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
     return f"{page}/{quote(tab)}" if tab else page
 
 
 def compare_url(base: str, run_ids: Sequence[str], experiment_ids: Sequence[str]) -> str:
-    """The page that MLflow's own Compare button opens for these runs."""
+    """Return the page that MLflow's own Compare button opens for these runs."""
     experiments = sorted(set(experiment_ids))
     return f"{base}/#/compare-runs?runs={_json(list(run_ids))}&experiments={_json(experiments)}"
 
@@ -55,7 +55,7 @@ def table_url(
     order_by: str = "metrics.`test/ndcg_at_10`",
     view: str = "",
 ) -> str:
-    """The run table of an experiment, filtered and sorted, best first.
+    """Return the run table of an experiment, filtered and sorted, best first.
 
     Parameters
     ----------

@@ -74,14 +74,13 @@ def render_page(
     version = metadata.version("recdistill")
     now = datetime.now(UTC)
     ids = [run.id for row in comparison.rows for run in row.group.runs]
-    n_runs = len(ids)
     page: str = environment.get_template("report.html.j2").render(
         version=version,
         title=title or default_title(comparison),
         question=question or QUESTION,
         kicker=(
-            f"{n_runs} runs, {len(comparison.rows)} models, {comparison.n_cases:,} test users \u00b7 "
-            f"{now:%d %B %Y}"
+            f"{len(ids)} runs, {len(comparison.rows)} models, {comparison.n_cases:,} test users "
+            f"\u00b7 {now:%d %B %Y}"
         ),
         verdict=verdict(comparison),
         sections=_sections(comparison, colours),

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 _DEPTH = 50
 _IN_FOREST, _IN_SLICES = 24, 3
+_LABEL_HEIGHT = 0.055  # of the axes
+_TIMES = {
+    0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min",
+    3600: "1 h", 36000: "10 h", 360000: "100 h",
+}  # fmt: skip
 _DASHES = ((4, 2), (1, 1.5), (6, 2, 1, 2), (2, 2), (8, 3))
 
 
@@ -85,17 +90,20 @@ def recall_curves(comparison: Comparison) -> Figure:
 
 def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
     """Write each line's name at its end, apart from each other where lines end close together."""
-    gap = axes.get_ylim()[1] * 0.05
-    floor_of_next = -np.inf
-    for value, label, colour in sorted(ends):
-        place = max(value, floor_of_next)
-        floor_of_next = place + gap
+    top = axes.get_ylim()[1]
+    ends = sorted(ends)
+    places = np.array([value for value, _, _ in ends]) / top
+    for _ in range(200):  # neighbours that overlap push each other away, half the way each
+        overlap = np.maximum(_LABEL_HEIGHT - np.diff(places), 0)
+        places[:-1] -= overlap / 2
+        places[1:] += overlap / 2
+    for (value, label, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             label,
             (_DEPTH, value),
-            (1.015, place / axes.get_ylim()[1]),
+            (1.015, place),
             textcoords="axes fraction",
-            color=colour if colour != FLOOR else MUTED,
+            color=MUTED if colour == FLOOR else colour,
             va="center",
             fontsize=8.5,
             annotation_clip=False,
@@ -115,7 +123,7 @@ def forest(comparison: Comparison) -> Figure:
             pen = given.get(row.label, Pen(MUTED))
             _interval(axes, place, row.against_reference[metric], pen.colour)
         axes.set_title(f"\u0394 {NAMES[metric]}")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: signed(x).rstrip("0").rstrip(".")))
+        axes.xaxis.set_major_formatter(FuncFormatter(_difference))
         axes.xaxis.get_major_locator().set_params(nbins=6)  # type: ignore[attr-defined]
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
@@ -128,6 +136,10 @@ def forest(comparison: Comparison) -> Figure:
         color=MUTED,
     )
     return figure
+
+
+def _difference(value: float, _place: int) -> str:
+    return signed(value).rstrip("0").rstrip(".") or "0"
 
 
 def _interval(axes: Axes, place: float, one: Contrast, colour: str) -> None:
@@ -165,7 +177,7 @@ def slice_gains(comparison: Comparison, slices: dict[str, list[Slice]]) -> Figur
         axes.spines["bottom"].set_visible(False)
         axes.set_title(title)
         axes.grid(axis="y")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: signed(y).rstrip("0").rstrip(".")))
+        axes.yaxis.set_major_formatter(FuncFormatter(_difference))
     panels[0].set_ylabel("\u0394 recall@10")
     handles = [
         panels[0].plot([], [], "o", markersize=4.5, color=given.get(label, Pen(MUTED)).colour)[0]
@@ -193,22 +205,34 @@ def shown_in_slices(comparison: Comparison) -> list[str]:
 
 def cost(comparison: Comparison) -> Figure:
     """Recall@10 against the seconds of the fit, on a logarithmic axis."""
-    rows = [row for row in comparison.rows if row.fit_seconds > 0]
+    rows = sorted(
+        (row for row in comparison.rows if row.fit_seconds > 0), key=lambda row: row.fit_seconds
+    )
     given = pens(comparison)
     figure = new_figure(7.2, 3.1)
     axes = figure.subplots()
-    for row in rows:
-        _cost_point(axes, row, given.get(row.label), comparison)
+    left = False
+    for before, row in zip([None, *rows], rows, strict=False):
+        # Two points at nearly the same place take their names to different sides.
+        left = before is not None and not left and _close(before, row)
+        _cost_point(axes, row, given.get(row.label), comparison, left=left)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _seconds(x)))
-    low, high = min(r.fit_seconds for r in rows), max(r.fit_seconds for r in rows)
-    axes.set_xlim(low / 2, high * 4)
+    axes.set_xticks(list(_TIMES), list(_TIMES.values()))
+    axes.minorticks_off()
+    axes.set_xlim(rows[0].fit_seconds / 3, rows[-1].fit_seconds * 4)
     axes.set(xlabel="fitting time", ylabel="recall@10")
     axes.grid(axis="y")
     return figure
 
 
-def _cost_point(axes: Axes, row: Row, pen: Pen | None, comparison: Comparison) -> None:
+def _close(one: Row, other: Row) -> bool:
+    near = abs(one.estimates["recall"].mean - other.estimates["recall"].mean) < 0.012
+    return near and other.fit_seconds < 3 * one.fit_seconds
+
+
+def _cost_point(
+    axes: Axes, row: Row, pen: Pen | None, comparison: Comparison, *, left: bool
+) -> None:
     recall = row.estimates["recall"]
     colour = pen.colour if pen else RULE
     x = row.fit_seconds
@@ -219,17 +243,11 @@ def _cost_point(axes: Axes, row: Row, pen: Pen | None, comparison: Comparison) -
         axes.annotate(
             row.label,
             (x, recall.mean),
-            (6, 0),
+            (-7 if left else 7, 0),
             textcoords="offset points",
+            ha="right" if left else "left",
             va="center",
             fontsize=8.5,
             color=MUTED if row.group.is_floor else colour,
             fontweight="bold" if row.group is comparison.reference else "normal",
         )
-
-
-def _seconds(value: float) -> str:
-    for unit, words in ((3600.0, "h"), (60.0, "min")):
-        if value >= unit:
-            return f"{value / unit:g} {words}"
-    return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"

@@ -73,9 +73,7 @@ def write_report(
     return [*(folder / name for name in texts), folder / "comparison.csv", *pictures]
 
 
-def _figures(
-    comparison: Comparison, resampling: Resampling
-) -> list[tuple[str, str, str, Figure]]:
+def _figures(comparison: Comparison, resampling: Resampling) -> list[tuple[str, str, str, Figure]]:
     reference = comparison.reference.label
     figures = [
         (

@@ -80,8 +80,8 @@ def figures_of(contrast: Contrast) -> str:
     """Difference, interval and corrected p-value of one metric in words."""
     alone = f" ({p_words(contrast.p)} alone)" if contrast.p < ALPHA <= contrast.p_adjusted else ""
     return (
-        f"{signed(contrast.delta)} {NAMES[contrast.metric]}, 95\u00a0% CI {signed(contrast.low)} to "
-        f"{signed(contrast.high)}, {p_words(contrast.p_adjusted)}{alone}"
+        f"{signed(contrast.delta)} {NAMES[contrast.metric]}, 95\u00a0% CI "
+        f"{signed(contrast.low)} to {signed(contrast.high)}, {p_words(contrast.p_adjusted)}{alone}"
     )
 
 
