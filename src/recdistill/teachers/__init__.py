@@ -1,14 +1,19 @@
 """Language models that rank: prompts, router, gated LoRA, training, the teacher table."""
 
 from recdistill.teachers._checks import audit_parameters, require_gradients
+from recdistill.teachers._dllm2rec import read_dllm2rec, write_dllm2rec
+from recdistill.teachers._export import Selection, export_table, training_scores
+from recdistill.teachers._files import load_model, save_model
 from recdistill.teachers._fit import Fitted, fit_teacher, resolve_precision
 from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
 from recdistill.teachers._llm import LLM, load_llm
 from recdistill.teachers._network import TeacherNetwork
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
-from recdistill.teachers._recommender import TeacherRecommender
+from recdistill.teachers._recommender import Origin, TeacherRecommender
 from recdistill.teachers._router import Router
 from recdistill.teachers._settings import AdapterSettings, TeacherSettings
+from recdistill.teachers._table import TeacherRows, TeacherTable
+from recdistill.teachers._table_writer import TableWriter
 from recdistill.teachers._token_batches import token_batches
 from recdistill.teachers._training import TeacherModule, TrainingSettings
 from recdistill.teachers._windows import Batch, Windows, export_windows, training_windows
@@ -22,22 +27,33 @@ __all__ = [
     "GatedLinear",
     "ItemTokens",
     "Layout",
+    "Origin",
     "Router",
+    "Selection",
+    "TableWriter",
     "TeacherModule",
     "TeacherNetwork",
     "TeacherRecommender",
+    "TeacherRows",
     "TeacherSettings",
+    "TeacherTable",
     "TrainingSettings",
     "Windows",
     "attach_gate",
     "audit_parameters",
+    "export_table",
     "export_windows",
     "fit_teacher",
     "lay_out",
     "load_llm",
+    "load_model",
+    "read_dllm2rec",
     "register_gate",
     "require_gradients",
     "resolve_precision",
+    "save_model",
     "token_batches",
+    "training_scores",
     "training_windows",
+    "write_dllm2rec",
 ]

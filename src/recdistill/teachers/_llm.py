@@ -38,12 +38,17 @@ class LLM:
     digest : str
         32 hex digits over the source files, the depth and, for random weights, the seed: not over
         the tensors in memory, so a half-precision load of the same files has the same digest.
+    n_layers, weights, seed
+        As given to ``load_llm``.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     name: str
     digest: str
+    n_layers: int = 0
+    weights: Weights = "pretrained"
+    seed: int = 0
 
     @property
     def hidden_size(self) -> int:
@@ -114,7 +119,8 @@ def load_llm(
             ) from error
     model.requires_grad_(False).eval()
     model.config.use_cache = False
-    return LLM(model, tokenizer, llm, _digest(folder, config.num_hidden_layers, weights, seed))
+    digest = _digest(folder, config.num_hidden_layers, weights, seed)
+    return LLM(model, tokenizer, llm, digest, n_layers, weights, seed)
 
 
 def _folder(llm: str, cache: Path) -> Path:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from recdistill.teachers._windows import Windows, export_windows, make_batch, slices
+from recdistill.floors import PositionScores
+from recdistill.teachers._windows import export_windows, make_batch, slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +18,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Sequences
+    from recdistill.students import StudentRecommender
+    from recdistill.teachers._llm import LLM
     from recdistill.teachers._network import TeacherNetwork
 
 _CPU_TOKENS = 4096
 _GPU_TOKENS = 32768
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a teacher stands on and was trained with.
+
+    Attributes
+    ----------
+    baseline : StudentRecommender
+        The frozen recommender; saved with the teacher, a few hundred kilobytes.
+    llm : LLM or None
+        The frozen language model; only its name and digest are saved.
+    split_digest : str
+    """
+
+    baseline: StudentRecommender
+    llm: LLM | None
+    split_digest: str
 
 
 class TeacherRecommender:
@@ -29,13 +51,22 @@ class TeacherRecommender:
     ----------
     network : TeacherNetwork
     catalog_digest : str
+    origin : Origin, optional
+        What the network stands on; needed to save it.
     n_tokens : int
         Padded tokens per forward; 0 chooses by device.
     """
 
-    def __init__(self, network: TeacherNetwork, catalog_digest: str, n_tokens: int = 0) -> None:
+    def __init__(
+        self,
+        network: TeacherNetwork,
+        catalog_digest: str,
+        origin: Origin | None = None,
+        n_tokens: int = 0,
+    ) -> None:
         self.network = network
         self.catalog_digest = catalog_digest
+        self.origin = origin
         on_cpu = network.device.type == "cpu"
         self.n_tokens = n_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
 
@@ -64,16 +95,13 @@ class TeacherRecommender:
         return scores
 
     @torch.no_grad()
-    def score_positions(
-        self, histories: Sequences
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], torch.Tensor]]:
+    def score_positions(self, histories: Sequences) -> Iterator[PositionScores]:
         """Score every position of every row but its first, one forward per window of history.
 
         Yields
         ------
-        rows, positions : int64 arrays, shape [n]
-            ``positions[i]`` of ``rows[i]`` is scored from the items before it.
-        scores : float32 tensor, shape [n, n_items + 1]
+        PositionScores
+            ``users`` are rows of ``histories``; position 0 is left out.
         """
         windows = export_windows(histories, self.network.max_length)
         table = self._table()
@@ -83,8 +111,12 @@ class TeacherRecommender:
             with self._ready():
                 states = self.network.encode(batch.items)
             window, step = batch.targets.nonzero(as_tuple=True)
-            rows, positions = _keys(part, window.cpu().numpy(), step.cpu().numpy())
-            yield rows, positions, _scores(states[window, step], table)
+            at = window.cpu().numpy()
+            yield PositionScores(
+                part.rows[at],
+                part.first[at] + step.cpu().numpy(),
+                _scores(states[window, step], table),
+            )
 
     def item_vectors(self) -> torch.Tensor:
         """Return what the teacher knows of every item, shape [n_items + 1, dim], row 0 zero.
@@ -130,9 +162,3 @@ def _scores(states: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     scores = states.float() @ table.T
     scores[:, 0] = -torch.inf
     return scores
-
-
-def _keys(
-    windows: Windows, window: NDArray[np.int64], step: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return windows.rows[window], windows.first[window] + step

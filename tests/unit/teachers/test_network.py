@@ -98,7 +98,7 @@ def test_a_recommender_that_looks_ahead_is_refused() -> None:
         def encode(self, items: torch.Tensor) -> torch.Tensor:
             return super().encode(items) + self.items(items).sum(1, keepdim=True)
 
-    with pytest.raises(UserError, match="later items follow"):
+    with pytest.raises(UserError, match="would see the future"):
         TeacherNetwork(Peeking(), tiny_llm(), make_catalog(), make_network().settings)
 
 

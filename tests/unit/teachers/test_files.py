@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from peft import PeftConfig, PeftModel
+
+from recdistill.data import Catalog, Sequences
+from recdistill.errors import UserError
+from recdistill.students import StudentConfig, StudentRecommender, build_student
+from recdistill.teachers import (
+    LLM,
+    AdapterSettings,
+    Origin,
+    TeacherNetwork,
+    TeacherRecommender,
+    TeacherSettings,
+    load_llm,
+    load_model,
+    register_gate,
+    save_model,
+)
+
+from .conftest import make_catalog, tiny_llm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HISTORIES = Sequences.from_lists([[3, 7, 1], [], [9, 4, 2, 2, 5, 6, 7, 8, 1, 3]])
+
+
+@pytest.fixture(scope="module")
+def llm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("llm")
+    llm = tiny_llm()
+    llm.model.save_pretrained(folder)
+    llm.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_teacher(llm_folder: Path, kind: str = "ilora", **settings: object) -> TeacherRecommender:
+    catalog = make_catalog()
+    student = StudentConfig(dim=6, n_blocks=1, max_length=8)
+    model = build_student(student, catalog.n_items, seed=0).eval()
+    adapter = AdapterSettings(kind=kind, r=4, n_experts=2)
+    chosen = TeacherSettings(
+        adapter=adapter, max_length=8, instruction="items chosen", head_dim=8, **settings
+    )
+    llm: LLM | None = None if kind == "head" else load_llm(str(llm_folder))
+    torch.manual_seed(1)
+    network = TeacherNetwork(model, llm, catalog, chosen)
+    with torch.no_grad():
+        for p in network.trainable().values():
+            p.add_(torch.randn_like(p) * 0.1)
+    baseline = StudentRecommender(model, student, catalog.digest, "split")
+    return TeacherRecommender(network.eval(), catalog.digest, Origin(baseline, llm, "split"))
+
+
+@pytest.mark.parametrize("kind", ["ilora", "lora", "none", "head"])
+def test_a_teacher_comes_back_with_the_same_scores(
+    kind: str, llm_folder: Path, tmp_path: Path
+) -> None:
+    teacher = make_teacher(llm_folder, kind, residual=True)
+    save_model(teacher, tmp_path)
+    again = load_model(tmp_path, make_catalog())
+    assert torch.equal(again.score(HISTORIES), teacher.score(HISTORIES))
+    assert again.origin.split_digest == "split"
+
+
+def test_a_trained_backbone_is_saved_too(llm_folder: Path, tmp_path: Path) -> None:
+    teacher = make_teacher(llm_folder, "none", train_backbone=True)
+    save_model(teacher, tmp_path)
+    again = load_model(tmp_path, make_catalog())
+    assert torch.equal(again.score(HISTORIES), teacher.score(HISTORIES))
+
+
+def test_the_language_model_itself_is_not_saved(llm_folder: Path, tmp_path: Path) -> None:
+    save_model(make_teacher(llm_folder), tmp_path)
+    names = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.safetensors")}
+    assert names == {
+        "weights.safetensors",
+        "adapter/adapter_model.safetensors",
+        "recommender/weights.safetensors",
+    }
+
+
+def test_peft_itself_reads_the_adapter(llm_folder: Path, tmp_path: Path) -> None:
+    teacher = make_teacher(llm_folder)
+    save_model(teacher, tmp_path)
+    config = register_gate(PeftConfig.from_pretrained(tmp_path / "adapter"))
+    model = PeftModel.from_pretrained(tiny_llm().model, tmp_path / "adapter", config=config)
+    want = {n: p for n, p in teacher.network.peft.named_parameters() if "lora_" in n}
+    got = {n: p for n, p in model.named_parameters() if "lora_" in n}
+    assert got.keys() == want.keys()
+    assert all(torch.equal(got[name], p) for name, p in want.items())
+
+
+def test_another_catalog_language_model_or_baseline_is_refused(
+    llm_folder: Path, tmp_path: Path
+) -> None:
+    save_model(make_teacher(llm_folder), tmp_path / "teacher")
+    items = make_catalog().items.copy()
+    items.loc[1, "title"] = "another"
+    with pytest.raises(UserError, match="was made for catalog"):
+        load_model(tmp_path / "teacher", Catalog(items))
+
+    other = tiny_llm(seed=5)
+    other.model.save_pretrained(tmp_path / "llm")
+    other.tokenizer.save_pretrained(tmp_path / "llm")
+    with pytest.raises(UserError, match="was trained on language model weights"):
+        load_model(tmp_path / "teacher", make_catalog(), llm=str(tmp_path / "llm"))
+
+    stranger = make_teacher(llm_folder)
+    with torch.no_grad():
+        stranger.origin.baseline.model.item_table()[1] += 1
+    save_model(stranger, tmp_path / "stranger")
+    swapped = tmp_path / "teacher" / "recommender" / "weights.safetensors"
+    swapped.write_bytes((tmp_path / "stranger/recommender/weights.safetensors").read_bytes())
+    with pytest.raises(UserError, match="is not the one this teacher was trained on"):
+        load_model(tmp_path / "teacher", make_catalog())
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        load_model(tmp_path, make_catalog())
+    (tmp_path / "config.json").write_text(json.dumps({"family": "student", "format": 1}))
+    with pytest.raises(UserError, match="holds a student"):
+        load_model(tmp_path, make_catalog())
+
+
+def test_an_adapter_of_other_shape_is_refused(llm_folder: Path, tmp_path: Path) -> None:
+    save_model(make_teacher(llm_folder), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["settings"]["adapter"]["target_modules"] = "q_proj"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="does not fit its config"):
+        load_model(tmp_path, make_catalog())
