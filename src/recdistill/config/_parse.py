@@ -83,8 +83,22 @@ def _parser(config_type: type, stage: str) -> jsonargparse.ArgumentParser:
         exit_on_error=False,
         allow_abbrev=False,
     )
+    _resolve_annotations(config_type)
     parser.add_class_arguments(config_type, None, as_group=False)
     return parser
+
+
+def _resolve_annotations(config_type: type) -> None:
+    """Turn the field types of inherited settings from text into types.
+
+    jsonargparse reads them off ``__init__``, where a base class of another module left names that
+    the deriving module need not know; it would then accept any value.
+    """
+    hints = get_type_hints(config_type)
+    config_type.__init__.__annotations__ = {f.name: hints[f.name] for f in fields(config_type)}  # type: ignore[misc]
+    for kind in hints.values():
+        if isinstance(kind, type) and is_dataclass(kind):
+            _resolve_annotations(kind)
 
 
 def _preset_layers(stage: str, preset: str, dataset: str) -> list[tuple[str, dict[str, Any]]]:

@@ -121,3 +121,13 @@ def test_settings_survive_the_round_trip_through_yaml(tmp_path: Path) -> None:
     saved.write_text(as_yaml(config))
     assert parse(Stage, "demo", ["--config", str(saved)]) == config
     assert as_dotted(config)["optimizer.lr"] == 0.7
+
+
+def test_settings_inherited_from_another_module_are_checked_too() -> None:
+    from projects.evaluate import Config
+
+    with pytest.raises(UserError, match="split of evaluate must be one of 'leave_one_out'"):
+        parse(Config, "evaluate", ["--split", "by_moon"])
+    with pytest.raises(UserError, match="seed of evaluate must be a whole number"):
+        parse(Config, "evaluate", ["--seed", "x"])
+    assert parse(Config, "evaluate", ["--columns.user", "uid"]).columns.user == "uid"
