@@ -1,5 +1,7 @@
 """What a setting will need in memory, before and after it ran."""
 
+from recdistill.memory._doctor import Finding, examine, findings_table
+from recdistill.memory._draw import draw_timeline, write_timeline
 from recdistill.memory._ledger import Ledger, Moment
 from recdistill.memory._measure import measure
 from recdistill.memory._plan import MemoryPlan, plan
@@ -19,6 +21,7 @@ from recdistill.memory._step import StepBuilder, TrainingStep, decoder_step
 from recdistill.memory._watch import Measurement
 
 __all__ = [
+    "Finding",
     "Ledger",
     "Measurement",
     "MemoryPlan",
@@ -32,6 +35,9 @@ __all__ = [
     "decoder_config",
     "decoder_depth",
     "decoder_step",
+    "draw_timeline",
+    "examine",
+    "findings_table",
     "free_bytes",
     "known_shapes",
     "largest",
@@ -41,4 +47,5 @@ __all__ = [
     "refusal",
     "savings",
     "savings_table",
+    "write_timeline",
 ]

@@ -131,7 +131,7 @@ def _applies(settings: MemorySettings, name: str, new: Any) -> bool:
     if name == "precision":
         return settings.precision == "fp32"
     if name in ("target_modules", "lora_r", "lora_dropout"):
-        return settings.adapter != "none" and new != 0
+        return settings.adapter != "none"
     if name == "gating":
         return settings.adapter == "ilora"
     if name == "quant":

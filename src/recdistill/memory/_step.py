@@ -141,7 +141,8 @@ class _Teacher(nn.Module):
         if self.settings.scoring == "chunked":
             target_scores = (flat * table[items.flatten()]).sum()
             sums: torch.Tensor = _ChunkedLogSumExp.apply(flat, table)  # type: ignore[no-untyped-call]
-            return sums - target_scores
+            loss: torch.Tensor = sums - target_scores
+            return loss
         return F.cross_entropy(flat @ table.T, items.flatten())
 
     def _attach_gate(self) -> None:
@@ -169,8 +170,10 @@ class _ExpertOutputs(nn.Module):
 
     def forward(self, low: torch.Tensor) -> torch.Tensor:
         """Low-rank units [batch, length, r] to the mixed update [batch, length, out]."""
-        parts = zip(low.split(self.ranks, -1), self.up.weight.split(self.ranks, 1), strict=True)
-        outputs = torch.stack([F.linear(part, weight) for part, weight in parts], dim=-2)
+        units = torch.split(low, self.ranks, dim=-1)
+        weights = torch.split(self.up.weight, self.ranks, dim=1)
+        parts = [F.linear(*pair) for pair in zip(units, weights, strict=True)]
+        outputs = torch.stack(parts, dim=-2)
         gates = _like(self.gates[0], low)
         return (outputs * gates[..., None]).sum(-2)  # [batch, length, n_experts, out] -> out
 

@@ -1,0 +1,49 @@
+"""Ask the machine whether it can run this project, one sentence per finding."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+
+from recdistill.memory import examine, findings_table
+from recdistill.tracking import Run, stage
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of doctor; conf/doctor.yaml says what each does."""
+
+    seconds: float = 120.0
+    seed: int = 0
+    preset: str = "full"
+    use_cache: bool = True
+
+
+def run(config: Config, run: Run) -> None:
+    """Examine, print and log; an error finding ends the stage with status 1, warnings do not."""
+
+    def tracking() -> str:
+        run.client.get_run(run.id)
+        return str(mlflow.get_tracking_uri())
+
+    findings = examine(tracking, Path(), config.seconds)
+    table = findings_table(findings)
+    print(table)
+    counts = Counter(finding.severity for finding in findings)
+    run.rename("doctor")
+    run.log_metrics(
+        {f"doctor/n_{kind}": counts[kind] for kind in ("ok", "note", "warning", "error")}
+    )
+    run.log_text(table + "\n", "doctor.md")
+    run.log_dict([finding.as_dict() for finding in findings], "doctor.json")
+    run.note(table)
+    if counts["error"]:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    stage(run, Config, "doctor")

@@ -1,0 +1,108 @@
+"""Say what a teacher's training step will need in memory, before any GPU second is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from projects._memory_settings import Step, settings_of
+from recdistill.memory import free_bytes, largest, plan, refusal, savings, savings_table
+from recdistill.tracking import Run, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recdistill.memory import MemoryPlan, MemorySettings
+
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of plan_memory; conf/plan_memory.yaml says what each does."""
+
+    llm: str = "smollm2-135m"
+    llm_layers: int = 0
+    prompt: Literal["compact", "hybrid"] = "compact"
+    mode: Literal["rank", "generate"] = "rank"
+    adapter: Literal["ilora", "lora", "none"] = "ilora"
+    lora_r: int = 8
+    n_experts: int = 4
+    target_modules: str = "all-linear"
+    lora_dropout: float = 0.1
+    weights: Literal["pretrained", "random"] = "pretrained"
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    checkpointing: bool = False
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    resize_vocabulary: Literal["none", "frozen", "trainable"] = "none"
+    batch: int = 8
+    length: int = 128
+    device: Literal["cuda", "cpu"] = "cuda"
+    gpu_gb: float = 0.0
+    seed: int = 0
+    preset: str = "full"
+    use_cache: bool = True
+    step: Step = field(default_factory=Step)
+
+
+def run(config: Config, run: Run) -> None:
+    """Plan, log bytes by cause, price every knob, and find what fits the GPU."""
+    settings = settings_of(config, config.device)
+    run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-plan_memory")
+    with run.phase("plan"):
+        planned = plan(settings)
+    found = savings(settings, before=planned)
+    parts = [
+        f"# Memory plan: {config.llm}, batch {config.batch}, length {config.length}",
+        planned.table(),
+        "One layer keeps for the backward pass: "
+        + ", ".join(f"{cause} {n / MB:.1f} MB" for cause, n in planned.layer.items()),
+        "## What each change buys",
+        savings_table(found),
+    ]
+    run.log_metrics(planned.metrics())
+    budget = free_bytes(config.gpu_gb)
+    if budget:
+        parts += ["## What fits", *_what_fits(settings, planned, budget, run)]
+    else:
+        parts.append("No GPU is here: give gpu_gb (10^9 bytes, 24 for instance) to see what fits.")
+    report = "\n\n".join(parts) + "\n"
+    print(report)
+    run.log_text(report, "memory/plan.md")
+    run.log_dict(
+        {
+            "peak_bytes": planned.peak_bytes,
+            "phases": planned.phases,
+            "causes": planned.causes,
+            "layer": planned.layer,
+            "changes": {s.change: s.saved_bytes for s in found},
+        },
+        "memory/plan.json",
+    )
+    run.note(report)
+
+
+def _what_fits(
+    settings: MemorySettings, planned: MemoryPlan, budget: int, run: Run
+) -> Iterator[str]:
+    fits = planned.total_bytes <= budget
+    batch, length = (largest(settings, name, budget) for name in ("batch", "length"))
+    run.log_metrics(
+        {
+            "memory/budget_mb": budget / MB,
+            "memory/fits": float(fits),
+            "memory/largest_batch": batch,
+            "memory/largest_length": length,
+        }
+    )
+    yield f"Free: {budget / 1e9:.1f} GB. Needed: {planned.total_bytes / 1e9:.1f} GB."
+    yield (
+        f"The largest batch at length {settings.length} is {batch}; the largest length at batch "
+        f"{settings.batch} is {length}."
+    )
+    if not fits:
+        yield refusal(planned, budget)
+
+
+if __name__ == "__main__":
+    stage(run, Config, "plan_memory")

@@ -1,0 +1,108 @@
+"""Measure what a teacher's training step takes, in a process of its own, and judge the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from projects._memory_settings import Step, settings_of
+from projects._teacher_step import teacher_step
+from recdistill.memory import decoder_step, draw_timeline, probe, write_timeline
+from recdistill.tracking import Run, stage
+
+if TYPE_CHECKING:
+    from recdistill.memory import Probe
+
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of probe_memory; conf/probe_memory.yaml says what each does."""
+
+    llm: str = "smollm2-135m"
+    llm_layers: int = 4
+    prompt: Literal["compact", "hybrid"] = "compact"
+    mode: Literal["rank", "generate"] = "rank"
+    adapter: Literal["ilora", "lora", "none"] = "ilora"
+    lora_r: int = 8
+    n_experts: int = 4
+    target_modules: str = "all-linear"
+    lora_dropout: float = 0.1
+    weights: Literal["pretrained", "random"] = "pretrained"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    checkpointing: bool = False
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    resize_vocabulary: Literal["none", "frozen", "trainable"] = "none"
+    batch: int = 8
+    length: int = 64
+    loop: Literal["plain", "lightning"] = "plain"
+    model: Literal["teacher", "planned"] = "teacher"
+    device: Literal["auto", "cuda", "cpu"] = "auto"
+    seed: int = 0
+    preset: str = "full"
+    use_cache: bool = True
+    step: Step = field(default_factory=Step)
+
+
+def run(config: Config, run: Run) -> None:
+    """Run one step at three batch sizes and log peaks, slope, intercept and the plan's error."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    device = ("cuda" if gpu else "cpu") if config.device == "auto" else config.device
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    settings = settings_of(config, device, precision=precision)
+    run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-probe_memory")
+    build = teacher_step if config.model == "teacher" else decoder_step
+    snapshot = run.folder / "snapshot.pickle" if device == "cuda" else None
+    with run.phase("probe"):
+        probed = probe(settings, build, loop=config.loop, snapshot=snapshot)
+    slope, intercept = probed.line()
+    largest, planned = probed.measurements[-1], probed.plans[-1]
+    run.log_metrics(planned.metrics())
+    run.log_metrics(
+        {
+            "memory/measured_peak_mb": largest.peak_bytes / MB,
+            "memory/plan_error": probed.error,
+            "memory/measured_mb_per_row": slope / MB,
+            "memory/measured_intercept_mb": intercept / MB,
+            "memory/measured_reserved_mb": largest.reserved_bytes / MB,
+            "memory/measured_rss_mb": largest.rss_bytes / MB,
+            **{f"memory/measured_{p}_peak_mb": n / MB for p, n in largest.phases.items()},
+        }
+    )
+    report = _report(probed, device, slope, intercept)
+    print(report)
+    run.log_text(report, "memory/probe.md")
+    run.note(report)
+    timeline = write_timeline(largest, run.folder / "timeline.csv")
+    picture = draw_timeline(largest, planned, run.folder / "timeline.png")
+    for path in (timeline, picture, snapshot):
+        if path is not None and path.exists():
+            run.log_artifact(path, "memory")
+
+
+def _report(probed: Probe, device: str, slope: float, intercept: float) -> str:
+    lines = [
+        f"# Memory probe on {device}",
+        "",
+        "| batch | planned MB | measured MB | plan error |",
+        "|---:|---:|---:|---:|",
+    ]
+    for batch, planned, measured in zip(
+        probed.batches, probed.plans, probed.measurements, strict=True
+    ):
+        error = planned.peak_bytes / measured.peak_bytes - 1
+        lines.append(
+            f"| {batch} | {planned.peak_bytes / MB:,.1f} | {measured.peak_bytes / MB:,.1f} "
+            f"| {error:+.1%} |"
+        )
+    lines += ["", f"{slope / MB:.2f} MB per row on top of {intercept / MB:,.1f} MB.", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    stage(run, Config, "probe_memory")
