@@ -95,3 +95,13 @@ def create_bucket(settings: Settings, secrets: Secrets) -> None:
                 f"The S3 store refuses bucket '{settings.s3.bucket}': {error}. Check the keys."
             ) from None
         store.create_bucket(Bucket=settings.s3.bucket)
+
+
+def names(settings: Settings, secrets: Secrets) -> dict[str, int]:
+    """Return the name and size in bytes of every object in the bucket."""
+    pages = client(settings, secrets).get_paginator("list_objects_v2")
+    return {
+        entry["Key"]: int(entry["Size"])
+        for page in pages.paginate(Bucket=settings.s3.bucket)
+        for entry in page.get("Contents", [])
+    }

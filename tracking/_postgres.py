@@ -92,7 +92,7 @@ def create_cluster(settings: Settings, secrets: Secrets) -> None:
         password.flush()
         if identity:
             for path in (data, password.name):
-                os.chown(path, identity["user"], identity["group"])  # type: ignore[call-overload]
+                os.chown(path, identity["user"], identity["group"])
         command = [program("initdb"), "-D", str(data), "-U", settings.postgres.user]
         command += ["--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8"]
         command += ["--locale=C.UTF-8", "--data-checksums"]

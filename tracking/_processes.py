@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -70,7 +70,7 @@ class Service:
             return False
         return True
 
-    def start(self, patience: float = 120) -> int:
+    def start(self, patience: float = 300) -> int:
         """Start it unless it runs; return its id once it answers.
 
         Raises
@@ -125,7 +125,7 @@ class Service:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
 
 
-def as_user(name: str | None) -> dict[str, object]:
+def as_user(name: str | None) -> dict[str, Any]:
     """Return the arguments of Popen that give up root for the user ``name``."""
     if name is None or os.geteuid() != 0:
         return {}

@@ -24,17 +24,25 @@ def services(settings: Settings, secrets: Secrets) -> list[Service]:
     return [*found, _server.service(settings, secrets)]
 
 
-def start(settings: Settings, secrets: Secrets) -> None:
-    """Start whatever does not run; one that runs is left alone."""
-    for service in services(settings, secrets):
+def start_stores(settings: Settings, secrets: Secrets) -> None:
+    """Start PostgreSQL and the S3 store, as far as they are ours, with databases and bucket."""
+    for service in services(settings, secrets)[:-1]:
         if service.name == "postgres":
             _postgres.create_cluster(settings, secrets)
-        elif service.name == "mlflow":
-            _postgres.create_databases(settings, secrets)
-            _objects.create_bucket(settings, secrets)
-        pid = service.start()
-        print(f"{service.name}: process {pid}, log {service.log}", flush=True)
+        _start(service)
+    _postgres.create_databases(settings, secrets)
+    _objects.create_bucket(settings, secrets)
+
+
+def start(settings: Settings, secrets: Secrets) -> None:
+    """Start whatever does not run; one that runs is left alone."""
+    start_stores(settings, secrets)
+    _start(services(settings, secrets)[-1])
     print(f"team server: {settings.server.url}  (login {settings.server.admin})", flush=True)
+
+
+def _start(service: Service) -> None:
+    print(f"{service.name}: process {service.start()}, log {service.log}", flush=True)
 
 
 def stop(settings: Settings) -> None:

@@ -135,17 +135,19 @@ class TeamServer:
             "MLFLOW_TRACKING_PASSWORD": self.password,
         }
 
-    def tracking(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run ``python -m tracking`` on this server's settings."""
+    def tracking(
+        self, *words: str, check: bool = True, login: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m tracking`` on this server's settings, or as one who just has a login."""
         command = [sys.executable, "-m", "tracking", "--settings", str(self.folder / "team.yaml")]
         done = subprocess.run(
             [*command, *words],
             cwd=ROOT,
-            env=environment(**self.secrets),
+            env=environment(**(self.login if login else self.secrets)),
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=400,
         )
         if check and done.returncode:
             raise AssertionError(f"tracking {' '.join(words)}:\n{done.stdout}\n{done.stderr}")
