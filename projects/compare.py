@@ -79,7 +79,6 @@ def run(config: Config, run: Run) -> None:
         write_report(
             comparison,
             folder,
-            resampling=resampling,
             title=config.title,
             question=config.question,
             links=links,
@@ -108,13 +107,9 @@ def describe(run: Run, comparison: Comparison, runs: list[ScoredRun]) -> None:
     )
     best = comparison.rows[0].label
     run.rename(f"{best}-first-of-{len(comparison.rows)}-compare"[:60])
-    run.note(
-        "\n".join(
-            ["**Verdict**", "", *(f"- {claim}" for claim in verdict(comparison)), ""]
-            + [as_markdown(comparison, limit=SHOWN_ON_TERMINAL).split("\n- ")[0]]
-            + ["", "The whole report: artifact `report.html`."]
-        )
-    )
+    table = as_markdown(comparison, limit=SHOWN_ON_TERMINAL).split("\n- ")[0]
+    claims = "\n".join(f"- {claim}" for claim in verdict(comparison))
+    run.note(f"**Verdict**\n\n{claims}\n\n{table}\n\nThe whole report: artifact `report.html`.")
     for row in comparison.rows:
         if row.group.is_floor and row.group is not comparison.best_floor:
             continue

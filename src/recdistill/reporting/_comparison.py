@@ -16,10 +16,11 @@ from recdistill.reporting._contrast import (
     contrast,
     mean_interval,
 )
-from recdistill.reporting._groups import Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from recdistill.reporting._groups import Group
 
 K = 10
 HEADLINE: tuple[Metric, ...] = ("recall", "ndcg")
@@ -65,6 +66,7 @@ class Comparison:
     best_floor : the floor with the highest recall@10, None when no floor was run.
     against_floor : label of a model that is no floor -> its contrasts against ``best_floor``.
     n_tests : how many p-values were corrected for together.
+    resampling : how often was drawn.
     """
 
     rows: tuple[Row, ...]
@@ -72,7 +74,7 @@ class Comparison:
     best_floor: Group | None
     against_floor: dict[str, dict[str, Contrast]]
     n_tests: int
-    notes: tuple[str, ...] = ()
+    resampling: Resampling
 
     @property
     def n_cases(self) -> int:
@@ -89,7 +91,6 @@ def compare_groups(
     *,
     reference_id: str = "",
     resampling: Resampling | None = None,
-    notes: Sequence[str] = (),
 ) -> Comparison:
     """Measure every group, and test each against the reference and the best floor.
 
@@ -113,7 +114,7 @@ def compare_groups(
             f"{len(groups[0].runs)} run(s)), and no floor was run on its data: there is nothing to "
             "compare it with; start one with: mlflow run . -e train_baseline -P model=counter"
         )
-    resampling = resampling or Resampling()
+    resampling = (resampling or Resampling()).for_groups(len(groups))
     recall = {group.label: float(group.outcomes("recall", K).mean()) for group in groups}
     floors = [group for group in groups if group.is_floor]
     best_floor = max(floors, key=lambda g: recall[g.label], default=None)
@@ -141,7 +142,7 @@ def compare_groups(
         best_floor=best_floor,
         against_floor=against_floor,
         n_tests=len(tested),
-        notes=tuple(notes),
+        resampling=resampling,
     )
 
 
@@ -156,7 +157,7 @@ def _reference(groups: Sequence[Group], run_id: str, best_floor: Group | None) -
 def _row(group: Group, contrasts: dict[str, Contrast], resampling: Resampling) -> Row:
     estimates = {}
     for metric in ("recall", "ndcg", "mrr"):
-        outcomes = group.outcomes(metric, K)  # type: ignore[arg-type]
+        outcomes = group.outcomes(metric, K)
         per_user, per_seed = outcomes.mean(0), outcomes.mean(1)
         if metric == "recall":
             low, high = hits_interval(float(per_user.sum()), len(per_user))

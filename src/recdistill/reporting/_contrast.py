@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from recdistill.evaluation import Metric, bootstrap_interval, compare_paired, holm
+from recdistill.evaluation import (
+    Metric,
+    bootstrap_interval,
+    compare_paired,
+    holm,
+    permutation_test,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,12 +22,25 @@ if TYPE_CHECKING:
     from recdistill.reporting._groups import Group
 
 
+_BOOTSTRAP_BUDGET, _LEAST_BOOTSTRAP = 40_000, 1_000
+
+
 @dataclass(frozen=True)
 class Resampling:
-    """How often the permutation test and the bootstrap draw, and from which seed."""
+    """How often the permutation test and the bootstrap draw, and from which seed.
+
+    The bounds of an interval settle with far fewer draws than a small p-value needs, and drawing
+    for the bootstrap takes longer: with many groups it draws less often.
+    """
 
     n_resamples: int = 10_000
     seed: int = 0
+    n_bootstrap: int = 0
+
+    def for_groups(self, n_groups: int) -> Resampling:
+        """Return it with the number of bootstrap draws that so many groups leave time for."""
+        draws = max(_LEAST_BOOTSTRAP, _BOOTSTRAP_BUDGET // n_groups)
+        return replace(self, n_bootstrap=min(self.n_resamples, draws))
 
 
 @dataclass(frozen=True)
@@ -58,10 +77,15 @@ def contrast(of: Group, against: Group, metric: Metric, k: int, resampling: Resa
         against.tables,
         metric=metric,
         k=k,
-        n_resamples=resampling.n_resamples,
+        n_resamples=resampling.n_bootstrap or resampling.n_resamples,
         seed=resampling.seed,
     )
-    p = found.p if found.p_mcnemar is None else found.p_mcnemar
+    p = found.p_mcnemar
+    if p is None:
+        differences = of.outcomes(metric, k).mean(0) - against.outcomes(metric, k).mean(0)
+        p = permutation_test(
+            differences.round(12), n_resamples=resampling.n_resamples, seed=resampling.seed
+        )
     return Contrast(
         of=of.label,
         against=against.label,
@@ -85,4 +109,5 @@ def adjust_for_all(contrasts: Sequence[Contrast]) -> list[Contrast]:
 
 def mean_interval(values: NDArray[np.float64], resampling: Resampling) -> tuple[float, float]:
     """95 % bootstrap interval of a mean over users."""
-    return bootstrap_interval(values, n_resamples=resampling.n_resamples, seed=resampling.seed)
+    n_resamples = resampling.n_bootstrap or resampling.n_resamples
+    return bootstrap_interval(values, n_resamples=n_resamples, seed=resampling.seed)

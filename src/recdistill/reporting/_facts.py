@@ -88,7 +88,7 @@ def _cost(group: Group, phase: str) -> str:
 
 
 def settings_table(comparison: Comparison) -> Table:
-    """Settings that are not the same in all groups; the longer side runs downwards."""
+    """List the settings that are not the same in all groups; the longer side runs downwards."""
     groups = [row.group for row in comparison.rows]
     differing = {
         name: values
@@ -117,7 +117,7 @@ class Commands:
 
 
 def commands(comparison: Comparison, selected: Sequence[str]) -> list[Commands]:
-    """What to type to get these runs, by state of the code, and then this report."""
+    """Say what to type to get these runs, by state of the code, and then this report."""
     by_code: dict[str, list[str]] = {}
     for row in comparison.rows:
         for run in reversed(row.group.runs):
@@ -137,10 +137,11 @@ def commands(comparison: Comparison, selected: Sequence[str]) -> list[Commands]:
     ]
 
 
-def data_facts(comparison: Comparison, resamples: int) -> list[tuple[str, str]]:
-    """Data, digests and protocol, the same for every run of the report."""
+def data_facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """Name data, digests and protocol, the same for every run of the report."""
     newest = comparison.reference.newest.reference
     attrs = comparison.reference.tables[0].attrs
+    draws = comparison.resampling
     return [
         ("Data set", newest.tags.get("dataset", "unknown")),
         ("Split", newest.tags.get("split", "unknown")),
@@ -153,10 +154,10 @@ def data_facts(comparison: Comparison, resamples: int) -> list[tuple[str, str]]:
         (
             "Tests",
             "paired over users, two-sided: McNemar's exact test on the hits of two single runs, "
-            "otherwise permutation of users' outcomes averaged over seeds; intervals of "
-            f"differences, NDCG and MRR by bootstrap over users ({resamples:,} resamples), of "
-            f"recall by Clopper and Pearson; {comparison.n_tests} p-values corrected together "
-            "(Holm)",
+            "otherwise permutation of users' outcomes averaged over seeds "
+            f"({draws.n_resamples:,} draws); intervals of differences, NDCG and MRR by bootstrap "
+            f"over users ({draws.n_bootstrap:,} draws), of recall by Clopper and Pearson; "
+            f"{comparison.n_tests} p-values corrected together (Holm)",
         ),
     ]
 

@@ -6,8 +6,10 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.evaluation import Metric, outcome
@@ -106,7 +108,12 @@ def load_groups(runs: Sequence[ScoredRun]) -> list[Group]:
 def read_per_user(run: ScoredRun) -> pd.DataFrame:
     """Read what the run's model did to every test user."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    return pd.read_parquet(run.reference.artifact(PER_USER))
+    try:
+        # By address, not by run id: that would ask the store several times for each run.
+        path = mlflow.artifacts.download_artifacts(artifact_uri=f"{run.artifact_uri}/{PER_USER}")
+        return pd.read_parquet(path)
+    except (MlflowException, OSError):
+        return pd.read_parquet(run.reference.artifact(PER_USER))
 
 
 def require_same_cases(runs: Sequence[ScoredRun], tables: dict[str, pd.DataFrame]) -> None:
@@ -125,7 +132,7 @@ def require_same_cases(runs: Sequence[ScoredRun], tables: dict[str, pd.DataFrame
 
 
 def differing_settings(groups: Sequence[Sequence[ScoredRun]]) -> dict[str, list[str]]:
-    """Settings that are not the same everywhere: name -> value per group, empty where not set.
+    """Find settings that are not the same everywhere: name -> value per group, empty where not set.
 
     A setting that only some stages have counts as differing only among those that have it.
     """
@@ -139,7 +146,7 @@ def differing_settings(groups: Sequence[Sequence[ScoredRun]]) -> dict[str, list[
 
 
 def _labels(groups: Sequence[Sequence[ScoredRun]]) -> list[str]:
-    """The model's kind, then only what tells groups of one kind apart."""
+    """Say the model's kind, then only what tells groups of one kind apart."""
     labels = [group[0].model for group in groups]
     for model in {label for label in labels if labels.count(label) > 1}:
         alike = [i for i, group in enumerate(groups) if group[0].model == model]

@@ -36,7 +36,7 @@ def ui_base(tracking_uri: str) -> str:
 
 
 def run_url(base: str, experiment_id: str, run_id: str, tab: str = "") -> str:
-    """Return the address of one run's page; ``tab`` is e.g. ``model-metrics`` or ``artifacts/report.html``."""
+    """Return one run's page; ``tab`` is e.g. ``model-metrics`` or ``artifacts/x.html``."""
     page = f"{base}/#/experiments/{experiment_id}/runs/{run_id}"
     return f"{page}/{quote(tab)}" if tab else page
 

@@ -51,7 +51,6 @@ def render_page(
     *,
     title: str = "",
     question: str = "",
-    resamples: int,
     links: Mapping[str, str] | None = None,
     made_by: str = "",
 ) -> str:
@@ -85,14 +84,13 @@ def render_page(
         verdict=verdict(comparison),
         sections=_sections(comparison, colours),
         table_note=_table_note(comparison),
-        notes=comparison.notes,
         figures=[
             {"title": d.title, "caption": d.caption, "svg": Markup(d.svg)}  # noqa: S704
             for d in drawings
         ],
         tables=[facts.cost_table(comparison), facts.settings_table(comparison)],
         commands=facts.commands(comparison, ids),
-        facts=facts.data_facts(comparison, resamples),
+        facts=facts.data_facts(comparison),
         footer=f"recdistill {version}, {now:%Y-%m-%d %H:%M} UTC"
         + (f", run {made_by}" if made_by else ""),
         links=[{"words": words, "address": address} for words, address in (links or {}).items()],

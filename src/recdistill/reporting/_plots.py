@@ -124,7 +124,7 @@ def forest(comparison: Comparison) -> Figure:
             _interval(axes, place, row.against_reference[metric], pen.colour)
         axes.set_title(f"\u0394 {NAMES[metric]}")
         axes.xaxis.set_major_formatter(FuncFormatter(_difference))
-        axes.xaxis.get_major_locator().set_params(nbins=6)  # type: ignore[attr-defined]
+        axes.xaxis.get_major_locator().set_params(nbins=6)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)

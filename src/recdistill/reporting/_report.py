@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from recdistill.reporting._comparison import Comparison, Row
-    from recdistill.reporting._contrast import Resampling
 
 
 def write_report(
     comparison: Comparison,
     folder: Path,
     *,
-    resampling: Resampling,
     title: str = "",
     question: str = "",
     links: Mapping[str, str] | None = None,
@@ -47,7 +45,7 @@ def write_report(
     (folder / "plots").mkdir(parents=True, exist_ok=True)
     drawings, pictures = [], []
     with styled():
-        for name, heading, caption, figure in _figures(comparison, resampling):
+        for name, heading, caption, figure in _figures(comparison):
             picture = folder / "plots" / f"{name}.png"
             as_png(figure, picture)
             pictures.append(picture)
@@ -57,7 +55,6 @@ def write_report(
         drawings,
         title=title,
         question=question,
-        resamples=resampling.n_resamples,
         links=links,
         made_by=made_by,
     )
@@ -73,7 +70,7 @@ def write_report(
     return [*(folder / name for name in texts), folder / "comparison.csv", *pictures]
 
 
-def _figures(comparison: Comparison, resampling: Resampling) -> list[tuple[str, str, str, Figure]]:
+def _figures(comparison: Comparison) -> list[tuple[str, str, str, Figure]]:
     reference = comparison.reference.label
     figures = [
         (
@@ -97,7 +94,7 @@ def _figures(comparison: Comparison, resampling: Resampling) -> list[tuple[str, 
         comparison.reference,
         "recall",
         K,
-        resampling,
+        comparison.resampling,
     )
     if slices:
         figures.append(
@@ -131,7 +128,6 @@ def as_plain(comparison: Comparison) -> dict[str, Any]:
         "n_test_users": comparison.n_cases,
         "n_tests": comparison.n_tests,
         "verdict": [str(claim).replace("\u00a0", " ") for claim in verdict(comparison)],
-        "notes": list(comparison.notes),
         "data": {
             **{
                 tag: comparison.reference.newest.reference.tags.get(tag, "")

@@ -36,7 +36,7 @@ class ScoredRun:
     Attributes
     ----------
     reference : the run itself, never one that stands for a cached one.
-    experiment_id, started : where it lies; start time in milliseconds.
+    experiment_id, started, artifact_uri : where it lies; start time in milliseconds.
     settings : its parameters but for the seed; another run it read stands there as a digest of
         that run's own settings, so that two seeds of one distillation are equal in them.
     """
@@ -44,6 +44,7 @@ class ScoredRun:
     reference: RunReference
     experiment_id: str
     started: int
+    artifact_uri: str
     settings: dict[str, str]
 
     @property
@@ -248,8 +249,13 @@ def _read(client: MlflowClient, run: Run, known: dict[str, Run]) -> ScoredRun:
         params=dict(run.data.params),
         metrics=dict(run.data.metrics),
     )
-    settings = _settings(client, run, known)
-    return ScoredRun(reference, str(run.info.experiment_id), int(run.info.start_time), settings)
+    return ScoredRun(
+        reference,
+        experiment_id=str(run.info.experiment_id),
+        started=int(run.info.start_time),
+        artifact_uri=str(run.info.artifact_uri),
+        settings=_settings(client, run, known),
+    )
 
 
 def _settings(client: MlflowClient, run: Run, known: dict[str, Run]) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import mlflow
 import pytest
 from mlflow import MlflowClient
-from small_runs import Store
+
+from .small_runs import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from small_runs import per_user
 
 from recdistill.reporting import Resampling, break_down, load_groups, select_runs
+
+from .small_runs import per_user
 
 
 def test_slices_cover_every_user_once_and_average_to_the_whole_difference(store):

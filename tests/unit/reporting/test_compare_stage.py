@@ -1,7 +1,8 @@
 import pytest
-from small_runs import Store
 
 from recdistill.tracking import stage
+
+from .small_runs import Store
 
 
 def compare(*words):

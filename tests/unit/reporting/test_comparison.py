@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from small_runs import per_user
 
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, holm
@@ -12,6 +11,8 @@ from recdistill.reporting import (
     select_runs,
     verdict,
 )
+
+from .small_runs import per_user
 
 FEW = Resampling(n_resamples=500)
 

@@ -1,8 +1,9 @@
 import pytest
-from small_runs import per_user
 
 from recdistill.errors import UserError
 from recdistill.reporting import load_groups, select_runs
+
+from .small_runs import per_user
 
 
 def groups_of(store, selection):

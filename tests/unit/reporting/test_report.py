@@ -6,9 +6,10 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from small_runs import per_user
 
 from recdistill.reporting import Resampling, compare_groups, load_groups, select_runs, write_report
+
+from .small_runs import per_user
 
 FEW = Resampling(n_resamples=300)
 EVIL = '<script>alert("x")</script>&amp;'
@@ -17,7 +18,7 @@ EVIL = '<script>alert("x")</script>&amp;'
 def report(store, folder, **options):
     runs = select_runs(store.client, "tags.dataset = 'tiny'")
     comparison = compare_groups(load_groups(runs), resampling=FEW)
-    write_report(comparison, folder, resampling=FEW, **options)
+    write_report(comparison, folder, **options)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
