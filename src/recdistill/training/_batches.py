@@ -85,7 +85,8 @@ class WindowSampler(Sampler[NDArray[np.int64]]):
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         """Yield one array of windows per batch: columns row, start, number of targets."""
-        return iter(self._plan())
+        # A generator, so that the epoch counts that is set when the first batch is drawn.
+        yield from self._plan()
 
     def __len__(self) -> int:
         return len(self._plan())

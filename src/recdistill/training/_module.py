@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -45,14 +46,21 @@ class TrainingModule(pl.LightningModule):
         self.config, self.n_steps, self.seed = config, n_steps, seed
         self.sums: dict[str, tuple[Tensor | float, int]] = {}
         self.n_targets = 0
+        self.began = (0.0, 0.0)
+        self._epoch = -1
 
-    def on_train_epoch_start(self) -> None:
-        """Draw what follows from the seed and the epoch alone, so that a resumed run agrees."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+    def _begin_epoch(self) -> None:
+        # What an epoch draws depends on the seed and its number alone, so a resumed run agrees.
+        # Called from the step: Lightning leaves out its epoch-start hooks when it resumes.
+        self._epoch = self.current_epoch
+        torch.manual_seed(self.seed * 1_000_003 + self._epoch)
         self.sums, self.n_targets = {}, 0
+        self.began = (time.perf_counter(), time.process_time())
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the step's loss; sums for the epoch's means stay on the device."""
+        if self.current_epoch != self._epoch:
+            self._begin_epoch()
         real = batch.targets > 0
         states = self.model.encode(batch.items)[real]  # [n_targets, dim]
         table, targets = self.model.item_table(), batch.targets[real]

@@ -66,7 +66,6 @@ class Progress(pl.Callback):
         self.history: list[dict[str, float]] = []
         self.average: AveragedWeights | None = None
         self._restored: dict[str, Any] | None = None
-        self._clock = (0.0, 0.0)
 
     @property
     def best(self) -> dict[str, float]:
@@ -83,10 +82,6 @@ class Progress(pl.Callback):
         if self._restored is not None and self.average is not None:
             self.average.restore(**self._restored)
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the time."""
-        self._clock = (time.perf_counter(), time.process_time())
-
     def on_train_batch_end(self, *args: Any) -> None:
         """Average the weights."""
         if self.average is not None:
@@ -94,13 +89,13 @@ class Progress(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the epoch; on validation epochs judge, keep and save."""
+        module: TrainingModule = pl_module  # type: ignore[assignment]
         seconds, cpu_seconds = (
             now - then
             for now, then in zip(
-                (time.perf_counter(), time.process_time()), self._clock, strict=True
+                (time.perf_counter(), time.process_time()), module.began, strict=True
             )
         )
-        module: TrainingModule = pl_module  # type: ignore[assignment]
         epoch = trainer.current_epoch + 1
         metrics = module.epoch_means() | {
             "train/lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
