@@ -29,12 +29,15 @@ def main() -> None:
     n_steps = n_metrics // METRICS_PER_STEP
     with open_run("writer", Config(), run_name=name) as run:
         print(run.id, flush=True)
-        started = time.monotonic()
+        started, cpu = time.monotonic(), time.process_time()
         for step in range(n_steps):
             values = {f"train/m{column}": float(step) for column in range(METRICS_PER_STEP)}
             run.log_metrics(values, step)
             time.sleep(max(0.0, started + seconds * (step + 1) / n_steps - time.monotonic()))
-        print(f"logged in {time.monotonic() - started:.3f} s", flush=True)
+        taken = time.monotonic() - started
+    ended = time.monotonic() - started
+    cpu = time.process_time() - cpu
+    print(f"handed over in {taken:.3f} s, stored in {ended:.3f} s, {cpu:.3f} s of processor")
 
 
 if __name__ == "__main__":
