@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from projects._finish import log_evaluation, sentence
 from projects._on_data import OnData
-from recdistill.evaluation import evaluate, write_evaluation
 from recdistill.serving import load_recommender
 from recdistill.tracking import Run, stage
 
@@ -35,24 +35,11 @@ def run(config: Config, run: Run) -> None:
         return
 
     model = load_recommender(model_run.artifact("model"), data.catalog)
-    with run.phase("evaluate"):
-        evaluations = {
-            part: evaluate(model, cases, data.catalog, data.train, batch_size=config.batch_size)
-            for part, cases in (("val", data.val), ("test", data.test))
-        }
-    for part, evaluation in evaluations.items():
-        run.log_metrics({f"{part}/{name}": value for name, value in evaluation.metrics().items()})
-    run.set_tags({"protocol": evaluations["test"].per_user.attrs["protocol"]})
-    write_evaluation(evaluations["test"], run.folder / "evaluation")
-    run.log_artifact(run.folder / "evaluation", "evaluation")
-
-    test = evaluations["test"].metrics()
-    before = model_run.metrics.get("test/recall_at_10")
-    print(
-        f"{model_run.name}: recall@10 {test['recall_at_10']:.4f} "
-        f"({test['hits_at_10']:.0f} of {test['n_users']:.0f} users), "
-        f"NDCG@10 {test['ndcg_at_10']:.4f}; logged by its own stage: {before}"
-    )
+    test = log_evaluation(run, model, data, batch_size=config.batch_size)
+    logged = model_run.metrics.get("test/recall_at_10", float("nan"))
+    summary = f"{sentence(model_run.name, test)}; its own stage logged {logged:.4f}"
+    run.note(summary)
+    print(summary)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from recdistill import floors, students
+from recdistill import floors, students, teachers
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,4 +31,6 @@ def load_recommender(folder: Path, catalog: Catalog) -> Recommender:
         return floors.load_model(folder, catalog)
     if family == "student":
         return students.load_model(folder, catalog)
+    if family == "teacher":
+        return teachers.load_model(folder, catalog)
     raise UserError(f"{folder} holds a model of family {family!r}, which cannot be scored here.")

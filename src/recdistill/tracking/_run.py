@@ -71,10 +71,13 @@ class Run:
         """Write tags, replacing those of the same name."""
         self.client.log_batch(self.id, tags=[RunTag(k, str(v)[:8000]) for k, v in tags.items()])
 
+    def name(self) -> str:
+        """Return the run's readable name."""
+        return self.client.get_run(self.id).info.run_name or self.id
+
     def rename(self, name: str) -> None:
         """Give the run its readable name, unless a person already gave it one."""
-        current = self.client.get_run(self.id).info.run_name or ""
-        if not current or _is_random(current):
+        if _is_random(self.name()):
             self.client.set_tag(self.id, "mlflow.runName", name)
 
     def note(self, markdown: str) -> None:
@@ -256,4 +259,6 @@ class Run:
 def _is_random(name: str) -> bool:
     """Whether MLflow made the name up: adjective-noun-number."""
     words = name.split("-")
+    if len(words) == 1:
+        return len(name) == 32  # no name at all: the id stands for it
     return len(words) == 3 and words[2].isdigit() and words[0].isalpha() and words[1].isalpha()

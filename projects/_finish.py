@@ -1,0 +1,46 @@
+"""How every training stage ends: its selected model is kept, and meets test data once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recdistill.evaluation import evaluate, write_evaluation
+
+if TYPE_CHECKING:
+    from recdistill.data import PreparedData
+    from recdistill.evaluation import Evaluation, Recommender
+    from recdistill.tracking import Run
+
+
+def log_evaluation(
+    run: Run, model: Recommender, data: PreparedData, *, step: int = 0, batch_size: int = 512
+) -> Evaluation:
+    """Rank every user's validation and test target; log metrics and the per-user table.
+
+    Returns
+    -------
+    Evaluation
+        That of the test part.
+    """
+    with run.phase("evaluate"):
+        val, test = (
+            evaluate(model, cases, data.catalog, data.train, batch_size=batch_size)
+            for cases in (data.val, data.test)
+        )
+    for part, evaluation in (("val", val), ("test", test)):
+        named = {f"{part}/{name}": value for name, value in evaluation.metrics().items()}
+        run.log_metrics(named, step=step)
+    run.set_tags({"protocol": test.per_user.attrs["protocol"]})
+    write_evaluation(test, run.folder / "evaluation")
+    run.log_artifact(run.folder / "evaluation", "evaluation")
+    return test
+
+
+def sentence(name: str, test: Evaluation) -> str:
+    """Say a test result with its count and interval."""
+    m = test.metrics()
+    return (
+        f"{name}: test recall@10 {m['recall_at_10']:.4f} "
+        f"[{m['recall_at_10_low']:.4f}, {m['recall_at_10_high']:.4f}] "
+        f"({m['hits_at_10']:.0f} of {m['n_users']:.0f} users), NDCG@10 {m['ndcg_at_10']:.4f}"
+    )

@@ -1,0 +1,104 @@
+"""Train what everything later is measured against: SASRec, GRU4Rec, or one of the cheap floors.
+
+mlflow run . --env-manager local -e train_baseline -P dataset=ml-100k -P seed=1
+mlflow run . --env-manager local -e train_baseline -P model=counter
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+
+from projects._finish import log_evaluation, sentence
+from projects._student import StudentTraining
+from recdistill import floors, students
+from recdistill.floors import (
+    FLOOR_KINDS,
+    CounterConfig,
+    EASEConfig,
+    KNNConfig,
+    MarkovConfig,
+    fit_floor,
+)
+from recdistill.students import StudentKind, StudentRecommender, build_student
+from recdistill.tracking import Run, stage
+from recdistill.training import build_loss, fit
+
+if TYPE_CHECKING:
+    from recdistill.data import PreparedData
+    from recdistill.floors import Floor
+
+
+@dataclass(frozen=True)
+class Config(StudentTraining):
+    """Which model; conf/train_baseline.yaml says what each knob does and costs."""
+
+    model: Literal["sasrec", "gru4rec", "popularity", "markov", "ease", "knn", "counter"] = "sasrec"
+    markov: MarkovConfig = field(default_factory=MarkovConfig)
+    ease: EASEConfig = field(default_factory=EASEConfig)
+    knn: KNNConfig = field(default_factory=KNNConfig)
+    counter: CounterConfig = field(default_factory=CounterConfig)
+
+
+def run(config: Config, run: Run) -> None:
+    """Fit on train, select on val, keep the model, evaluate it once on test."""
+    data = config.prepared(run)
+    run.rename(f"{config.model}-s{config.seed}-baseline")
+    run.set_tags({"model": config.model})
+    inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
+    if run.already_done(inputs, use_cache=config.use_cache):
+        return
+
+    model: Floor | StudentRecommender
+    if config.model in FLOOR_KINDS:
+        model, n_epochs = fit_a_floor(config, run, data), 0
+        floors.save_model(model, run.folder / "model", split_digest=data.split_digest)
+    else:
+        model, n_epochs = fit_a_student(config, run, data)
+        students.save_model(model, run.folder / "model")
+    run.log_artifact(run.folder / "model", "model")
+
+    test = log_evaluation(run, model, data, step=n_epochs)
+    summary = sentence(run.name(), test)
+    run.note(f"{summary}\n\nFull ranking of {data.catalog.n_items} items, history masked.")
+    print(summary)
+
+
+def fit_a_floor(config: Config, run: Run, data: PreparedData) -> Floor:
+    """Count; nothing is drawn, so the seed changes nothing."""
+    with run.phase("fit"):
+        return fit_floor(
+            config.model, data.train, data.catalog, getattr(config, config.model, None)
+        )
+
+
+def fit_a_student(config: Config, run: Run, data: PreparedData) -> tuple[StudentRecommender, int]:
+    """Train every position, select on validation NDCG@10 of the averaged weights."""
+    architecture = config.student_config(cast("StudentKind", config.model))
+    student = build_student(architecture, data.catalog.n_items, seed=config.seed)
+    loss_settings = config.loss_config()
+    counts = np.bincount(data.train.items, minlength=data.catalog.n_items + 1)
+    loss = build_loss(loss_settings, counts)
+    with run.phase("fit"):
+        result = fit(
+            student,
+            loss,
+            data,
+            config.fit_config(),
+            log=run.log_metrics,
+            checkpoint_folder=Path(run.checkpoint_folder),
+            seed=config.seed,
+            signature=asdict(architecture) | asdict(loss_settings),
+        )
+    run.log_metrics({"fit/n_epochs": result.n_epochs, "fit/best_epoch": result.best["epoch"]})
+    n_parameters = sum(p.numel() for p in student.parameters())
+    run.log_metrics({"model/n_parameters": n_parameters})
+    recommender = StudentRecommender(student, architecture, data.catalog.digest, data.split_digest)
+    return recommender, result.n_epochs
+
+
+if __name__ == "__main__":
+    stage(run, Config, "train_baseline")
