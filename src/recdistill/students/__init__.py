@@ -1,6 +1,6 @@
 """SASRec, GRU4Rec: interaction ids in, item scores out."""
 
-from recdistill.students._config import StudentConfig, StudentKind, build_student
+from recdistill.students._config import ItemStart, StudentConfig, StudentKind, build_student
 from recdistill.students._cooccurrence import cooccurrence_vectors
 from recdistill.students._dropout import ByteDropout
 from recdistill.students._gru4rec import GRU4Rec
@@ -11,6 +11,7 @@ from recdistill.training import SequentialModel
 __all__ = [
     "ByteDropout",
     "GRU4Rec",
+    "ItemStart",
     "SASRec",
     "SequentialModel",
     "StudentConfig",

@@ -46,7 +46,7 @@ class StudentConfig:
     kind: StudentKind = "sasrec"
     dim: int = 64
     n_blocks: int = 2
-    n_heads: int = 1
+    n_heads: int = 2
     ffn_multiplier: int = 1
     max_length: int = 200
     dropout: float = 0.2

@@ -37,14 +37,37 @@ class Block(nn.Module):
         # Without a mask tensor and without attention dropout the fused kernel applies. Causality
         # alone hides the padding: it is on the right, so no real position ever sees it.
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, dim)))
+        return self._finish(x, mixed.transpose(1, 2).reshape(batch, length, dim))
+
+    def newest(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Map states [batch, length, dim] to the state at each row's newest item, [batch, dim].
+
+        The last block needs no other state, and of this one only a single query: about half of
+        the block's cost.
+        """
+        batch, length, dim = x.shape
+        at = torch.arange(batch, device=x.device), lengths - 1
+        normed = self.norm_attention(x)
+        weight, bias = self.qkv.weight, self.qkv.bias
+        query = F.linear(normed[at], weight[:dim], bias[:dim]).view(batch, self.n_heads, 1, -1)
+        pairs = F.linear(normed, weight[dim:], bias[dim:]).view(batch, length, 2, self.n_heads, -1)
+        key, value = pairs.permute(2, 0, 3, 1, 4)  # each [batch, heads, length, head_dim]
+        real = torch.arange(length, device=x.device) < lengths[:, None]  # [batch, length]
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None])
+        return self._finish(x[at], mixed.reshape(batch, dim))
+
+    def _finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        x = x + self.dropout(self.out(mixed))
         inner = self.dropout(F.gelu(self.inner(self.norm_inner(x)), approximate="tanh"))
-        out: Tensor = x + self.dropout(self.outer(inner))
-        return out
+        finished: Tensor = x + self.dropout(self.outer(inner))
+        return finished
 
 
 class SASRec(SequentialModel):
     """Pre-norm SASRec with one item table for input and output.
+
+    Positions are learned and counted from the newest item of the row, so the state that ranks
+    always sits at position 0. An earlier state knows how many items follow it, never which.
 
     Parameters
     ----------
@@ -61,17 +84,15 @@ class SASRec(SequentialModel):
         *,
         dim: int = 64,
         n_blocks: int = 2,
-        n_heads: int = 1,
+        n_heads: int = 2,
         max_length: int = 200,
         ffn_multiplier: int = 1,
         dropout: float = 0.2,
-        positions: str = "newest",
     ) -> None:
         super().__init__()
         self.n_items, self.dim, self.max_length = n_items, dim, max_length
         self.items = nn.Embedding(n_items + 1, dim, padding_idx=0)
         self.positions = nn.Embedding(max_length, dim)
-        self.position_kind = positions
         self.dropout = ByteDropout(dropout)
         self.blocks = nn.ModuleList(
             Block(dim, n_heads, ffn_multiplier * dim, dropout) for _ in range(n_blocks)
@@ -83,18 +104,27 @@ class SASRec(SequentialModel):
 
     def encode(self, items: Tensor) -> Tensor:
         """Return states [batch, length, dim]; see ``SequentialModel.encode``."""
-        real = items > 0
-        if self.position_kind == "newest":
-            # Counted from the newest item: the newest is 0 whatever the length of the history.
-            age = (real.sum(1, keepdim=True) - real.cumsum(1)).clamp_(min=0)
-        else:
-            age = torch.arange(items.shape[1]).expand_as(items)
-        x = self.items(items) * self.dim**0.5 + self.positions(age)  # [batch, length, dim]
-        x = self.dropout(x)
+        x = self._embed(items)
         for block in self.blocks:
             x = block(x)
         normed: Tensor = self.norm(x)
         return normed
+
+    def encode_newest(self, items: Tensor, lengths: Tensor) -> Tensor:
+        """Return the newest states only, [batch, dim], without finishing the others."""
+        x = self._embed(items)
+        for block in self.blocks[:-1]:
+            x = block(x)
+        last: Block = self.blocks[-1]  # type: ignore[assignment]
+        normed: Tensor = self.norm(last.newest(x, lengths))
+        return normed
+
+    def _embed(self, items: Tensor) -> Tensor:
+        real = items > 0
+        # Counted from the newest item, which is 0 whatever the length of the history.
+        age = (real.sum(1, keepdim=True) - real.cumsum(1)).clamp_(min=0)  # [batch, length]
+        x: Tensor = self.dropout(self.items(items) * self.dim**0.5 + self.positions(age))
+        return x
 
     def item_table(self) -> Tensor:
         """Return the one table, used for input and output alike."""

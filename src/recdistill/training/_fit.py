@@ -121,7 +121,7 @@ def _accelerator(device: str) -> str:
 def _trainer(config: FitConfig, accelerator: str, progress: Progress) -> pl.Trainer:
     # Everything Lightning does per step beyond the step is switched off: at small batches it
     # would cost as much as the arithmetic.
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,

@@ -78,6 +78,17 @@ def test_scores_are_states_times_the_table(student: SequentialModel):
     torch.testing.assert_close(scores[0, 1:], expected[1:].float())
 
 
+@settings(max_examples=25, deadline=None)
+@given(batch=st.lists(rows, min_size=1, max_size=5))
+def test_the_newest_state_alone_equals_the_one_among_all(
+    student: SequentialModel, batch: list[list[int]]
+):
+    histories = Sequences.from_lists(row[:MAX_LENGTH] for row in batch)
+    items, lengths = torch.from_numpy(histories.padded()), torch.from_numpy(histories.lengths)
+    expected = torch.stack([s[n - 1] for s, n in zip(student.encode(items), lengths, strict=True)])
+    torch.testing.assert_close(student.encode_newest(items, lengths), expected)
+
+
 def test_only_the_newest_items_of_a_long_history_count(student: SequentialModel):
     long = np.random.default_rng(0).integers(1, N_ITEMS + 1, 3 * MAX_LENGTH)
     scores = score_histories(

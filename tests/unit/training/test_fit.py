@@ -16,8 +16,11 @@ from recdistill.evaluation import evaluate
 from recdistill.students import StudentConfig, StudentRecommender, build_student
 from recdistill.training import (
     FitConfig,
+    LossAlone,
     LossConfig,
+    Objective,
     OptimizerConfig,
+    Softmax,
     Step,
     build_loss,
     fit,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from recdistill.training import FitResult, SequentialModel
 
 STUDENT = StudentConfig(dim=16, n_blocks=1, max_length=12, dropout=0.1)
-FIT = FitConfig(max_epochs=6, tokens_per_batch=240, patience=0, optimizer=OptimizerConfig(lr=0.01))
+FIT = FitConfig(max_epochs=5, tokens_per_batch=240, patience=0, optimizer=OptimizerConfig(lr=0.01))
 
 
 class Killed(BaseException):
@@ -44,7 +47,7 @@ def _fit(
     config: FitConfig = FIT,
     *,
     kind: str = "sasrec",
-    loss: LossConfig = LossConfig(),  # noqa: B008 -- frozen
+    loss: LossConfig | Objective = LossConfig(),  # noqa: B008 -- frozen
     kill_after: int | None = None,
     **options: object,
 ) -> tuple[SequentialModel, FitResult, list[dict[str, float]]]:
@@ -59,7 +62,7 @@ def _fit(
 
     result = fit(
         model,
-        build_loss(loss, counts),
+        build_loss(loss, counts) if isinstance(loss, LossConfig) else loss,
         data,
         config,
         log=log,
@@ -89,10 +92,10 @@ def test_a_student_learns_the_order(walks: PreparedData, tmp_path: Path, kind: s
     )
     _, result, logged = _fit(walks, tmp_path / "fit", kind=kind)
     assert _ndcg(untrained, walks) < 0.25
-    assert result.best["val/ndcg_at_10"] > 0.5
+    assert result.best["val/ndcg_at_10"] > 0.45
     assert logged[-1]["train/loss"] < logged[0]["train/loss"]
-    assert [entry["epoch"] for entry in logged] == [1, 2, 3, 4, 5, 6]
-    assert result.n_epochs == 6
+    assert [entry["epoch"] for entry in logged] == [1, 2, 3, 4, 5]
+    assert result.n_epochs == 5
 
 
 def test_the_model_left_behind_is_the_best_average(walks: PreparedData, tmp_path: Path):
@@ -101,18 +104,20 @@ def test_the_model_left_behind_is_the_best_average(walks: PreparedData, tmp_path
     assert result.best["val/ndcg_at_10"] == max(e["val/ndcg_at_10"] for e in result.history)
 
 
-@pytest.mark.parametrize("kind", ["softmax", "sampled_softmax", "gbce", "bce"])
-@pytest.mark.parametrize("killed_after", [1, 4])
+@pytest.mark.parametrize(
+    ("kind", "killed_in"), [("softmax", 2), ("softmax", 5), ("sampled_softmax", 3), ("gbce", 3)]
+)
 def test_a_killed_run_resumes_to_the_same_end(
-    walks: PreparedData, tmp_path: Path, kind: str, killed_after: int
+    walks: PreparedData, tmp_path: Path, kind: str, killed_in: int
 ):
     loss = LossConfig(kind=kind, n_negatives=6)  # type: ignore[arg-type]
     whole, result, logged = _fit(walks, tmp_path / "whole", loss=loss)
     with pytest.raises(Killed):
-        _fit(walks, tmp_path / "cut", loss=loss, kill_after=killed_after)
+        _fit(walks, tmp_path / "cut", loss=loss, kill_after=killed_in)
     resumed, again, rest = _fit(walks, tmp_path / "cut", loss=loss)
     assert _timeless(again.history) == _timeless(result.history)
-    assert _timeless(rest) == _timeless(logged)[killed_after - 1 :]
+    assert len(rest) == FIT.max_epochs - killed_in + 1
+    assert _timeless(rest) == _timeless(logged)[killed_in - 1 :]
     for name, weight in whole.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
 
@@ -161,40 +166,46 @@ def test_equal_seeds_give_equal_runs_and_the_generator_is_left_alone(
 
 
 class Shrink:
-    """A term for tests: pulls the states towards zero."""
-
-    name = "shrink"
+    """An objective for tests: the loss, and a pull of the states towards zero."""
 
     def __init__(self, weight: float) -> None:
-        self._weight, self.steps = weight, []
+        self.weight, self.steps, self.progress = weight, [], []
 
-    def weight(self, progress: float) -> float:
-        return self._weight
-
-    def __call__(self, step: Step) -> torch.Tensor:
+    def __call__(
+        self, step: Step, progress: float
+    ) -> tuple[torch.Tensor, Mapping[str, torch.Tensor]]:
         self.steps.append(step)
-        return step.states.square().mean()
+        self.progress.append(progress)
+        loss = Softmax()(step.states, step.table, step.targets)
+        shrink = step.states.square().mean()
+        return loss + self.weight * shrink, {"loss": loss, "loss_shrink": shrink}
+
+    def epoch_metrics(self) -> Mapping[str, float]:
+        return {"train/n_steps": float(len(self.steps))}
 
 
-def test_a_term_of_weight_zero_changes_no_bit(walks: PreparedData, tmp_path: Path):
+def test_an_objective_of_the_loss_alone_changes_no_bit(walks: PreparedData, tmp_path: Path):
     short = replace(FIT, max_epochs=2)
-    term = Shrink(0.0)
     plain, result, _ = _fit(walks, tmp_path / "plain", short)
-    with_term, other, _ = _fit(walks, tmp_path / "term", short, terms=[term])
-    assert term.steps == []
+    same, other, _ = _fit(walks, tmp_path / "alone", short, loss=LossAlone(Softmax()))
     assert _timeless(other.history) == _timeless(result.history)
     for name, weight in plain.state_dict().items():
-        assert torch.equal(weight, with_term.state_dict()[name])
+        assert torch.equal(weight, same.state_dict()[name])
 
 
-def test_a_term_acts_is_logged_and_sees_the_targets_by_key(walks: PreparedData, tmp_path: Path):
+def test_an_objective_acts_is_logged_and_sees_the_targets_by_key(
+    walks: PreparedData, tmp_path: Path
+):
     short = replace(FIT, max_epochs=1)
-    term = Shrink(0.5)
+    objective = Shrink(0.5)
     plain, _, _ = _fit(walks, tmp_path / "plain", short)
-    shrunk, _, logged = _fit(walks, tmp_path / "term", short, terms=[term], loss_weight=0.5)
+    shrunk, _, logged = _fit(walks, tmp_path / "objective", short, loss=objective)
     assert logged[0]["train/loss_shrink"] > 0
+    assert logged[0]["train/n_steps"] == len(objective.steps) > 1
+    assert objective.progress[0] == 0
+    assert objective.progress[-1] == pytest.approx(1 - 1 / len(objective.steps))
     assert not torch.equal(plain.item_table(), shrunk.item_table())
-    for step in term.steps:
+    for step in objective.steps:
         rows, positions = step.batch.target_keys()
         at = walks.train.offsets[rows.numpy()] + positions.numpy()
         assert walks.train.items[at].tolist() == step.targets.tolist()

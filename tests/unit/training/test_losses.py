@@ -88,7 +88,7 @@ def test_sampled_softmax_of_everything_is_the_full_softmax():
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 def test_sampled_softmax_tends_to_the_full_one_whatever_is_drawn_more_often(power: float):
-    states, table, targets = _inputs(15, 1000)
+    states, table, targets = _inputs(15, 1000, dim=2)
     counts = np.random.default_rng(0).geometric(0.02, 1001)
     torch.manual_seed(0)
     draws = [SampledSoftmax(900, counts, power)(states, table, targets) for _ in range(60)]
