@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Literal
 
 from projects._on_data import OnData
-from recdistill.students import StudentConfig, StudentKind
+from recdistill.students import ItemStart, StudentConfig, StudentKind
 from recdistill.training import FitConfig, LossConfig, LossKind
 
 
@@ -16,9 +15,10 @@ class Architecture:
 
     dim: int = 64
     n_blocks: int = 2
-    n_heads: int = 1
+    n_heads: int = 2
     ffn_multiplier: int = 1
     dropout: float = 0.2
+    item_start: ItemStart = "cooccurrence"
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,6 @@ class StudentTraining(FitConfig, OnData):
         """Assemble the loss from its main parameters and its options."""
         return LossConfig(self.loss, self.n_negatives, **vars(self.loss_options))
 
-    def student_config(self, kind: StudentKind | Literal["sasrec", "gru4rec"]) -> StudentConfig:
+    def student_config(self, kind: StudentKind) -> StudentConfig:
         """Assemble the architecture of a student of ``kind``."""
         return StudentConfig(kind=kind, max_length=self.max_length, **vars(self.student))

@@ -78,11 +78,11 @@ def fit_a_floor(config: Config, run: Run, data: PreparedData) -> Floor:
 def fit_a_student(config: Config, run: Run, data: PreparedData) -> tuple[StudentRecommender, int]:
     """Train every position, select on validation NDCG@10 of the averaged weights."""
     architecture = config.student_config(cast("StudentKind", config.model))
-    student = build_student(architecture, data.catalog.n_items, seed=config.seed)
     loss_settings = config.loss_config()
-    counts = np.bincount(data.train.items, minlength=data.catalog.n_items + 1)
-    loss = build_loss(loss_settings, counts)
+    n_items = data.catalog.n_items
     with run.phase("fit"):
+        student = build_student(architecture, n_items, seed=config.seed, train=data.train)
+        loss = build_loss(loss_settings, np.bincount(data.train.items, minlength=n_items + 1))
         result = fit(
             student,
             loss,
