@@ -6,20 +6,21 @@ from recdistill.teachers._export import Selection, export_table, training_scores
 from recdistill.teachers._files import load_model, save_model
 from recdistill.teachers._fit import Fitted, fit_teacher, resolve_precision
 from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
-from recdistill.teachers._llm import LLM, load_llm
+from recdistill.teachers._llm import LLM, Weights, load_llm
 from recdistill.teachers._network import TeacherNetwork
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
 from recdistill.teachers._recommender import Origin, TeacherRecommender
-from recdistill.teachers._router import Router
-from recdistill.teachers._settings import AdapterSettings, TeacherSettings
+from recdistill.teachers._router import Router, RouterKind
+from recdistill.teachers._settings import AdapterKind, AdapterSettings, Prompt, TeacherSettings
 from recdistill.teachers._table import TeacherRows, TeacherTable
 from recdistill.teachers._table_writer import TableWriter
 from recdistill.teachers._token_batches import token_batches
-from recdistill.teachers._training import TeacherModule, TrainingSettings
+from recdistill.teachers._training import Precision, TeacherModule, TrainingSettings
 from recdistill.teachers._windows import Batch, Windows, export_windows, training_windows
 
 __all__ = [
     "LLM",
+    "AdapterKind",
     "AdapterSettings",
     "Batch",
     "Fitted",
@@ -28,7 +29,10 @@ __all__ = [
     "ItemTokens",
     "Layout",
     "Origin",
+    "Precision",
+    "Prompt",
     "Router",
+    "RouterKind",
     "Selection",
     "TableWriter",
     "TeacherModule",
@@ -38,6 +42,7 @@ __all__ = [
     "TeacherSettings",
     "TeacherTable",
     "TrainingSettings",
+    "Weights",
     "Windows",
     "attach_gate",
     "audit_parameters",

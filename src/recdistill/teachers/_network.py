@@ -65,6 +65,11 @@ class TeacherNetwork(nn.Module):
         settings: TeacherSettings,
     ) -> None:
         super().__init__()
+        if settings.max_length > recommender.max_length:
+            raise UserError(
+                f"max_length={settings.max_length} but the baseline reads {recommender.max_length} "
+                f"items at most: use max_length={recommender.max_length} or less."
+            )
         self.settings = settings
         self.n_items = catalog.n_items
         self.max_length = settings.max_length

@@ -1,0 +1,181 @@
+"""Write what a model knows into a teacher table, which is all that distillation reads.
+
+mlflow run . --env-manager local -e export_teacher
+mlflow run . --env-manager local -e export_teacher -P teacher_run=<a floor's run> -P folds=5
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from projects._on_data import OnData
+from recdistill.errors import UserError
+from recdistill.floors import (
+    CounterConfig,
+    EASEConfig,
+    Floor,
+    KNNConfig,
+    MarkovConfig,
+    PopularityConfig,
+    PositionScores,
+    cross_fitted_scores,
+)
+from recdistill.serving import load_recommender
+from recdistill.teachers import (
+    Selection,
+    TeacherRecommender,
+    TeacherTable,
+    export_table,
+    training_scores,
+    write_dllm2rec,
+)
+from recdistill.tracking import Run, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+    from recdistill.data import PreparedData
+    from recdistill.evaluation import Recommender
+
+MODEL_STAGES = ("train_teacher", "train_baseline", "distill")
+FLOOR_CONFIGS: dict[str, Any] = {
+    "popularity": PopularityConfig,
+    "markov": MarkovConfig,
+    "ease": EASEConfig,
+    "knn": KNNConfig,
+    "counter": CounterConfig,
+}
+
+
+@dataclass(frozen=True)
+class Config(OnData):
+    """Which model, and how much of what it knows; conf/export_teacher.yaml says the cost."""
+
+    teacher_run: str = "latest"
+    top_k: int = 100
+    select: str = "all"
+    folds: int = 0
+    mask_seen: bool = True
+    logits: Literal["float16", "float32"] = "float16"
+    dllm2rec_files: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        Selection.parse(self.select)
+        if self.top_k < 1:
+            raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
+        if self.folds < 0 or self.folds == 1:
+            raise UserError(f"folds is {self.folds}; use 0 (the model as it is) or at least 2.")
+
+
+def run(config: Config, run: Run) -> None:
+    """Score every training position, keep the top of each list, write and check the table."""
+    data = config.prepared(run)
+    teacher_run = run.find(config.teacher_run, *teacher_stages(config), data=data)
+    folds = f"-f{config.folds}" if config.folds else ""
+    run.rename(f"{teacher_run.name}{folds}-table")
+    run.set_tags({"teacher_run_id": teacher_run.id, "teacher": teacher_run.name})
+    inputs = {"split": data.split_digest, "teacher": teacher_run.id}
+    if run.already_done(inputs, use_cache=config.use_cache):
+        return
+
+    folder = teacher_run.artifact("model")
+    model = load_recommender(folder, data.catalog)
+    with run.phase("export"):
+        table = export_table(
+            run.folder / "table",
+            data,
+            scores(config, model, data),
+            teacher_digest=folder_digest(folder),
+            top_k=config.top_k,
+            logits=config.logits,
+            mask_seen=config.mask_seen,
+            select=Selection.parse(config.select),
+            seed=config.seed,
+            item_vectors=item_vectors(model),
+            facts={
+                "teacher_run_id": teacher_run.id,
+                "teacher": teacher_run.name,
+                "select": config.select,
+                "folds": config.folds,
+            },
+        )
+    run.log_artifact(table.folder, "table")
+    if config.dllm2rec_files:
+        write_dllm2rec(table, run.folder / "dllm2rec", as_torch=True)
+        run.log_artifact(run.folder / "dllm2rec", "dllm2rec")
+    summary = describe(run, table)
+    run.note(summary)
+    print(f"{run.name()}: {summary}")
+
+
+def teacher_stages(config: Config) -> tuple[str, ...]:
+    """Take ``latest`` to mean the latest language model; any model can be named."""
+    return MODEL_STAGES[:1] if config.teacher_run == "latest" else MODEL_STAGES
+
+
+def scores(config: Config, model: Recommender, data: PreparedData) -> Iterator[PositionScores]:
+    """Score positions by the model itself, or by refits that never saw the user."""
+    if not config.folds:
+        return training_scores(model, data)
+    if isinstance(model, Floor):
+        settings = FLOOR_CONFIGS[model.kind](**model.config)
+        return cross_fitted_scores(
+            model.kind,
+            settings,
+            data.train,
+            data.catalog,
+            n_folds=config.folds,
+            seed=config.seed,
+        )
+    raise UserError(
+        f"folds={config.folds} refits the teacher without each user, which takes a floor: name a "
+        "floor's run in teacher_run, or set folds=0."
+    )
+
+
+def item_vectors(model: Recommender) -> np.ndarray[Any, Any] | None:
+    """Return what the teacher knows of every item, where it has vectors."""
+    if isinstance(model, TeacherRecommender):
+        return model.item_vectors().float().cpu().numpy()
+    return None
+
+
+def folder_digest(folder: Path) -> str:
+    """Return 32 hex digits over the model's files."""
+    sha = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        sha.update(str(path.relative_to(folder)).encode())
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()[:32]
+
+
+def describe(run: Run, table: TeacherTable) -> str:
+    """Log the table's size and how right the teacher is on it, and say so."""
+    rows = table.join(*table.keys)
+    size = sum(entry["bytes"] for entry in table.manifest["files"].values()) / 1e6
+    listed = float((rows.target_rank <= table.top_k).mean())
+    top = float((rows.target_rank < 1.5).mean())
+    run.log_metrics(
+        {
+            "table/n_rows": table.n_rows,
+            "table/top_k": table.top_k,
+            "table/size_mb": size,
+            "table/target_in_list": listed,
+            "table/target_on_top": top,
+            "table/mean_reliability": float(rows.reliability.mean()),
+        }
+    )
+    return (
+        f"{table.n_rows} positions, top {table.top_k}, {size:.1f} MB; the true item is in the "
+        f"list for {listed:.1%} and on top for {top:.1%}."
+    )
+
+
+if __name__ == "__main__":
+    stage(run, Config, "export_teacher")
