@@ -1,13 +1,39 @@
 """Loss terms, sample selection, the distilling module."""
 
 from recdistill.distillation._catalog_pass import Asked, catalog_pass
+from recdistill.distillation._collect import collect_lessons
 from recdistill.distillation._dros import DROS, DROSConfig
+from recdistill.distillation._ensemble import (
+    Ensemble,
+    Pool,
+    calibrated_scale,
+    pick_weights,
+    pool,
+    standardised,
+    weight_grid,
+    weighted_sum,
+)
+from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
+from recdistill.distillation._join import JoinReport, join_tables
 from recdistill.distillation._lessons import Lesson, Lessons
 from recdistill.distillation._listwise import Listwise, ListwiseConfig
 from recdistill.distillation._objective import DistillationObjective, Weighted
-from recdistill.distillation._ranking import Ranking, RankingConfig, ReferenceRanking
+from recdistill.distillation._ranking import (
+    Ranking,
+    RankingConfig,
+    ReferenceRanking,
+    position_weights,
+)
 from recdistill.distillation._registry import TERMS, Ground, TermConfigs, build_term
 from recdistill.distillation._schedule import Annealing
+from recdistill.distillation._selection import (
+    BaselineView,
+    Policy,
+    SelectionConfig,
+    overlap,
+    select,
+    view_training,
+)
 from recdistill.distillation._terms import Answer, Question, Term
 
 __all__ = [
@@ -16,20 +42,41 @@ __all__ = [
     "Annealing",
     "Answer",
     "Asked",
+    "BaselineView",
     "DROSConfig",
     "DistillationObjective",
+    "Ensemble",
+    "FusionConfig",
     "Ground",
+    "JoinReport",
     "Lesson",
     "Lessons",
     "Listwise",
     "ListwiseConfig",
+    "Policy",
+    "Pool",
     "Question",
     "Ranking",
     "RankingConfig",
     "ReferenceRanking",
+    "SelectionConfig",
     "Term",
     "TermConfigs",
     "Weighted",
     "build_term",
+    "calibrated_scale",
     "catalog_pass",
+    "collect_lessons",
+    "fold_items",
+    "fuse_items",
+    "join_tables",
+    "overlap",
+    "pick_weights",
+    "pool",
+    "position_weights",
+    "select",
+    "standardised",
+    "view_training",
+    "weight_grid",
+    "weighted_sum",
 ]

@@ -20,10 +20,11 @@ class Lesson:
     items : int64 tensor, shape [n_targets, k]
         Best first; 0 where the list is shorter.
     logits : float tensor, shape [n_targets, k]
-        Higher is better; -inf where the list is shorter.
+        Log-probabilities over the whole catalog at temperature 1, so what their exponentials lack
+        to one is the teacher's mass outside its list; -inf where the list is shorter.
     doubt : float tensor, shape [n_targets]
-        How wrong the teacher is about the true item, in the unit of a distance or of a negative
-        log-likelihood; 0 is certain.
+        How far the true item lies behind the teacher's best: 0 where the teacher is right, else a
+        difference of logits, or a distance for a table of distances.
     weights : float tensor, shape [n_targets]
         0 where the teacher says nothing or the row was not selected.
     """
@@ -38,16 +39,25 @@ class Lesson:
         """Where there is an item, shape [n_targets, k]."""
         return self.items > 0
 
-    def probabilities(self, temperature: float, mass: Tensor | None = None) -> Tensor:
-        """Softmax of the list at a temperature, shape [n_targets, k], summing to ``mass`` or 1.
+    def probabilities(self, temperature: float) -> Tensor:
+        """Return the list's softmax at a temperature, renormalised to it, shape [n_targets, k].
 
         A target without a list gets zeros.
         """
-        scaled = self.logits / temperature
-        top = scaled.amax(1, keepdim=True)
-        powers = (scaled - torch.where(top.isfinite(), top, 0.0)).exp()
-        probabilities = powers / powers.sum(1, keepdim=True).clamp(min=torch.finfo(top.dtype).tiny)
-        return probabilities if mass is None else probabilities * mass[:, None]
+        return torch.softmax(self.logits / temperature, 1).nan_to_num(0.0)
+
+    def with_tail(self, temperature: float, n_items: int) -> Tensor:
+        """Return the list's probabilities and behind them the tail's, shape [n_targets, k + 1].
+
+        At another temperature than 1 a list cannot say how its tail spreads; the tail is then
+        taken as flat, ``m`` items of ``mass / m`` each.
+        """
+        n_listed = self.listed.sum(1)
+        n_outside = (n_items - n_listed).clamp(min=1)
+        mass = (1 - self.logits.exp().sum(1)).clamp(min=1e-6)
+        tail = n_outside.log() + (mass.log() - n_outside.log()) / temperature
+        whole = torch.cat([self.logits / temperature, tail[:, None]], 1)
+        return torch.softmax(whole, 1) * (n_listed > 0)[:, None]
 
 
 @dataclass(frozen=True)

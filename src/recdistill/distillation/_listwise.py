@@ -31,22 +31,16 @@ class ListwiseConfig:
         What the teacher says about the items outside its list. ``empty``: that they are never
         next; its probabilities are renormalised to the list. ``bucket``: their total probability,
         and nothing about which of them.
-    tail_mass : float
-        ``bucket`` only: the teacher's probability outside its list. A list without the teacher's
-        own normaliser cannot tell, so it is a setting.
     """
 
     temperature: float = 1.0
     tail: Tail = "empty"
-    tail_mass: float = 0.3
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise UserError(f"listwise.temperature is {self.temperature}; it must be positive.")
         if self.tail not in get_args(Tail):
             raise UserError(f"listwise.tail is {self.tail!r}; it must be 'empty' or 'bucket'.")
-        if not 0 <= self.tail_mass < 1:
-            raise UserError(f"listwise.tail_mass is {self.tail_mass}; it must be in [0, 1).")
 
 
 class Listwise(Term):
@@ -66,24 +60,27 @@ class Listwise(Term):
 
     def __init__(self, config: ListwiseConfig) -> None:
         self.temperature: float = config.temperature
-        self.mass = 1.0 if config.tail == "empty" else 1.0 - config.tail_mass
+        self.tail = config.tail
 
     def ask(self, lesson: Lesson, targets: Tensor, n_items: int) -> Question:
         """Ask for the scores of the teacher's list."""
-        probabilities = self.mass * lesson.probabilities(self.temperature)
-        return Question(lesson.items, (probabilities,), lesson.weights)
+        if self.tail == "bucket":
+            whole = lesson.with_tail(self.temperature, n_items)
+            given = (whole[:, :-1], whole[:, -1])
+        else:
+            listed = lesson.probabilities(self.temperature)
+            given = (listed, torch.zeros_like(listed[:, 0]))
+        return Question(lesson.items, given, lesson.weights)
 
     def row_losses(self, answer: Answer, *given: Tensor) -> Tensor:
-        """See ``Term``; ``given`` is the teacher's probabilities [n, k]."""
-        (probabilities,) = given
+        """See ``Term``; ``given`` is the teacher's probabilities [n, k] and its tail's [n]."""
+        probabilities, tail = given
         log_q = answer.scores / self.temperature - answer.normaliser[:, None]  # [n, k]
         losses = (torch.xlogy(probabilities, probabilities) - probabilities * log_q).sum(1)
-        if self.mass < 1:
+        if self.tail == "bucket":
             # Items absent from a short list are answered with some number; keep them out.
             listed = log_q.masked_fill(probabilities == 0, -torch.inf).logsumexp(1)
-            losses = losses + (1 - self.mass) * (
-                torch.log(torch.tensor(1 - self.mass)) - _log1mexp(listed)
-            )
+            losses = losses + torch.xlogy(tail, tail) - tail * _log1mexp(listed)
         return self.temperature**2 * losses
 
 

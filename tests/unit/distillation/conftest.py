@@ -38,6 +38,9 @@ def make_small(n: int = 13, n_items: int = 90, dim: int = 5, k: int = 4, seed: i
     # Row 0 has no list at all, row 1 a short one.
     items[0], logits[0] = 0, -torch.inf
     items[1, 2:], logits[1, 2:] = 0, -torch.inf
+    # Log-probabilities with a tenth to a half of the mass outside the list.
+    logits = logits.log_softmax(1) + torch.empty(n, 1).uniform_(0.5, 0.9, generator=random).log()
+    logits[0] = -torch.inf
     weights = torch.rand(n, generator=random, dtype=torch.float64)
     weights[0] = 0
     doubt = torch.rand(n, generator=random, dtype=torch.float64) * 3

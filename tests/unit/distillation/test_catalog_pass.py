@@ -36,7 +36,7 @@ def terms(small) -> list[Term]:
     return [
         Listwise(ListwiseConfig()),
         Listwise(ListwiseConfig(temperature=2.5)),
-        Listwise(ListwiseConfig(temperature=0.5, tail="bucket", tail_mass=0.4)),
+        Listwise(ListwiseConfig(temperature=0.5, tail="bucket")),
         Listwise(ListwiseConfig(tail="bucket")),
         Ranking(RankingConfig(n_negatives=3)),
         ReferenceRanking(RankingConfig(variant="reference_code")),

@@ -1,0 +1,84 @@
+"""Lists for every training position out of full scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from recdistill.distillation._lessons import Lessons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from recdistill.data import Sequences
+
+
+class Scored(Protocol):
+    """Full scores of a few training positions, whole users at a time."""
+
+    @property
+    def users(self) -> NDArray[np.int64]:
+        """Rows of the training sequences, shape [n]."""
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Positions of the targets in their rows, shape [n]."""
+
+    @property
+    def scores(self) -> torch.Tensor:
+        """Shape [n, n_items + 1], column 0 -inf."""
+
+
+def collect_lessons(
+    parts: Iterable[Scored], train: Sequences, *, k: int, scale: float = 1.0
+) -> Lessons:
+    """Keep the ``k`` best items of every scored position, the items already seen left out.
+
+    Parameters
+    ----------
+    parts : scores of positions, no position twice
+    train : Sequences
+    k : int
+    scale : float
+        Turns scores into logits.
+
+    Returns
+    -------
+    Lessons
+        Every listed row weighs 1.
+    """
+    n = len(train.items)
+    items = torch.zeros(n, k, dtype=torch.int32)
+    logits = torch.full((n, k), -torch.inf)
+    doubt = torch.zeros(n)
+    for part in parts:
+        at = torch.from_numpy(train.offsets[part.users] + part.positions)
+        targets = torch.from_numpy(train.items).long()[at][:, None]
+        scores = part.scores * scale
+        wanted = scores.gather(1, targets)
+        rows, seen = _seen(part.users, part.positions, train)
+        scores[rows, seen] = -torch.inf
+        # A repeated item stays a candidate where it is the true one.
+        scores.scatter_(1, targets, wanted)
+        best = scores.topk(k, 1)
+        items[at] = torch.where(best.values.isfinite(), best.indices, 0).int()
+        logits[at] = best.values - scores.logsumexp(1, keepdim=True)
+        # The true item is among the candidates, so nothing is further ahead than the best.
+        doubt[at] = best.values[:, 0] - wanted[:, 0]
+    lessons = Lessons(torch.from_numpy(train.offsets), items, logits, doubt, torch.zeros(n))
+    return lessons.weighted(torch.ones(n))
+
+
+def _seen(
+    users: NDArray[np.int64], positions: NDArray[np.int64], train: Sequences
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and item of everything in the histories of these positions."""
+    ends = np.cumsum(positions)
+    rows = np.repeat(np.arange(len(positions)), positions)
+    age = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - positions, positions)
+    seen = train.items[np.repeat(train.offsets[users], positions) + age]
+    return torch.from_numpy(rows), torch.from_numpy(seen).long()

@@ -1,0 +1,192 @@
+"""From teacher tables to lessons: joined by key, added up, refused where they cannot be right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from recdistill.distillation._lessons import Lessons
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from recdistill.data import PreparedData
+    from recdistill.teachers import TeacherTable
+
+_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class JoinReport:
+    """How well the tables cover the training targets.
+
+    Attributes
+    ----------
+    n_targets : int
+        Training targets, the first item of every user not counted.
+    n_taught : int
+        Targets that every table has a list for; the others train without a teacher.
+    """
+
+    n_targets: int
+    n_taught: int
+
+    @property
+    def coverage(self) -> float:
+        """Share of the targets that are taught."""
+        return self.n_taught / max(1, self.n_targets)
+
+
+def join_tables(
+    tables: Sequence[TeacherTable],
+    factors: Sequence[float],
+    data: PreparedData,
+    *,
+    k: int,
+    min_coverage: float = 0.0,
+) -> tuple[Lessons, JoinReport]:
+    """Join tables with the training targets by (user, position) and add their logits up.
+
+    Several tables become one teacher: the sum of their logits times ``factors``. An item that one
+    of them does not list gets what the table leaves for such an item on average. One table with
+    factor 1 is kept as it is.
+
+    Parameters
+    ----------
+    tables : opened for ``data``, so of its catalog and split
+    factors : one per table
+    data : PreparedData
+    k : int
+        Length of the joint lists.
+    min_coverage : float
+        Refuse tables that together teach a smaller share of the targets.
+
+    Raises
+    ------
+    UserError
+        If a table has rows that are no training target (validation or test would leak), a key
+        twice, an item that is not in the catalog, or a NaN; or if the tables teach too little.
+    """
+    if not tables or len(tables) != len(factors):
+        raise UserError("Distilling takes at least one teacher table, and one factor for each.")
+    train = data.train
+    lengths = train.lengths
+    for table in tables:
+        _require_training_targets(table, lengths)
+    users = np.repeat(np.arange(len(train)), lengths)
+    positions = np.arange(len(users)) - train.offsets[users]
+    n = len(users)
+    lessons = Lessons(
+        offsets=torch.from_numpy(train.offsets),
+        items=torch.zeros(n, k, dtype=torch.int32),
+        logits=torch.full((n, k), -torch.inf),
+        doubt=torch.zeros(n),
+        weights=torch.zeros(n),
+    )
+    for start in range(0, n, _ROWS):
+        _join_rows(
+            lessons,
+            slice(start, min(start + _ROWS, n)),
+            list(zip(tables, factors, strict=True)),
+            (users, positions, train.items),
+            data.catalog.n_items,
+        )
+    report = JoinReport(int((positions > 0).sum()), int(lessons.taught.sum()))
+    if report.coverage < min_coverage or not report.n_taught:
+        raise UserError(
+            f"The teacher tables teach {report.n_taught} of {report.n_targets} training targets "
+            f"({report.coverage:.0%}), below min_coverage={min_coverage:.0%}: export the teacher "
+            "for more positions (select=all), or lower min_coverage."
+        )
+    return lessons.weighted(torch.ones(n)), report
+
+
+def _join_rows(
+    lessons: Lessons,
+    part: slice,
+    members: list[tuple[TeacherTable, float]],
+    keys: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]],
+    n_items: int,
+) -> None:
+    users, positions, targets = (array[part] for array in keys)
+    n, k = len(users), lessons.items.shape[1]
+    total = torch.zeros(n, n_items + 1)
+    doubt = torch.zeros(n)
+    taught = torch.ones(n, dtype=torch.bool)
+    for table, factor in members:
+        rows = table.join(users, positions)
+        ids, logits = torch.from_numpy(rows.ids).long(), torch.from_numpy(rows.logits)
+        _require_sane(ids, logits, rows.log_total, n_items, table)
+        dense = _unlisted(logits, torch.from_numpy(rows.log_total), n_items)[:, None]
+        dense = dense.repeat(1, n_items + 1).scatter_(1, ids, logits)
+        total += factor * dense
+        certain = torch.from_numpy(rows.reliability).clamp(min=1e-12)
+        doubt -= factor * certain.log()
+        taught &= torch.from_numpy(rows.found) & (ids[:, 0] > 0)
+    total[:, 0] = -torch.inf
+    if len(members) > 1:
+        wanted = total.gather(1, torch.from_numpy(targets).long()[:, None])
+        doubt = (total.amax(1) - wanted[:, 0]).clamp(min=0)
+    best = total.topk(min(k, n_items), 1)
+    width = best.indices.shape[1]
+    listed = taught[:, None].expand(-1, width)
+    if len(members) == 1:
+        # Only what the table itself lists counts as listed.
+        listed = listed & (ids[:, :width] > 0) if width <= ids.shape[1] else listed
+    lessons.items[part, :width] = torch.where(listed, best.indices, 0).int()
+    lessons.logits[part, :width] = torch.where(
+        listed, best.values - total.logsumexp(1, keepdim=True), -torch.inf
+    )
+    lessons.doubt[part] = torch.where(taught, doubt, 0.0)
+
+
+def _unlisted(logits: torch.Tensor, log_total: torch.Tensor, n_items: int) -> torch.Tensor:
+    """Logit of an item outside the list: their joint mass shared out evenly, shape [n]."""
+    n_outside = (n_items - logits.isfinite().sum(1)).clamp(min=1)
+    outside = (log_total.exp() - logits.exp().sum(1)).clamp(min=1e-9)
+    last = logits.masked_fill(~logits.isfinite(), torch.inf).amin(1)
+    return torch.minimum(outside.log() - n_outside.log(), last)
+
+
+def _require_training_targets(table: TeacherTable, lengths: NDArray[np.int64]) -> None:
+    users, positions = table.keys
+    beyond = (users < 0) | (users >= len(lengths)) | (positions < 0)
+    beyond |= positions >= lengths[np.clip(users, 0, len(lengths) - 1)]
+    if beyond.any():
+        first = int(np.flatnonzero(beyond)[0])
+        raise UserError(
+            f"The teacher table in {table.folder} has {int(beyond.sum())} rows that are no "
+            f"training target, the first for user {users[first]} at position {positions[first]}: "
+            "it would leak validation or test items. Export it again on this split."
+        )
+    twice = int(((np.diff(users) == 0) & (np.diff(positions) == 0)).sum())
+    if twice:
+        raise UserError(
+            f"The teacher table in {table.folder} has {twice} positions twice, so which row counts "
+            "is not defined. Export it again."
+        )
+
+
+def _require_sane(
+    ids: torch.Tensor,
+    logits: torch.Tensor,
+    log_total: NDArray[np.float32],
+    n_items: int,
+    table: TeacherTable,
+) -> None:
+    if bool(((ids < 0) | (ids > n_items)).any()):
+        raise UserError(
+            f"The teacher table in {table.folder} lists item {int(ids.max())}, the catalog ends at "
+            f"{n_items}: the table is corrupted; export it again."
+        )
+    if bool(logits.isnan().any()) or bool((logits == torch.inf).any()) or np.isnan(log_total).any():
+        raise UserError(
+            f"The teacher table in {table.folder} holds NaN or infinite logits: the teacher "
+            "diverged; train it again with a lower learning rate and export it again."
+        )

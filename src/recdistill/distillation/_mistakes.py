@@ -1,0 +1,207 @@
+"""Ways to ruin a distillation, each on purpose: rungs of the diagnosis's ladder, nothing else.
+
+All of them were found in one real system whose distilled student came out worse than its baseline.
+Each changes one thing about an otherwise sound run, so that its own effect can be measured. No
+stage but the ladder imports this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from recdistill.distillation._ranking import Ranking
+from recdistill.training import SequentialModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from recdistill.distillation._lessons import Lesson, Lessons
+    from recdistill.distillation._objective import DistillationObjective
+    from recdistill.distillation._terms import Answer, Question, Term
+    from recdistill.training import Objective, Step
+
+Mistake = Literal[
+    "none",
+    "positives_only",
+    "inverted_confidence",
+    "shuffled_rows",
+    "embedding_mse",
+    "coupled_l2",
+    "padding_index",
+]
+
+WHAT: dict[Mistake, str] = {
+    "positives_only": "ranking distillation pushes the teacher's items up and nothing down",
+    "inverted_confidence": "a probability is read as a distance: the surer the teacher, the less "
+    "it counts",
+    "shuffled_rows": "teacher rows belong to other users' positions",
+    "embedding_mse": "student states are pulled to the teacher's vectors, which are also added to "
+    "them, while training only",
+    "coupled_l2": "Adam with L2 in the gradient where the baseline has AdamW",
+    "padding_index": "left-padded input, read at the index of the length",
+}
+
+
+class PositivesOnly(Ranking):
+    """Importance-aware ranking without negatives: raising every score alike satisfies it."""
+
+    def row_losses(self, answer: Answer, *given: Tensor) -> Tensor:
+        """See ``Term``."""
+        fixed, listed, _ = given
+        return (fixed * F.softplus(-answer.scores[:, : listed.shape[1]])).sum(1)
+
+
+class InvertedConfidence(Ranking):
+    """Importance ``e^(-p)`` of each item's probability ``p``, a formula meant for distances."""
+
+    def ask(self, lesson: Lesson, targets: Tensor, n_items: int) -> Question:
+        """See ``Term``."""
+        question = super().ask(lesson, targets, n_items)
+        _, *others = question.given
+        importance = torch.exp(-lesson.probabilities(1.0)) * lesson.listed
+        return replace(question, given=(importance, *others))
+
+
+def shuffled(lessons: Lessons, seed: int) -> Lessons:
+    """Return the lessons dealt out to other positions at random."""
+    taught = lessons.taught.nonzero()[:, 0]
+    order = taught[torch.from_numpy(np.random.default_rng(seed).permutation(len(taught)))]
+    items, logits, doubt = lessons.items.clone(), lessons.logits.clone(), lessons.doubt.clone()
+    items[taught], logits[taught] = lessons.items[order], lessons.logits[order]
+    doubt[taught] = lessons.doubt[order]
+    return replace(lessons, items=items, logits=logits, doubt=doubt)
+
+
+class Meddled:
+    """An objective with something wrong about it.
+
+    Parameters
+    ----------
+    inner : DistillationObjective
+    model : SequentialModel
+        The student, for its parameters.
+    l2 : float
+        Half of this times every squared parameter is added: with AdamW's own decay at zero, that
+        is Adam with coupled L2.
+    vectors : float tensor, shape [n_items + 1, teacher_dim], or None
+        Teacher's item vectors; random ones where a teacher has none, which keep the teacher's lists
+        apart just as well. The mean vector of the teacher's list, by its probabilities, is added
+        to the states through a fixed random map, and the states are pulled to it through a trained
+        one, weight 1: training sees the answer, serving does not.
+    """
+
+    def __init__(
+        self,
+        inner: DistillationObjective,
+        model: SequentialModel,
+        *,
+        l2: float = 0.0,
+        vectors: Tensor | None = None,
+    ) -> None:
+        self.inner, self.model, self.l2, self.vectors = inner, model, l2, vectors
+        if vectors is not None:
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                self.inject = torch.randn(vectors.shape[1], model.dim) / vectors.shape[1] ** 0.5
+                # Also kept on the model, where the optimizer finds it.
+                self.map = nn.Linear(model.dim, vectors.shape[1])
+                model.add_module("meddling", self.map)
+
+    def __call__(self, step: Step, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """See ``training.Objective``."""
+        if self.vectors is not None:
+            lesson = self.inner.lessons.at(*step.batch.target_keys())
+            seen = self.vectors[lesson.items]  # [n_targets, k, teacher_dim]
+            wanted = (lesson.probabilities(1.0)[:, :, None] * seen).sum(1)
+            injected = step.states + wanted @ self.inject
+            total, means = self.inner(replace(step, states=injected), progress)
+            error = F.mse_loss(self.map(injected), wanted)
+            return total + error, {**means, "loss_embedding_mse": error}
+        total, means = self.inner(step, progress)
+        if self.l2:
+            squares = sum(p.square().sum() for p in self.model.parameters())
+            total = total + 0.5 * self.l2 * squares
+        return total, means
+
+    def epoch_metrics(self) -> dict[str, float]:
+        """See ``training.Objective``."""
+        return self.inner.epoch_metrics()
+
+
+class WrongIndex(SequentialModel):
+    """What a causal student sees when left-padded histories are read at index ``length - 1``.
+
+    Of ``n`` real items in a window of ``max_length`` the state then comes from the first
+    ``2 n - max_length`` of them. Where that is none, the attention row is wholly masked and its
+    softmax uniform: the plain mean of the item vectors, without order.
+
+    Parameters
+    ----------
+    inner : SequentialModel
+    """
+
+    def __init__(self, inner: SequentialModel) -> None:
+        super().__init__()
+        self.inner = inner
+        self.n_items, self.dim, self.max_length = inner.n_items, inner.dim, inner.max_length
+
+    def encode(self, items: Tensor) -> Tensor:
+        """See ``SequentialModel``."""
+        states = self.inner.encode(items)
+        length = items.shape[1]
+        n_real = torch.arange(1, length + 1, device=items.device)
+        n_seen = 2 * n_real - self.max_length
+        misread = states[:, (n_seen - 1).clamp(min=0)]
+        vectors = self.inner.item_table()[items]
+        means = vectors.cumsum(1) / n_real[:, None]
+        return torch.where((n_seen > 0)[:, None], misread, F.layer_norm(means, (self.dim,)))
+
+    def item_table(self) -> Tensor:
+        """See ``SequentialModel``."""
+        return self.inner.item_table()
+
+
+class Spoiler:
+    """Puts one mistake into a distillation, at the place where it belongs.
+
+    Parameters
+    ----------
+    mistake : Mistake
+    seed : int
+    """
+
+    def __init__(self, mistake: Mistake, seed: int) -> None:
+        self.mistake, self.seed = mistake, seed
+
+    def lessons(self, lessons: Lessons) -> Lessons:
+        """Spoil the lessons, or not."""
+        return shuffled(lessons, self.seed) if self.mistake == "shuffled_rows" else lessons
+
+    def term(self, term: Term) -> Term:
+        """Spoil a term, or not."""
+        spoilt = {"positives_only": PositivesOnly, "inverted_confidence": InvertedConfidence}
+        if isinstance(term, Ranking) and self.mistake in spoilt:
+            return spoilt[self.mistake](term.config, term.mean_confidence)
+        return term
+
+    def student(self, student: SequentialModel) -> SequentialModel:
+        """Spoil the student's reading of its input, or not."""
+        return WrongIndex(student) if self.mistake == "padding_index" else student
+
+    def objective(
+        self, objective: DistillationObjective, student: SequentialModel, l2: float
+    ) -> Objective:
+        """Spoil what is minimised, or not; ``l2`` is the baseline's weight decay."""
+        if self.mistake == "coupled_l2":
+            return Meddled(objective, student, l2=l2)
+        if self.mistake == "embedding_mse":
+            generator = torch.Generator().manual_seed(self.seed)
+            vectors = torch.randn(student.n_items + 1, student.dim, generator=generator)
+            return Meddled(objective, student, vectors=vectors)
+        return objective
