@@ -97,7 +97,8 @@ class FitConfig:
     max_epochs : int
         Passes over all targets; the learning rate schedule spans them.
     tokens_per_batch : int
-        Upper bound on windows times window length of a batch.
+        Upper bound on windows times window length of a batch. Small batches learn more per target:
+        on ML-1M two epochs at 1,600 validate better than four at 3,200 or six at 12,800.
     ema_decay : float
         Averaging of the weights per step; 0 keeps the raw weights. Validation, early stopping and
         the returned model use the averaged ones.
@@ -110,7 +111,7 @@ class FitConfig:
     """
 
     max_epochs: int = 30
-    tokens_per_batch: int = 12_800
+    tokens_per_batch: int = 1_600
     ema_decay: float = 0.99
     validate_every: int = 1
     patience: int = 5
