@@ -98,7 +98,7 @@ class FitConfig:
         Passes over all targets; the learning rate schedule spans them.
     tokens_per_batch : int
         Upper bound on windows times window length of a batch. Small batches learn more per target:
-        on ML-1M two epochs at 1,600 validate better than four at 3,200 or six at 12,800.
+        on ML-1M two epochs at 1,600 validated about as well as four at 3,200 (one seed).
     ema_decay : float
         Averaging of the weights per step; 0 keeps the raw weights. Validation, early stopping and
         the returned model use the averaged ones.
