@@ -6,5 +6,5 @@ port="${1:-5000}"
 cd "$(dirname "$0")/.."
 export MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 echo "recdistill: http://127.0.0.1:${port}  (Ctrl-C ends it)"
-exec mlflow server --host 127.0.0.1 --port "$port" --workers 1 \
+exec mlflow server --host 127.0.0.1 --port "$port" --workers 1 --app-name recdistill \
   --backend-store-uri "${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"

@@ -6,7 +6,6 @@ import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 os.environ.setdefault("SE_OFFLINE", "true")  # selenium must not fetch a driver
 
@@ -33,7 +32,7 @@ _FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
 )
-# What a person would click away once: the assistant's panel, the guide to another kind of project.
+# The assistant's panel, and the guide to another kind of project.
 _CLICKED_AWAY = {
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",
@@ -51,7 +50,6 @@ class Browser:
             options.add_argument(flag)
         self.driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
         self.folder = folder
-        self._prepared: set[str] = set()
         self.resize(1500, 800)
 
     def __enter__(self) -> Browser:
@@ -72,16 +70,15 @@ class Browser:
 
     def open(self, url: str, *, shows: str) -> None:
         """Load ``url`` and wait until the text ``shows`` stands on the page."""
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        if parts.scheme.startswith("http") and origin not in self._prepared:
-            self.driver.get(f"{origin}/health")
-            for key, value in _CLICKED_AWAY.items():
-                self.driver.execute_script("localStorage.setItem(...arguments)", key, value)
-            self._prepared.add(origin)
         self.driver.get("about:blank")  # between two addresses of one app nothing would reload
         self.driver.get(url)
         self.wait_for(shows)
+
+    def click_away(self, server: str) -> None:
+        """Settle, for a plain MLflow server, what a person would click away once."""
+        self.driver.get(f"{server}/health")
+        for key, value in _CLICKED_AWAY.items():
+            self.driver.execute_script("localStorage.setItem(...arguments)", key, value)
 
     def wait_for(self, text: str, seconds: float = 30) -> None:
         """Wait until ``text`` stands on the page; fail with a screenshot of what stands there."""

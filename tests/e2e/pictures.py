@@ -39,6 +39,7 @@ def main() -> None:
         views.save_views(client, found.experiment_id)
         pair = _pair(client, found.experiment_id, options.runs)
         browser = stack.enter_context(Browser(options.out))
+        browser.click_away(server)
         _take(browser, server, found.experiment_id, pair, options.artifact)
 
 

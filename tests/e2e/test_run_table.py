@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import pytest
+import requests
 from matplotlib import pyplot as plt
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
@@ -67,6 +68,20 @@ def test_results_view_shows_readable_columns_best_run_on_top(
     browser.screenshot("run-table")
     assert order == sorted(RECALLS, key=lambda name: -RECALLS[name])
     assert "broken" not in text
+
+
+def test_first_visit_shows_training_and_no_assistant(
+    experiment: tuple[MlflowClient, str, dict[str, str]], browser: Browser, local_server: str
+) -> None:
+    # First in this file: the browser's settings are still those that our page made.
+    del experiment
+    browser.open(f"{local_server}/#/experiments", shows="Model training")
+    browser.wait_for("table")
+    assert "Assistant" not in browser.text()
+    kept = "return localStorage.getItem('mlflow.workflowType_v1')"
+    assert browser.driver.execute_script(kept) == '"machine_learning"'
+    refused = requests.get(f"{local_server}/ajax-api/3.0/mlflow/assistant/config", timeout=20)
+    assert refused.status_code == 404
 
 
 def test_views_menu_lists_ours(

@@ -142,6 +142,7 @@ def test_people_see_the_run_table_after_logging_in(
     as_admin.log_metric(run.info.run_id, "test/recall_at_10", 0.2513)
     as_admin.set_terminated(run.info.run_id)
     views.save_views(as_admin, experiment_id)
+    browser.click_away(team_server.url)
     signed_in = team_server.url.replace("://", f"://{team_server.admin}:{team_server.password}@")
     browser.open(signed_in, shows="Experiments")  # as typing name and password into the dialog
     browser.open(views.view_url(team_server.url, experiment_id), shows="sasrec-s0")
