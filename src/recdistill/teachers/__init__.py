@@ -1,11 +1,13 @@
 """Language models that rank: prompts, router, gated LoRA, training, the teacher table."""
 
+from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
 from recdistill.teachers._checks import audit_parameters, require_gradients
 from recdistill.teachers._dllm2rec import read_dllm2rec, write_dllm2rec
 from recdistill.teachers._export import Selection, export_table, training_scores
 from recdistill.teachers._files import load_model, save_model
 from recdistill.teachers._fit import Fitted, fit_teacher, resolve_precision
 from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
+from recdistill.teachers._generative import GenerativeTeacher, Prompts
 from recdistill.teachers._llm import LLM, Weights, load_llm
 from recdistill.teachers._network import TeacherNetwork
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
@@ -23,14 +25,17 @@ __all__ = [
     "AdapterKind",
     "AdapterSettings",
     "Batch",
+    "Choices",
     "Fitted",
     "Gate",
     "GatedLinear",
+    "GenerativeTeacher",
     "ItemTokens",
     "Layout",
     "Origin",
     "Precision",
     "Prompt",
+    "Prompts",
     "Router",
     "RouterKind",
     "Selection",
@@ -46,12 +51,14 @@ __all__ = [
     "Windows",
     "attach_gate",
     "audit_parameters",
+    "draw_candidates",
     "export_table",
     "export_windows",
     "fit_teacher",
     "lay_out",
     "load_llm",
     "load_model",
+    "read_answer",
     "read_dllm2rec",
     "register_gate",
     "require_gradients",

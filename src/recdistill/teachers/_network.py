@@ -121,11 +121,12 @@ class TeacherNetwork(nn.Module):
     @property
     def embeddings(self) -> nn.Embedding:
         """The language model's own token embeddings."""
-        embeddings: nn.Embedding = self._causal_lm.get_input_embeddings()
+        embeddings: nn.Embedding = self.causal_lm.get_input_embeddings()
         return embeddings
 
     @property
-    def _causal_lm(self) -> Any:
+    def causal_lm(self) -> Any:
+        """The language model with its adapter, as transformers knows it."""
         model: Any = self.peft
         return model.get_base_model() if hasattr(model, "get_base_model") else model
 
@@ -165,7 +166,7 @@ class TeacherNetwork(nn.Module):
         layout = lay_out(items, self.instruction, tokens if hybrid else None)
         if self.gate is not None and self.router is not None:
             self.gate.set(_pick(self.router(known), layout.n_seen))  # [batch, width, n_experts]
-        body = self._causal_lm.base_model
+        body = self.causal_lm.base_model
         # Right padding under causal attention cannot be seen by any real token: no mask is needed,
         # and attention keeps its fastest path.
         hidden = body(inputs_embeds=self._embed(items, layout), use_cache=False).last_hidden_state
@@ -233,7 +234,7 @@ class TeacherNetwork(nn.Module):
         """
         if self.peft is None:
             return
-        self._causal_lm.gradient_checkpointing_enable(
+        self.causal_lm.gradient_checkpointing_enable(
             gradient_checkpointing_kwargs={"use_reentrant": False}
         )
 
