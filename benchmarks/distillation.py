@@ -87,7 +87,7 @@ class Bench:
     def __init__(self, dataset: str) -> None:
         self.data: PreparedData = prepare(DataConfig(dataset=dataset))
         self.path = RESULTS / f"distillation-{dataset}"
-        self.max_length = 100 if dataset == "ml-100k" else 200
+        self.max_length, self.tokens = (100, 800) if dataset == "ml-100k" else (200, 3200)
         self._lessons: dict[str, Lessons] = {}
         path = self.path.with_suffix(".json")
         self.record: dict[str, Any] = (
@@ -153,10 +153,15 @@ class Bench:
             if done["name"] == name and (done["tested"] or not test):
                 return done
         data = self.data
-        config = StudentConfig(max_length=self.max_length, dropout=recipe.dropout)
-        student = build_student(config, data.catalog.n_items, seed=seed)
+        config = StudentConfig(n_heads=2, max_length=self.max_length, dropout=recipe.dropout)
+        student = build_student(config, data.catalog.n_items, seed=seed, train=data.train)
         objective = self._objective(recipe)
-        settings = FitConfig(max_epochs=epochs, patience=6, optimizer=OptimizerConfig(lr=recipe.lr))
+        settings = FitConfig(
+            max_epochs=epochs,
+            patience=0,
+            tokens_per_batch=self.tokens,
+            optimizer=OptimizerConfig(lr=recipe.lr),
+        )
         started = time.process_time()
         folder = Path("/tmp/distill") / name.replace(" ", "_")  # noqa: S108
         result = fit(
@@ -288,8 +293,8 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "table"])
     parser.add_argument("--dataset", default="ml-100k")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--tuning_epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--tuning_epochs", type=int, default=6)
     parser.add_argument("--teachers", default="ease+knn+counter,ease,knn,counter")
     options = parser.parse_args()
     bench = Bench(options.dataset)

@@ -265,7 +265,7 @@ def fit_student(
 ) -> StudentRecommender:
     """Fit as the baseline was fitted, and leave a plain student behind."""
     architecture = training.student_config(training.model)  # type: ignore[arg-type]
-    student = build_student(architecture, data.catalog.n_items, seed=config.seed)
+    student = build_student(architecture, data.catalog.n_items, seed=config.seed, train=data.train)
     if config.warm_start:
         before = students.load_model(taught.baseline.artifact("model"), data.catalog)
         student.load_state_dict(before.model.state_dict())

@@ -62,13 +62,11 @@ def collect_lessons(
         wanted = scores.gather(1, targets)
         rows, seen = _seen(part.users, part.positions, train)
         scores[rows, seen] = -torch.inf
-        # A repeated item stays a candidate where it is the true one.
-        scores.scatter_(1, targets, wanted)
         best = scores.topk(k, 1)
         items[at] = torch.where(best.values.isfinite(), best.indices, 0).int()
         logits[at] = best.values - scores.logsumexp(1, keepdim=True)
-        # The true item is among the candidates, so nothing is further ahead than the best.
-        doubt[at] = best.values[:, 0] - wanted[:, 0]
+        # A repeated true item is masked like any other, yet may be what the teacher meant.
+        doubt[at] = (best.values[:, 0] - wanted[:, 0]).clamp(min=0)
     lessons = Lessons(torch.from_numpy(train.offsets), items, logits, doubt, torch.zeros(n))
     return lessons.weighted(torch.ones(n))
 

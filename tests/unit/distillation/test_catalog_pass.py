@@ -61,7 +61,8 @@ def test_pass_equals_plain_autograd(small, which, base):
         total, log_sum, values = catalog_pass(small.states, small.table, weights, asked, chunk)
         found = torch.autograd.grad(2 * total, [small.states, small.table])
         assert torch.allclose(total, expected)
-        assert torch.allclose(log_sum + sum(a.weight * v for a, v in zip(asked, values)), expected)
+        parts = [a.weight * v for a, v in zip(asked, values, strict=True)]
+        assert torch.allclose(log_sum + sum(parts), expected)
         assert torch.allclose(found[0], 2 * wanted[0])
         assert torch.allclose(found[1], 2 * wanted[1])
 

@@ -1,0 +1,250 @@
+"""Lessons come from where they should: right key, nothing seen, budget kept, poison refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from recdistill.distillation import (
+    BaselineView,
+    Ensemble,
+    SelectionConfig,
+    calibrated_scale,
+    join_tables,
+    overlap,
+    pick_weights,
+    pool,
+    select,
+    standardised,
+    view_training,
+    weighted_sum,
+)
+from recdistill.errors import UserError
+from recdistill.evaluation import evaluate
+from recdistill.floors import PositionScores, cross_fitted_scores, fit_floor
+from recdistill.students import SASRec
+from recdistill.teachers import TableWriter, TeacherTable, export_table
+
+
+def scores_of(data, kind="counter"):
+    return cross_fitted_scores(kind, None, data.train, data.catalog, n_folds=3)
+
+
+def table_of(data, folder, kind="counter", *, shuffle=None, keep=1.0, scores=None, top_k=30):
+    parts = list(scores or scores_of(data, kind))
+    users = np.concatenate([p.users for p in parts])
+    positions = np.concatenate([p.positions for p in parts])
+    matrix = torch.cat([p.scores for p in parts])
+    order = np.arange(len(users))
+    if shuffle is not None:
+        order = np.random.default_rng(shuffle).permutation(order)
+    order = order[: int(keep * len(order))]
+    one = PositionScores(users[order], positions[order], matrix[order])
+    return export_table(folder, data, [one], teacher_digest="t", top_k=top_k, logits="float32")
+
+
+def test_shuffling_the_table_changes_no_lesson(walks, tmp_path):
+    plain, report = join_tables([table_of(walks, tmp_path / "a")], [2.0], walks, k=5)
+    mixed, _ = join_tables([table_of(walks, tmp_path / "b", shuffle=1)], [2.0], walks, k=5)
+    assert torch.equal(plain.items, mixed.items)
+    assert torch.allclose(plain.logits, mixed.logits)
+    assert report.n_taught == report.n_targets == int((walks.train.lengths - 1).sum())
+
+
+def test_joined_lessons_equal_those_of_the_full_scores(walks, lessons, tmp_path):
+    joined, _ = join_tables([table_of(walks, tmp_path)], [3.0], walks, k=5)
+    taught = joined.taught
+    assert torch.allclose(joined.logits[taught], lessons.logits[taught], atol=1e-4)
+    agreement = (joined.items[taught] == lessons.items[taught]).float().mean()
+    assert agreement > 0.95  # ties may come in another order
+    repeated = [i in row[:p] for row in map(walks.train.row, range(60)) for p, i in enumerate(row)]
+    unseen = ~torch.tensor(repeated)[taught]
+    assert torch.allclose(joined.doubt[taught][unseen], lessons.doubt[taught][unseen], atol=1e-3)
+
+
+def test_lessons_find_their_user_and_position(lessons, walks):
+    rows = torch.tensor([4, 0, 4])
+    positions = torch.tensor([2, 1, 1])
+    lesson = lessons.at(rows, positions)
+    flat = walks.train.offsets[[4, 0, 4]] + np.array([2, 1, 1])
+    assert torch.equal(lesson.items, lessons.items[flat].long())
+    assert lesson.probabilities(2.0).sum(1).tolist() == pytest.approx([1, 1, 1])
+
+
+def test_no_lesson_recommends_what_the_user_had(lessons, walks):
+    for user in range(len(walks.train)):
+        row = walks.train.row(user)
+        for position in range(1, len(row)):
+            listed = set(lessons.items[walks.train.offsets[user] + position].tolist()) - {0}
+            assert not listed & (set(row[:position].tolist()) - {int(row[position])})
+
+
+def test_a_partial_table_is_counted_and_refused_below_the_wanted_share(walks, tmp_path):
+    table = table_of(walks, tmp_path, shuffle=2, keep=0.4)
+    lessons, report = join_tables([table], [1.0], walks, k=5)
+    assert 0.3 < report.coverage < 0.5
+    assert int((lessons.weights > 0).sum()) == report.n_taught == int(lessons.taught.sum())
+    with pytest.raises(UserError, match="below min_coverage"):
+        join_tables([table], [1.0], walks, k=5, min_coverage=0.5)
+
+
+def raw_table(data, folder, **changed):
+    """A table written column by column, with something wrong in it."""
+    n, k = 4, 3
+    columns = {
+        "ids": np.tile(np.array([3, 1, 2]), (n, 1)),
+        "logits": np.tile(np.array([0.0, -1, -2]), (n, 1)),
+        "log_total": np.full(n, 1.0),
+        "target_rank": np.ones(n),
+        "reliability": np.full(n, 0.5),
+    }
+    users = changed.pop("users", np.array([0, 0, 1, 1]))
+    positions = changed.pop("positions", np.array([1, 2, 1, 2]))
+    writer = TableWriter(folder, data, teacher_digest="t", top_k=k, logits="float32")
+    with writer:
+        writer.add_columns(users, positions, **(columns | changed))
+    return TeacherTable.open(folder, data)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"positions": np.array([1, 2, 1, 400])}, "no training target"),
+        ({"users": np.array([0, 0, 1, 999])}, "no training target"),
+        ({"positions": np.array([1, 1, 1, 2])}, "positions twice"),
+        ({"ids": np.full((4, 3), 31)}, "catalog ends at 30"),
+        ({"logits": np.full((4, 3), np.nan)}, "NaN or infinite"),
+    ],
+)
+def test_poisoned_tables_are_refused(walks, tmp_path, changed, sentence):
+    with pytest.raises(UserError, match=sentence):
+        join_tables([raw_table(walks, tmp_path, **changed)], [1.0], walks, k=3)
+
+
+def test_foreign_and_corrupted_tables_never_open(walks, tmp_path):
+    folder = raw_table(walks, tmp_path / "t").folder
+    with pytest.raises(UserError, match="split"):
+        TeacherTable.open(folder, replace(walks, manifest={"split_digest": "other"}))
+    shard = next(folder.glob("*logits*"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match="checksum"):
+        TeacherTable.open(folder, walks)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"catalog_digest": "x"}))
+    with pytest.raises(UserError, match="catalog"):
+        TeacherTable.open(folder, walks)
+
+
+def test_two_tables_add_up_to_the_sum_of_their_scores(walks, tmp_path):
+    """With whole rows in the tables nothing is left to guess."""
+    kinds, factors = ("counter", "knn"), (2.0, 0.7)
+    tables = [table_of(walks, tmp_path / kind, kind) for kind in kinds]
+    joined, _ = join_tables(tables, factors, walks, k=3)
+    streams = [list(scores_of(walks, kind)) for kind in kinds]
+    for parts in zip(*streams, strict=True):
+        total = sum(f * p.scores for f, p in zip(factors, parts, strict=True))
+        for row in range(0, len(parts[0].users), 7):
+            user, position = int(parts[0].users[row]), int(parts[0].positions[row])
+            if position == 0:
+                continue
+            scores = total[row].clone()
+            scores[walks.train.row(user)[:position].tolist()] = -torch.inf
+            at = walks.train.offsets[user] + position
+            best = scores.topk(3).values - scores[scores.isfinite()].max()
+            found = joined.logits[at] - joined.logits[at, 0]
+            assert torch.allclose(found, best, atol=1e-3)
+
+
+@pytest.mark.parametrize("policy", ["random", "uncertain", "disagreement"])
+def test_selection_keeps_the_budget_where_it_should(walks, lessons, policy):
+    model = SASRec(30, dim=8, n_blocks=1, max_length=9, dropout=0.0)
+    view = view_training(model, walks.train, 5)
+    chosen = select(SelectionConfig(policy, 0.25), lessons, view, seed=0)
+    kept, taught = chosen.weights > 0, lessons.taught
+    assert int(kept.sum()) == round(0.25 * int(taught.sum()))
+    assert bool((taught | ~kept).all())
+    left = taught & ~kept
+    if policy == "uncertain":
+        assert view.log_likelihood[kept].max() <= view.log_likelihood[left].min()
+    if policy == "disagreement":
+        shared = overlap(lessons.items, view.items)
+        assert shared[kept].max() <= shared[left].min()
+    again = select(SelectionConfig(policy, 0.25), lessons, view, seed=0)
+    assert torch.equal(again.weights, chosen.weights)
+
+
+def test_view_of_training_equals_scoring_the_whole_history(walks):
+    model = SASRec(30, dim=8, n_blocks=1, max_length=50, dropout=0.0).eval()
+    view = view_training(model, walks.train, 4)
+    row = walks.train.row(3)
+    # Inner positions count their age from the window's end, as they do in training.
+    prefix = torch.from_numpy(row[:-1])[None].long()
+    scores = (model.encode(prefix)[0, -1] @ model.item_table().T).detach()
+    scores[0] = -torch.inf
+    expected = scores[row[-1]] - scores.logsumexp(0)
+    found = view.log_likelihood[walks.train.offsets[4] - 1].item()
+    assert found == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_selection_needs_what_it_compares_with(lessons):
+    with pytest.raises(UserError, match="baseline"):
+        select(SelectionConfig("uncertain"), lessons, None, seed=0)
+    with pytest.raises(UserError, match="budget"):
+        SelectionConfig("random", 0)
+    same = select(SelectionConfig("all", 0.1), lessons, None, seed=0)
+    assert torch.equal(same.weights, lessons.weights)
+    assert isinstance(BaselineView(lessons.items, lessons.doubt), BaselineView)
+
+
+def test_picked_weights_are_the_best_of_the_grid_on_validation(walks):
+    members = [fit_floor(k, walks.train, walks.catalog) for k in ("counter", "popularity")]
+    weights, ndcg = pick_weights(members, walks, steps=4)
+
+    def measured(w):
+        model = Ensemble(members, w, walks.catalog.digest)
+        return evaluate(model, walks.val, walks.catalog, walks.train).outcome("ndcg", 10).mean()
+
+    assert ndcg == pytest.approx(measured(weights), abs=1e-6)
+    assert ndcg >= max(measured((1, 0)), measured((0, 1))) - 1e-6
+
+
+def test_pool_adds_up_to_the_ensemble_and_is_calibrated(walks):
+    members = [fit_floor(k, walks.train, walks.catalog) for k in ("counter", "knn")]
+    pooled = pool(members, walks, (0.5, 0.5))
+    total = sum(
+        f * m.score(walks.val.history) for f, m in zip(pooled.factors, members, strict=True)
+    )
+    total[:, 0] = -torch.inf
+    targets = torch.from_numpy(walks.val.targets).long()
+
+    def likelihood(scale):
+        logits = scale * total
+        return float((logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(1)).mean())
+
+    assert likelihood(1.0) > likelihood(0.3)
+    assert likelihood(1.0) > likelihood(3.0)
+
+
+def test_standardised_scores_do_not_follow_the_larger_numbers(walks):
+    model = fit_floor("counter", walks.train, walks.catalog)
+    scores = model.score(walks.val.history)
+    rows = standardised(scores)[:, 1:]
+    assert torch.allclose(rows.mean(1), torch.zeros(len(rows)), atol=1e-5)
+    louder = scores.clone()
+    louder[:, 1:] = 1000 * louder[:, 1:] + 5
+    both = weighted_sum([(scores, 0.5), (louder, 0.5)])
+    assert torch.allclose(both[:, 1:], rows, atol=1e-3)
+
+
+def test_calibration_undoes_a_wrong_unit(walks):
+    class Loud:
+        catalog_digest = walks.catalog.digest
+
+        def score(self, histories):
+            scores = fit_floor("counter", walks.train, walks.catalog).score(histories)
+            return scores * 50
+
+    quiet = calibrated_scale(fit_floor("counter", walks.train, walks.catalog), walks)
+    assert calibrated_scale(Loud(), walks) == pytest.approx(quiet / 50, rel=1e-3)
