@@ -55,11 +55,14 @@ def _run(options: argparse.Namespace) -> int:
 
 def _retain(options: argparse.Namespace, settings: Settings) -> int:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
     from mlflow import MlflowClient
 
     from tracking import _retention
 
-    client = MlflowClient(options.uri)
+    if options.uri:
+        mlflow.set_tracking_uri(options.uri)  # also for the artifacts, which ask no client
+    client = MlflowClient()
     rules = settings.retention
     verdicts = _retention.judge(client, options.metric or rules.metric, rules.keep_last)
     going = [verdict for verdict in verdicts if not verdict.keep]

@@ -51,7 +51,7 @@ def healthy(url: str) -> bool:
 
 @contextmanager
 def running(
-    command: list[str], url: str, log: Path, env: Mapping[str, str], seconds: float = 90
+    command: list[str], url: str, log: Path, env: Mapping[str, str], seconds: float = 300
 ) -> Iterator[None]:
     """Run a server until the block ends; enter the block once it answers."""
     with log.open("w") as out:
