@@ -41,7 +41,7 @@ def run(config: Config, run: Run) -> None:
         settings = {**shared, "model": config.model, "seed": seed}
         models.append(launch(run, "train_baseline", settings))
 
-    compared = launch(run, "compare", {**shared, "runs": ",".join(m.id for m in models)})
+    compared = launch(run, "compare", {"runs": ",".join(m.id for m in models)})
     run.log_metrics({k: v for k, v in compared.metrics.items() if k.startswith(("delta/", "p/"))})
 
 
