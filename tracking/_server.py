@@ -23,6 +23,8 @@ def service(settings: Settings, secrets: Secrets) -> Service:
     here, database = settings.server, settings.postgres
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     command += ["--host", here.host, "--port", str(here.port), "--workers", str(here.workers)]
+    # A worker that a busy machine keeps waiting for five seconds is not dead: do not replace it.
+    command += ["--uvicorn-opts", "--timeout-worker-healthcheck 120"]
     command += ["--allowed-hosts", ",".join(here.hosts), "--serve-artifacts"]
     env = {
         **_objects.environment(settings, secrets),
