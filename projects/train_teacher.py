@@ -17,11 +17,14 @@ import torch
 
 from projects._finish import log_evaluation, sentence
 from projects._on_data import OnData
+from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, evaluate, load_evaluation
 from recdistill.students import load_model as load_student
 from recdistill.teachers import (
     AdapterKind,
     AdapterSettings,
+    GenerateSettings,
+    GenerativeTeacher,
     Origin,
     Precision,
     Prompt,
@@ -32,6 +35,9 @@ from recdistill.teachers import (
     TrainingSettings,
     Weights,
     audit_parameters,
+    choose_by_scores,
+    draw_candidates,
+    fit_generative,
     fit_teacher,
     load_llm,
     resolve_precision,
@@ -97,6 +103,7 @@ class Config(OnData):
     llm: str = "smollm2-135m"
     llm_layers: int = 4
     prompt: Prompt = "compact"
+    mode: Literal["rank", "generate"] = "rank"
     adapter: AdapterKind = "ilora"
     lora_r: int = 8
     n_experts: int = 4
@@ -116,6 +123,7 @@ class Config(OnData):
     lora: Lora = field(default_factory=Lora)
     text: Text = field(default_factory=Text)
     head: Head = field(default_factory=Head)
+    generate: GenerateSettings = field(default_factory=GenerateSettings)
     optimizer: Optimizer = field(default_factory=Optimizer)
 
     def __post_init__(self) -> None:
@@ -137,6 +145,7 @@ class Config(OnData):
     def teacher_settings(self, longest: int) -> TeacherSettings:
         """Assemble the architecture; ``longest`` is what the baseline reads."""
         return TeacherSettings(
+            mode=self.mode,
             prompt=self.prompt,
             adapter=self.adapter_settings(),
             max_length=self.max_length or min(longest, 100),
@@ -189,8 +198,11 @@ def run(config: Config, run: Run) -> None:
     run.set_tags({"llm.digest": llm.digest if llm else "none"})
     keep_audit(run, network)
 
-    fit(config, run, network, data)
     origin = Origin(baseline, llm, data.split_digest)
+    if config.mode == "generate":
+        write_titles(config, run, network, origin, data)
+        return
+    fit(config, run, network, data)
     teacher = TeacherRecommender(network, data.catalog.digest, origin)
     save_model(teacher, run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
@@ -206,6 +218,8 @@ def label(config: Config) -> str:
     """Say what distinguishes this teacher, in the few letters the UI shows."""
     if config.adapter == "head":
         return "head"
+    if config.mode == "generate":
+        return f"{config.adapter}-generate{config.llm_layers or ''}"
     random = "-random" if config.weights == "random" else ""
     return f"{config.adapter}{random}-{config.prompt}{config.llm_layers or ''}"
 
@@ -273,6 +287,47 @@ def fit(config: Config, run: Run, network: TeacherNetwork, data: PreparedData) -
             "fit/n_pieces": fitted.n_parts,
         }
     )
+
+
+def write_titles(
+    config: Config, run: Run, network: TeacherNetwork, origin: Origin, data: PreparedData
+) -> None:
+    """Train and answer as the papers do: name the next item among twenty candidates."""
+    if origin.llm is None:
+        raise UserError("mode=generate needs a language model: adapter=head has none.")
+    how = config.generate
+    teacher = GenerativeTeacher(network, origin.llm.tokenizer, data.catalog, how.n_history)
+    with run.phase("fit"):
+        fit_generative(
+            teacher, data, how, config.training_settings(), log=run.log_metrics, seed=config.seed
+        )
+    save_model(TeacherRecommender(network, data.catalog.digest, origin), run.folder / "model")
+    run.log_artifact(run.folder / "model", "model")
+
+    cases = data.test
+    # Fixed whatever the model's seed, so that all runs answer the same questions.
+    history = cases.history.tail(how.n_history)
+    candidates = draw_candidates(
+        history, cases.targets, data.catalog.n_items, n_candidates=how.n_candidates
+    )
+    with run.phase("evaluate"):
+        answers = {
+            "written": teacher.generate(history, candidates, cases.targets),
+            "chosen": teacher.choose(history, candidates, cases.targets),
+            "baseline": choose_by_scores(origin.baseline, cases, candidates),
+        }
+    rows = ["| | HR@1 of all | HR@1 of valid | valid | n |", "|---|---|---|---|---|"]
+    for name, choices in answers.items():
+        m = choices.metrics()
+        run.log_metrics({f"test/{name}/{key}": value for key, value in m.items()})
+        rows.append(
+            f"| {name} | {m['hr_at_1_all']:.4f} [{m['hr_at_1_all_low']:.4f}, "
+            f"{m['hr_at_1_all_high']:.4f}] | {m['hr_at_1_valid']:.4f} | "
+            f"{m['valid_ratio']:.4f} | {m['n_cases']:.0f} |"
+        )
+    run.set_tags({"protocol": f"{how.n_candidates} candidates, seed 0, v1"})
+    run.note("\n".join(rows))
+    print("\n".join(rows))
 
 
 def compare_with_baseline(run: Run, test: Evaluation, baseline_run: RunReference) -> str:

@@ -8,6 +8,11 @@ from recdistill.teachers._files import load_model, save_model
 from recdistill.teachers._fit import Fitted, fit_teacher, resolve_precision
 from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
 from recdistill.teachers._generative import GenerativeTeacher, Prompts
+from recdistill.teachers._generative_fit import (
+    GenerateSettings,
+    choose_by_scores,
+    fit_generative,
+)
 from recdistill.teachers._llm import LLM, Weights, load_llm
 from recdistill.teachers._network import TeacherNetwork
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
@@ -29,6 +34,7 @@ __all__ = [
     "Fitted",
     "Gate",
     "GatedLinear",
+    "GenerateSettings",
     "GenerativeTeacher",
     "ItemTokens",
     "Layout",
@@ -51,9 +57,11 @@ __all__ = [
     "Windows",
     "attach_gate",
     "audit_parameters",
+    "choose_by_scores",
     "draw_candidates",
     "export_table",
     "export_windows",
+    "fit_generative",
     "fit_teacher",
     "lay_out",
     "load_llm",

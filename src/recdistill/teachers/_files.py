@@ -94,6 +94,11 @@ def load_model(
             f"not a teacher of format {_FORMAT}."
         )
     catalog.require(config["catalog_digest"], f"the teacher in {folder}")
+    if config["settings"].get("mode", "rank") != "rank":
+        raise UserError(
+            f"The teacher in {folder} was trained to write titles (mode=generate), so it has no "
+            "scores for the catalog: train one with mode=rank."
+        )
     baseline = load_student(folder / "recommender", catalog)
     found = _load_same_llm(config["llm"], llm, dtype, cache)
     plain = config["settings"]

@@ -54,6 +54,8 @@ class TeacherSettings:
 
     Attributes
     ----------
+    mode : {"rank", "generate"}
+        What it was trained for: to score the catalog, or to write a title.
     prompt : {"compact", "hybrid"}
         ``compact``: one token per item, its slot carrying the projected recommender vector and
         the pooled title embedding. ``hybrid``: the title's tokens, then the slot, as in iLoRA;
@@ -76,6 +78,7 @@ class TeacherSettings:
         Train every weight of the language model instead of an adapter: for the random control.
     """
 
+    mode: Literal["rank", "generate"] = "rank"
     prompt: Prompt = "compact"
     adapter: AdapterSettings = field(default_factory=AdapterSettings)
     max_length: int = 100
