@@ -14,6 +14,7 @@ from recdistill.distillation._ensemble import (
     weighted_sum,
 )
 from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
+from recdistill.distillation._inspection import Inspection, inspect_lessons
 from recdistill.distillation._join import JoinReport, join_tables
 from recdistill.distillation._lessons import Lesson, Lessons
 from recdistill.distillation._listwise import Listwise, ListwiseConfig
@@ -48,6 +49,7 @@ __all__ = [
     "Ensemble",
     "FusionConfig",
     "Ground",
+    "Inspection",
     "JoinReport",
     "Lesson",
     "Lessons",
@@ -69,6 +71,7 @@ __all__ = [
     "collect_lessons",
     "fold_items",
     "fuse_items",
+    "inspect_lessons",
     "join_tables",
     "overlap",
     "pick_weights",

@@ -3,6 +3,7 @@
 from recdistill.reporting._breakdown import Slice, break_down
 from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
 from recdistill.reporting._contrast import Contrast, Resampling
+from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
 from recdistill.reporting._groups import Group, load_groups, read_per_user
 from recdistill.reporting._links import compare_url, run_url, save_view, table_url, ui_base
 from recdistill.reporting._markdown import as_markdown
@@ -20,10 +21,12 @@ __all__ = [
     "MODEL_STAGES",
     "Comparison",
     "Contrast",
+    "Diagnosis",
     "Estimate",
     "Group",
     "Resampling",
     "Row",
+    "Rung",
     "ScoredRun",
     "Slice",
     "as_markdown",
@@ -33,6 +36,7 @@ __all__ = [
     "find_scored_run",
     "load_groups",
     "read_per_user",
+    "render_diagnosis",
     "require_same_data",
     "run_url",
     "save_view",

@@ -1,0 +1,208 @@
+"""Answer "why is my student worse?": is it even, what each part does, what the teacher knows.
+
+mlflow run . --env-manager local -e diagnose
+mlflow run . --env-manager local -e diagnose -P student_run=<a distill run> -P ladder=none
+mlflow run . --env-manager local -e diagnose -P ladder=zero,listwise,shuffled_rows -P max_epochs=6
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from projects._on_data import OnData
+from projects.distill import MODELS, find_table
+from recdistill import students
+from recdistill.config import as_dotted
+from recdistill.distillation import inspect_lessons, join_tables, pool, view_training
+from recdistill.distillation._mistakes import WHAT
+from recdistill.errors import UserError
+from recdistill.evaluation import compare_paired, load_evaluation
+from recdistill.reporting import Diagnosis, Rung, render_diagnosis
+from recdistill.serving import load_recommender
+from recdistill.teachers import TeacherTable
+from recdistill.tracking import Run, launch, stage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recdistill.data import PreparedData
+    from recdistill.tracking import RunReference
+
+METRICS = ("recall", "ndcg")
+OFF = {"ranking_weight": 0, "listwise_weight": 0, "fusion_weight": 0, "dros_weight": 0}
+LISTWISE = OFF | {"listwise_weight": 1.0}
+RANKING = OFF | {"ranking_weight": 0.5}
+# Rung -> the rung it differs from in one thing, its settings, and what it is.
+LADDER: dict[str, tuple[str, dict[str, Any], str]] = {
+    "zero": ("baseline", OFF, "all weights at zero: must be the baseline"),
+    "listwise": ("baseline", LISTWISE, "the listwise term alone"),
+    "ranking": ("baseline", RANKING, "the ranking term alone"),
+    "dros": ("baseline", OFF | {"dros_weight": 0.1}, "the DROS term alone"),
+    "fusion": ("baseline", OFF | {"fusion_weight": 0.2}, "the teacher's item vectors alone"),
+    "positives_only": ("ranking", RANKING, ""),
+    "inverted_confidence": ("ranking", RANKING, ""),
+    "shuffled_rows": ("listwise", LISTWISE, ""),
+    "embedding_mse": ("listwise", LISTWISE, ""),
+    "coupled_l2": ("listwise", LISTWISE, ""),
+    "padding_index": ("listwise", LISTWISE, ""),
+}
+
+
+@dataclass(frozen=True)
+class Config(OnData):
+    """Whom to diagnose, and how far up the ladder; conf/diagnose.yaml says what it costs."""
+
+    baseline_run: str = "latest"
+    teacher_run: str = "latest"
+    student_run: str = "latest"
+    ladder: str = "all"
+    max_epochs: int = 0
+    top_k: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.rungs()
+
+    def rungs(self) -> list[str]:
+        """Name the rungs to run, with the sound run that each mistake is measured against."""
+        if self.ladder in ("all", "none"):
+            return list(LADDER) if self.ladder == "all" else []
+        asked = [name.strip() for name in self.ladder.split(",")]
+        if unknown := [name for name in asked if name not in LADDER]:
+            raise UserError(
+                f"The ladder has no rung {unknown[0]!r}: take all, none, or some of "
+                f"{', '.join(LADDER)}."
+            )
+        return [n for n in LADDER if n in asked or n in {LADDER[name][0] for name in asked}]
+
+
+def run(config: Config, run: Run) -> None:
+    """Test the gap, look into the table, climb the ladder, write the report."""
+    data = config.prepared(run)
+    student = run.find(config.student_run, "distill", data=data)
+    baseline_run = own_or_named(config.baseline_run, student.tags.get("baseline_run_id", "latest"))
+    baseline = run.find(baseline_run, "train_baseline", data=data)
+    table_run = own_or_named(config.teacher_run, student.tags.get("table_run_id", "latest"))
+    tables = [find_table(run, part, data) for part in table_run.split(",")]
+    teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
+    run.rename(f"{student.name}-diagnose"[:60])
+    run.set_tags({"baseline_run_id": baseline.id, "student_run_id": student.id})
+
+    users = {
+        name: load_evaluation(reference.artifact("evaluation")).per_user
+        for name, reference in (
+            ("student", student), ("baseline", baseline), ("teacher", teachers[0]),
+        )
+    }  # fmt: skip
+    with run.phase("inspect"):
+        table = inspect(config, data, baseline, tables, teachers)
+    rungs = climb(config, run, baseline, tables, users["baseline"])
+    hit = {name: frame["n_above"].to_numpy() < 10 for name, frame in users.items()}
+    diagnosis = Diagnosis(
+        names={"student": student.name, "baseline": baseline.name, "teacher": teachers[0].name},
+        student={m: paired(users["student"], users["baseline"], m) for m in METRICS},
+        teacher={m: paired(users["teacher"], users["baseline"], m) for m in METRICS},
+        only_teacher=float((hit["teacher"] & ~hit["baseline"]).mean()),
+        only_baseline=float((hit["baseline"] & ~hit["teacher"]).mean()),
+        both=float((hit["baseline"] & hit["teacher"]).mean()),
+        table=table,
+        rungs=rungs,
+    )
+    tell(run, diagnosis)
+
+
+def own_or_named(asked: str, own: str) -> str:
+    """Prefer what was asked for; ``latest`` means what the student itself was made with."""
+    return own if asked == "latest" else asked
+
+
+def inspect(
+    config: Config,
+    data: PreparedData,
+    baseline: RunReference,
+    tables: list[RunReference],
+    teachers: list[RunReference],
+) -> dict[str, float | None]:
+    """Join the tables as distill does and look into what comes out."""
+    models = [load_recommender(t.artifact("model"), data.catalog) for t in teachers]
+    opened = [TeacherTable.open(t.artifact("table"), data) for t in tables]
+    lessons, _ = join_tables(opened, pool(models, data).factors, data, k=config.top_k)
+    model = students.load_model(baseline.artifact("model"), data.catalog).model
+    view = view_training(model, data.train, config.top_k)
+    return asdict(inspect_lessons(lessons, data.train, data.catalog.n_items, view))
+
+
+def climb(
+    config: Config,
+    run: Run,
+    baseline: RunReference,
+    tables: list[RunReference],
+    baseline_users: pd.DataFrame,
+) -> list[Rung]:
+    """Run every rung as a child and measure the one thing in which it differs."""
+    users, rungs = {"baseline": baseline_users}, []
+    seed = int(baseline.params.get("config.seed", config.seed))
+    for name in config.rungs():
+        against, settings, what = LADDER[name]
+        if name == "fusion" and not any(
+            t.metrics.get("table/has_item_embeddings", 1.0) for t in tables
+        ):
+            continue
+        shared = {k: v for k, v in as_dotted(config).items() if k in SHARED and v != ""}
+        parameters = shared | settings | {
+            "baseline_run": baseline.id,
+            "teacher_run": ",".join(t.id for t in tables),
+            "seed": seed,
+            "top_k": config.top_k,
+            "max_epochs": config.max_epochs,
+            "rung": name,
+            "mistake": name if name in WHAT else "none",
+        }  # fmt: skip
+        try:
+            child = launch(run, "ladder", parameters)
+        except UserError as error:
+            # Floors have no item vectors; the other rungs still tell their story.
+            if name != "fusion":
+                raise
+            print(f"diagnose: without the rung fusion: {error}", flush=True)
+            continue
+        users[name] = load_evaluation(child.artifact("evaluation")).per_user
+        effect = paired(users[name], users[against], "ndcg")
+        rungs.append(Rung(name, what or WHAT[name], against, effect, child.id))  # type: ignore[index]
+    return rungs
+
+
+SHARED = {
+    "dataset", "data_path", "source", "split", "train_file", "val_file", "test_file", "max_users",
+    "min_interactions", "data_seed", "use_cache",
+}  # fmt: skip
+
+
+def paired(one: pd.DataFrame, other: pd.DataFrame, metric: Any) -> Any:
+    """Compare two runs' users."""
+    return compare_paired([one], [other], metric=metric)
+
+
+def tell(run: Run, diagnosis: Diagnosis) -> None:
+    """Log the findings as metrics, page and words."""
+    run.log_metrics({f"table/{k}": v for k, v in diagnosis.table.items() if v is not None})
+    for metric, test in diagnosis.student.items():
+        run.log_metrics(
+            {
+                f"delta/{metric}_at_10_student_vs_baseline": test.delta,
+                f"p/{metric}_at_10_student_vs_baseline": test.p,
+            }
+        )
+    run.log_metrics({f"ladder/ndcg_at_10_{r.name}": r.effect.delta for r in diagnosis.rungs})
+    run.log_dict(diagnosis.to_dict(), "diagnosis.json")
+    run.log_text(render_diagnosis(diagnosis, run.id), "report.html")
+    words = [f"- {s}" for s in diagnosis.verdict()]
+    steps = [f"{i}. {s}" for i, s in enumerate(diagnosis.next_steps(), start=1)]
+    text = "\n".join(["**Verdict**", "", *words, "", "**Try next**", "", *steps])
+    run.note(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    stage(run, Config, "diagnose")

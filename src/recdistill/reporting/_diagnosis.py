@@ -1,0 +1,209 @@
+"""Why is my student worse? Findings in plain words, and what to try next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from recdistill.evaluation import PairedTest
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder.
+
+    Attributes
+    ----------
+    name, what : what was run, in a word and in words
+    effect : its difference from ``against`` in NDCG@10 on the same users
+    against : the run it differs from in this one thing
+    run_id : str
+    """
+
+    name: str
+    what: str
+    against: str
+    effect: PairedTest
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything a diagnosis found.
+
+    Attributes
+    ----------
+    student, teacher : paired tests against the baseline, by metric
+    only_teacher, only_baseline, both : share of test users hit in the first ten by one or both
+    table : facts of ``distillation.Inspection``
+    rungs : the ladder
+    """
+
+    names: Mapping[str, str]
+    student: Mapping[str, PairedTest]
+    teacher: Mapping[str, PairedTest]
+    only_teacher: float
+    only_baseline: float
+    both: float
+    table: Mapping[str, float | None]
+    rungs: Sequence[Rung] = field(default_factory=list)
+
+    def verdict(self) -> list[str]:
+        """Say what is known, the most important first."""
+        return [_gap(self.student["recall"]), _teacher(self), *_table(self), *_ladder(self.rungs)]
+
+    def next_steps(self) -> list[str]:
+        """Name the next three things to try."""
+        table, steps = self.table, []
+        hit, by_chance = table["hit_rate"] or 0.0, table["hit_rate_shuffled"] or 0.0
+        if hit < 1.5 * by_chance:
+            steps.append(
+                "Export the teacher table again and look at its hit rate: as it is, its rows say "
+                "no more about their users than popularity does."
+            )
+        if self.teacher["ndcg"].delta <= 0:
+            steps.append(
+                "Find a teacher that beats the baseline on validation before distilling: try the "
+                "cheap floors (train_baseline with model=ease and model=knn, export_teacher with "
+                "folds=5), alone or together with the language model."
+            )
+        if hit > 2.5 * max(self.teacher["recall"].value_a, 1e-9):
+            steps.append(
+                "Cross-fit the teacher (export_teacher with folds=5): it hits far more training "
+                "targets than test targets, so its lists repeat labels it has memorised."
+            )
+        if (table["calibration_error"] or 0) > 0.1:
+            steps.append(
+                "Raise the temperature, or keep to the first ten items: the teacher's "
+                "probabilities are far from its hits."
+            )
+        helpful = [r for r in self.rungs if r.against == "baseline" and r.effect.delta > 0]
+        if helpful:
+            best = max(helpful, key=lambda r: r.effect.delta)
+            steps.append(
+                f"Keep the term {best.name}, the best of the ladder ({_signed(best.effect.delta)} "
+                "NDCG@10), and tune its weight on validation with zero among the candidates."
+            )
+        if self.student["recall"].p > ALPHA:
+            steps.append(
+                f"Measure with more users or seeds: {self._seeds()} seeds of student and baseline, "
+                "averaged per user, before believing either direction."
+            )
+        steps += [
+            "Teach only where the teacher and the baseline differ (selection=disagreement).",
+            "Start from the baseline's weights (warm_start=true) with a fifth of its lr.",
+            "Anneal the terms away (annealing.shape=linear), so that the last word is the data's.",
+        ]
+        return steps[:3]
+
+    def _seeds(self) -> int:
+        test = self.student["recall"]
+        return max(5, test.n_seeds_a + 3)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values, with verdict and next steps."""
+        plain = asdict(self)
+        return plain | {"verdict": self.verdict(), "next_steps": self.next_steps()}
+
+
+def render_diagnosis(diagnosis: Diagnosis, made_by: str) -> str:
+    """Write the report page."""
+    environment = Environment(
+        loader=PackageLoader("recdistill.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"signed": _signed, "users": _users}
+    page: str = environment.get_template("diagnosis.html.j2").render(
+        diagnosis=diagnosis,
+        version=metadata.version("recdistill"),
+        now=datetime.now(UTC),
+        made_by=made_by,
+    )
+    return page
+
+
+def _gap(test: PairedTest) -> str:
+    size = (
+        f"{_signed(test.delta)} recall@10 [{_signed(test.low)}, {_signed(test.high)}], "
+        f"p = {test.p:.3f}, {test.n_better} users better and {test.n_worse} worse of {test.n_users}"
+    )
+    if test.p < ALPHA:
+        word = "better" if test.delta > 0 else "worse"
+        return f"The student is {word} than its baseline, and not by chance: {size}."
+    return (
+        f"Nothing is shown yet: the gap between student and baseline may be chance ({size}). "
+        f"A difference this large needs {_users(test.n_users_needed)} users to be seen four times "
+        "in five."
+    )
+
+
+def _teacher(found: Diagnosis) -> str:
+    test = found.teacher["ndcg"]
+    sure = "clearly" if test.p < ALPHA else "not clearly"
+    word = "above" if test.delta > 0 else "below"
+    return (
+        f"The teacher stands {sure} {word} the baseline ({_signed(test.delta)} NDCG@10, p = "
+        f"{test.p:.3f}). It alone hits {found.only_teacher:.1%} of the users, the baseline alone "
+        f"{found.only_baseline:.1%}, both {found.both:.1%}: the first figure is what there is to "
+        "learn."
+    )
+
+
+def _table(found: Diagnosis) -> list[str]:
+    table, words = found.table, []
+    hit, by_chance = table["hit_rate"] or 0.0, table["hit_rate_shuffled"] or 0.0
+    if hit < 1.5 * by_chance:
+        words.append(
+            f"The teacher table looks misaligned: its lists hold the true item in {hit:.1%} of the "
+            f"rows, and in {by_chance:.1%} after dealing the rows out at random."
+        )
+    else:
+        words.append(
+            f"The teacher table is aligned: its first ten hold the true item in {hit:.1%} of the "
+            f"rows, {by_chance:.1%} after dealing the rows out at random."
+        )
+    if (table["stale"] or 0) > 0.2 or (table["repeated_items"] or 0) > 0:
+        words.append(
+            f"Rows are stale or broken: {table['stale']:.1%} equal the row before them, "
+            f"{table['repeated_items']:.1%} list an item twice."
+        )
+    return words
+
+
+def _ladder(rungs: Sequence[Rung]) -> list[str]:
+    harmful = [r for r in rungs if r.effect.delta < 0 and r.effect.p < ALPHA]
+    words = [
+        "With all weights at zero the student is not the baseline: something beside the terms "
+        "differs between the two runs (seed, epochs, data, library versions)."
+        for rung in rungs
+        if rung.name == "zero" and rung.effect.n_better + rung.effect.n_worse
+    ]
+    words += [
+        f"{rung.name} does harm: {rung.what} costs {_signed(rung.effect.delta)} NDCG@10 "
+        f"against {rung.against} [{_signed(rung.effect.low)}, {_signed(rung.effect.high)}]."
+        for rung in sorted(harmful, key=lambda r: r.effect.delta)
+    ]
+    if rungs and not harmful:
+        words.append("No rung of the ladder does harm that these users could show.")
+    return words
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "−")
+
+
+def _users(value: float) -> str:
+    return f"{value:,.0f}" if math.isfinite(value) else "any number of"
