@@ -54,7 +54,7 @@ def write_dllm2rec(table: TeacherTable, folder: Path, *, as_torch: bool = False)
     np.savetxt(folder / CONFIDENCE, np.where(np.isfinite(distance), distance, 0), fmt="%.6g")
     np.savetxt(folder / ROWS, np.stack([users, positions], axis=1), fmt="%d")
     if table.item_embeddings is not None:
-        items = np.ascontiguousarray(table.item_embeddings[1:])
+        items = np.array(table.item_embeddings[1:])
         np.save(folder / f"{EMBEDDINGS}.npy", items)
         if as_torch:
             import torch

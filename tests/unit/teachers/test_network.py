@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -103,8 +105,14 @@ def test_a_recommender_that_looks_ahead_is_refused() -> None:
 
 
 def test_prompts_that_cannot_fit_are_refused() -> None:
+    settings = replace(make_network().settings, prompt="hybrid", max_length=100)
     with pytest.raises(UserError, match="reads at most 128 tokens"):
-        make_network(prompt="hybrid", max_length=100)
+        TeacherNetwork(make_recommender(max_length=100), tiny_llm(), make_catalog(), settings)
+
+
+def test_longer_histories_than_the_baseline_reads_are_refused() -> None:
+    with pytest.raises(UserError, match="the baseline reads 8 items"):
+        make_network(max_length=9)
 
 
 def test_unknown_target_modules_are_refused() -> None:
