@@ -83,7 +83,7 @@ class Config(OnData):
     dros_weight: float = 0.0
     loss_weight: float = 1.0
     temperature: float = 1.0
-    n_negatives: int = 16
+    n_negatives: int = 8
     top_k: int = 10
     tail: Literal["empty", "bucket"] = "empty"
     selection: Policy = "all"

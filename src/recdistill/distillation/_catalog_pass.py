@@ -101,7 +101,7 @@ class _CatalogPass(torch.autograd.Function):
             sums = torch.sub(logits, top, out=grad).exp2_().sum(1, keepdim=True)
             log_sums = top * _LN2 + sums.log()  # [chunk, 1]
             values[0] += (log_sums.squeeze(1) * weights[rows]).sum()
-            answers = [_consult(a, rows, logits, log_sums, n) for a in asked]
+            answers = [_consult(a, rows, logits, top, log_sums, n) for a in asked]
             for i, answer in enumerate(answers, start=1):
                 values[i] += answer.value
             # From here on the buffer holds the gradient of the total for every score.
@@ -148,7 +148,9 @@ class _Consulted:
 
 
 @torch.enable_grad()
-def _consult(asked: Asked, rows: slice, logits: Tensor, log_sums: Tensor, n: int) -> _Consulted:
+def _consult(
+    asked: Asked, rows: slice, logits: Tensor, top: Tensor, log_sums: Tensor, n: int
+) -> _Consulted:
     """Let a term judge a chunk; autograd runs over the few scores it asked for."""
     term, question = asked.term, asked.question
     columns = (question.items[rows] - 1).clamp_(min=0)
@@ -161,9 +163,10 @@ def _consult(asked: Asked, rows: slice, logits: Tensor, log_sums: Tensor, n: int
     if term.temperature is not None:
         normaliser = log_sums.squeeze(1).clone()
         if term.temperature != 1:
-            softened = logits * (_LN2 / term.temperature)
-            normaliser = softened.logsumexp(1)
-            probabilities = softened.sub_(normaliser[:, None]).exp_()  # [chunk, n_items]
+            probabilities = (logits - top).div_(term.temperature).exp2_()  # [chunk, n_items]
+            sums = probabilities.sum(1, keepdim=True)
+            probabilities.div_(sums)
+            normaliser = (top * (_LN2 / term.temperature) + sums.log()).squeeze(1)
         leaves.append(normaliser.requires_grad_())
     answer = Answer(scores, normaliser, logits, _LN2, catalog)
     losses = term.row_losses(answer, *(given[rows] for given in question.given))

@@ -70,13 +70,13 @@ class Answer:
             raise ValueError("only a term with a temperature has a log-normaliser")
         return self.log_normaliser
 
-    def kth_best(self, k: int) -> Tensor:
-        """Return the k-th highest score of every row, shape [n, 1], without gradient.
+    def kth_best(self, k: int, rows: slice = slice(None)) -> Tensor:
+        """Return the k-th highest score of these rows, shape [n_rows, 1], without gradient.
 
         The k best items lie in the k blocks of items with the highest maxima, and a maximum per
         block costs a tenth of a partial sort.
         """
-        scores = self._logits
+        scores = self._logits[rows]
         n, n_items = scores.shape
         n_blocks = n_items // _BLOCK
         if n_blocks > k:

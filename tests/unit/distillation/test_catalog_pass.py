@@ -38,7 +38,7 @@ def terms(small) -> list[Term]:
         Listwise(ListwiseConfig(temperature=2.5)),
         Listwise(ListwiseConfig(temperature=0.5, tail="bucket")),
         Listwise(ListwiseConfig(tail="bucket")),
-        Ranking(RankingConfig(n_negatives=3)),
+        Ranking(RankingConfig(n_negatives=3, consistency=0)),
         ReferenceRanking(RankingConfig(variant="reference_code")),
         DROS(DROSConfig(beta=3.0), counts),
     ]

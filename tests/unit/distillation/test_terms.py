@@ -125,13 +125,15 @@ def test_ranking_by_hand():
     torch.manual_seed(0)
     question = term.ask(taught, torch.tensor([6]), 6)
     items = question.items[0].tolist()
-    kept = [i for i in items[2:] if i not in (3, 1, 6)]
+    drawn = [scores[i - 1] for i in items[2:] if i not in (3, 1, 6)]
     assert items[:2] == [3, 1]
-    found = term.row_losses(answer(scores, items), *question.given).item()
-    drawn = [scores[i - 1] for i in kept]
-    expected = ranking_by_hand([2.0, 0.5], drawn, weights) if kept else None
-    assert expected is not None, "the seed must draw a usable negative"
-    assert found == pytest.approx(expected, rel=1e-6)
+    assert drawn, "the seed must draw a usable negative"
+    # One row in four is asked for agreement and counts four times: over four equal rows, exact.
+    one = answer(scores, items)
+    four = Answer(one.scores.repeat(4, 1), None, one.catalog.repeat(4, 1), 1.0)
+    given = [g.repeat(4, 1) for g in question.given]
+    found = term.row_losses(four, *given).mean().item()
+    assert found == pytest.approx(ranking_by_hand([2.0, 0.5], drawn, weights), rel=1e-6)
 
 
 def test_negatives_never_repeat_the_target_or_the_list():
