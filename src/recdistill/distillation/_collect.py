@@ -67,6 +67,8 @@ def collect_lessons(
         logits[at] = best.values - scores.logsumexp(1, keepdim=True)
         # A repeated true item is masked like any other, yet may be what the teacher meant.
         doubt[at] = (best.values[:, 0] - wanted[:, 0]).clamp(min=0)
+    # Nobody trains to predict a first item, so a list for it would only be counted.
+    items[torch.from_numpy(train.offsets[:-1][train.lengths > 0])] = 0
     lessons = Lessons(torch.from_numpy(train.offsets), items, logits, doubt, torch.zeros(n))
     return lessons.weighted(torch.ones(n))
 

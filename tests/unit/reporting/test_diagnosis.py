@@ -1,0 +1,103 @@
+"""The diagnosis says what the numbers say, and names three things to try."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recdistill.evaluation import compare_paired
+from recdistill.reporting import Diagnosis, Rung, render_diagnosis
+
+TABLE = {
+    "n_taught": 1000,
+    "coverage": 1.0,
+    "hit_rate": 0.2,
+    "hit_rate_shuffled": 0.05,
+    "claimed": 0.2,
+    "calibration_error": 0.01,
+    "agreement": None,
+    "popularity": 0.9,
+    "popularity_of_targets": 0.8,
+    "repeated_items": 0.0,
+    "stale": 0.0,
+    "most_common_list": 0.01,
+}
+
+
+def users(n_hits, n=400):
+    frame = pd.DataFrame({"user": np.arange(n), "target": 1, "n_tied": 0})
+    frame["n_above"] = np.where(np.arange(n) < n_hits, 0, 500)
+    frame.attrs = {"protocol": "p", "catalog_digest": "c", "cases_digest": "d"}
+    return frame
+
+
+def tests_of(n_hits, other):
+    return {
+        m: compare_paired([users(n_hits)], [users(other)], metric=m) for m in ("recall", "ndcg")
+    }
+
+
+def diagnosis(student=60, baseline=60, teacher=90, **changed):
+    found = Diagnosis(
+        names={"student": "s", "baseline": "b", "teacher": "t"},
+        student=tests_of(student, baseline),
+        teacher=tests_of(teacher, baseline),
+        only_teacher=0.1,
+        only_baseline=0.05,
+        both=0.1,
+        table=TABLE,
+    )
+    return replace(found, **changed)
+
+
+def test_three_hits_less_is_no_finding():
+    words = diagnosis(student=57, baseline=60).verdict()
+    assert words[0].startswith("Nothing is shown yet")
+    assert "users to be seen four times in five" in words[0]
+
+
+@pytest.mark.parametrize(("student", "word"), [(20, "worse"), (120, "better")])
+def test_a_sure_gap_is_called_by_its_name(student, word):
+    assert f"The student is {word} than its baseline" in diagnosis(student=student).verdict()[0]
+
+
+def test_a_misaligned_table_comes_first_among_the_next_steps():
+    broken = diagnosis(table=TABLE | {"hit_rate": 0.05})
+    assert any("misaligned" in words for words in broken.verdict())
+    assert "Export the teacher table again" in broken.next_steps()[0]
+
+
+def test_a_weak_teacher_is_to_be_replaced():
+    assert "Find a teacher that beats the baseline" in diagnosis(teacher=50).next_steps()[0]
+
+
+def test_a_memorised_table_is_to_be_cross_fitted():
+    steps = diagnosis(table=TABLE | {"hit_rate": 0.9}).next_steps()
+    assert any("folds=5" in step for step in steps)
+
+
+def test_harmful_rungs_are_named_and_harmless_ones_are_not():
+    harm = compare_paired([users(20)], [users(60)], metric="ndcg")
+    none = compare_paired([users(60)], [users(60)], metric="ndcg")
+    found = diagnosis(
+        rungs=[
+            Rung("zero", "nothing", "baseline", none),
+            Rung("shuffled_rows", "rows of others", "listwise", harm),
+        ]
+    )
+    words = found.verdict()
+    assert sum("does harm" in w for w in words) == 1
+    assert not any("not the baseline" in w for w in words)
+    differs = diagnosis(rungs=[Rung("zero", "nothing", "baseline", harm)]).verdict()
+    assert any("not the baseline" in w for w in differs)
+
+
+def test_there_are_always_three_steps_and_a_page():
+    found = diagnosis(rungs=[Rung("x<y", "&", "baseline", tests_of(60, 60)["ndcg"])])
+    assert len(found.next_steps()) == 3
+    page = render_diagnosis(found, made_by="r1")
+    assert "x&lt;y" in page
+    assert "nan" not in page.lower().replace("financ", "")
+    for step in found.next_steps():
+        assert step.split(":")[0][:40].replace("'", "&#39;") in page
