@@ -32,17 +32,16 @@ def users(n_hits, n=400):
     return frame
 
 
-def tests_of(n_hits, other):
-    return {
-        m: compare_paired([users(n_hits)], [users(other)], metric=m) for m in ("recall", "ndcg")
-    }
+def paired(n_hits, other):
+    pair = [users(n_hits)], [users(other)]
+    return {metric: compare_paired(*pair, metric=metric) for metric in ("recall", "ndcg")}
 
 
 def diagnosis(student=60, baseline=60, teacher=90, **changed):
     found = Diagnosis(
         names={"student": "s", "baseline": "b", "teacher": "t"},
-        student=tests_of(student, baseline),
-        teacher=tests_of(teacher, baseline),
+        student=paired(student, baseline),
+        teacher=paired(teacher, baseline),
         only_teacher=0.1,
         only_baseline=0.05,
         both=0.1,
@@ -94,7 +93,7 @@ def test_harmful_rungs_are_named_and_harmless_ones_are_not():
 
 
 def test_there_are_always_three_steps_and_a_page():
-    found = diagnosis(rungs=[Rung("x<y", "&", "baseline", tests_of(60, 60)["ndcg"])])
+    found = diagnosis(rungs=[Rung("x<y", "&", "baseline", paired(60, 60)["ndcg"])])
     assert len(found.next_steps()) == 3
     page = render_diagnosis(found, made_by="r1")
     assert "x&lt;y" in page
