@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from recdistill.distillation._lessons import Lessons
 from recdistill.errors import UserError
@@ -57,6 +58,9 @@ def join_tables(
     of them does not list gets what the table leaves for such an item on average. One table with
     factor 1 is kept as it is.
 
+    The teacher's total probability outside the lists is set, over all rows, to the share of true
+    items the lists miss, wherever the tables' own sums do not hold any more.
+
     Parameters
     ----------
     tables : opened for ``data``, so of its catalog and split
@@ -97,6 +101,9 @@ def join_tables(
             (users, positions, train.items),
             data.catalog.n_items,
         )
+    whole = all(table.top_k >= data.catalog.n_items for table in tables)
+    if not whole and list(factors) != [1.0]:
+        _settle_tail(lessons, train.items)
     report = JoinReport(int((positions > 0).sum()), int(lessons.taught.sum()))
     if report.coverage < min_coverage or not report.n_taught:
         raise UserError(
@@ -144,6 +151,27 @@ def _join_rows(
         listed, best.values - total.logsumexp(1, keepdim=True), -torch.inf
     )
     lessons.doubt[part] = torch.where(taught, doubt, 0.0)
+
+
+def _settle_tail(lessons: Lessons, targets: NDArray[np.int32]) -> None:
+    """Shift the mass outside the lists, the same for all rows, to what the lists miss.
+
+    A table sums up its tail at its own scale. At another one the sum is not known: a flat tail
+    would be too light, because what is just below the list outweighs the rest.
+    """
+    taught = lessons.taught
+    hits = (lessons.items == torch.from_numpy(targets)[:, None]).any(1)[taught]
+    if not len(hits):
+        return
+    wanted = float(hits.float().mean().clamp(1e-3, 1 - 1e-3))
+    log_mass = lessons.logits[taught].logsumexp(1).clamp(max=-1e-6)
+    odds = log_mass - torch.log(-torch.expm1(log_mass))
+    low, high = -50.0, 50.0
+    for _ in range(60):
+        shift = (low + high) / 2
+        low, high = (shift, high) if torch.sigmoid(odds + shift).mean() < wanted else (low, shift)
+    settled = F.logsigmoid(odds + shift)
+    lessons.logits[taught] += (settled - log_mass)[:, None]
 
 
 def _unlisted(logits: torch.Tensor, log_total: torch.Tensor, n_items: int) -> torch.Tensor:

@@ -64,6 +64,15 @@ def test_joined_lessons_equal_those_of_the_full_scores(walks, lessons, tmp_path)
     assert torch.allclose(joined.doubt[taught][unseen], lessons.doubt[taught][unseen], atol=1e-3)
 
 
+def test_short_lists_claim_as_much_as_they_hit(walks, tmp_path):
+    joined, _ = join_tables([table_of(walks, tmp_path, top_k=6)], [2.5], walks, k=4)
+    taught = joined.taught
+    hits = (joined.items == torch.from_numpy(walks.train.items)[:, None]).any(1)[taught]
+    claimed = joined.logits[taught].exp().sum(1)
+    assert claimed.mean().item() == pytest.approx(hits.float().mean().item(), abs=1e-3)
+    assert claimed.max() < 1
+
+
 def test_lessons_find_their_user_and_position(lessons, walks):
     rows = torch.tensor([4, 0, 4])
     positions = torch.tensor([2, 1, 1])
