@@ -18,19 +18,14 @@ from recdistill.reporting import (
     ScoredRun,
     as_markdown,
     compare_groups,
-    compare_url,
     find_scored_run,
     load_groups,
     require_same_data,
-    run_url,
-    save_view,
     select_runs,
-    table_url,
-    ui_base,
     verdict,
     write_report,
 )
-from recdistill.tracking import Run, stage
+from recdistill.tracking import Run, comparison_url, run_url, stage, ui_base, view_url
 
 SHOWN_ON_TERMINAL = 25
 
@@ -132,17 +127,12 @@ def saved_views(run: Run, runs: list[ScoredRun]) -> dict[str, str]:
     """Return addresses: the report, the UI's own comparison, the run table with its columns."""
     base = ui_base(mlflow.get_tracking_uri())
     own = run.client.get_run(run.id).info.experiment_id
-    experiment = runs[0].experiment_id
-    dataset = runs[0].reference.tags.get("dataset", "")
-    condition = f"attributes.status = 'FINISHED' AND tags.dataset = '{dataset}'"
-    view = save_view(run.client, experiment, condition=condition)
     shown = runs[:100]  # a longer address is cut by some servers
+    experiments = sorted({one.experiment_id for one in shown})
     return {
-        "Report": run_url(base, own, run.id, "artifacts/report.html"),
-        "Comparison in MLflow": compare_url(
-            base, [one.id for one in shown], [one.experiment_id for one in shown]
-        ),
-        "Run table": table_url(base, experiment, view=view),
+        "Report": run_url(base, own, run.id, "report.html"),
+        "Comparison in MLflow": comparison_url(base, experiments, [one.id for one in shown]),
+        "Run table": view_url(base, runs[0].experiment_id),
     }
 
 

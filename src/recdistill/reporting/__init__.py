@@ -5,7 +5,6 @@ from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_
 from recdistill.reporting._contrast import Contrast, Resampling
 from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
 from recdistill.reporting._groups import Group, load_groups, read_per_user
-from recdistill.reporting._links import compare_url, run_url, save_view, table_url, ui_base
 from recdistill.reporting._markdown import as_markdown
 from recdistill.reporting._report import write_report
 from recdistill.reporting._select import (
@@ -32,17 +31,12 @@ __all__ = [
     "as_markdown",
     "break_down",
     "compare_groups",
-    "compare_url",
     "find_scored_run",
     "load_groups",
     "read_per_user",
     "render_diagnosis",
     "require_same_data",
-    "run_url",
-    "save_view",
     "select_runs",
-    "table_url",
-    "ui_base",
     "verdict",
     "write_report",
 ]

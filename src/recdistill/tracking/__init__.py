@@ -5,5 +5,19 @@ from recdistill.tracking._launch import launch
 from recdistill.tracking._references import RunReference, find_run
 from recdistill.tracking._run import Run
 from recdistill.tracking._stage import open_run, stage
+from recdistill.tracking._views import comparison_url, run_url, save_views, ui_base, view_url
 
-__all__ = ["Run", "RunReference", "close_dead_runs", "find_run", "launch", "open_run", "stage"]
+__all__ = [
+    "Run",
+    "RunReference",
+    "close_dead_runs",
+    "comparison_url",
+    "find_run",
+    "launch",
+    "open_run",
+    "run_url",
+    "save_views",
+    "stage",
+    "ui_base",
+    "view_url",
+]

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import DatasetInput, InputTag, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.tracking._environment import content_key
@@ -242,18 +243,28 @@ class Run:
                 )
             if self._wrapper:
                 origin, self.id, self._wrapper = self.id, self._wrapper, None
-                self.client.set_terminated(origin, status=status)
+                self._terminate(origin, status)
                 if status == "FINISHED":
                     self._buffer = MetricBuffer(self.client, self.id)
                     self._stand_for(origin)
                     self._buffer.close(rescue)
-            self.client.set_terminated(self.id, status=status)
+            self._terminate(self.id, status)
             if status == "FINISHED" and self._checkpoints:
                 shutil.rmtree(self._checkpoints, ignore_errors=True)
         finally:
             if self._lock:
                 self._lock.release()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _terminate(self, run_id: str, status: str) -> None:
+        try:
+            self.client.set_terminated(run_id, status=status)
+        except MlflowException as error:
+            reason = str(error).splitlines()[0][:200]
+            raise UserError(
+                f"The tracking store went away before run {run_id} could be closed as {status} "
+                f"({reason}); its metrics and files are written. The next stage closes it."
+            ) from None
 
 
 def _is_random(name: str) -> bool:

@@ -21,6 +21,7 @@ from recdistill.errors import UserError
 from recdistill.tracking._dead_runs import close_dead_runs, process_tags
 from recdistill.tracking._environment import code_digest, git_state, hardware, packages
 from recdistill.tracking._run import Run
+from recdistill.tracking._views import run_url, save_views, ui_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -199,10 +200,7 @@ def _sigterm_raises() -> Iterator[None]:
 
 def _say_where(run: Run) -> None:
     uri = mlflow.get_tracking_uri()
-    info = run.client.get_run(run.id).info
-    base = uri if uri.startswith("http") else "http://127.0.0.1:5000"
+    experiment = run.client.get_run(run.id).info.experiment_id
+    save_views(run.client, experiment)
     hint = "" if uri.startswith("http") else "  ('make ui' shows it)"
-    print(
-        f"{run.stage}: done. {base}/#/experiments/{info.experiment_id}/runs/{run.id}{hint}",
-        flush=True,
-    )
+    print(f"{run.stage}: done. {run_url(ui_base(uri), experiment, run.id)}{hint}", flush=True)

@@ -149,6 +149,11 @@ def save_views(
     return written
 
 
+def ui_base(tracking_uri: str) -> str:
+    """Address of the UI of a store; of a file store, the one where ``make ui`` shows it."""
+    return tracking_uri.rstrip("/") if tracking_uri.startswith("http") else "http://127.0.0.1:5000"
+
+
 def view_url(base: str, experiment_id: str, view: View = RESULTS, *, charts: bool = False) -> str:
     """Address of the run table in a saved view; with ``charts``, of its metric charts."""
     mode = "&compareRunsMode=CHART" if charts else ""
