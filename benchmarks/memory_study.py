@@ -151,6 +151,8 @@ def replay() -> None:
 
 def replay_table() -> str:
     """Show the replay's measured peaks."""
+    if not REPLAY.exists():
+        return "Not measured yet: `python -m benchmarks.memory_study --replay`."
     lines = ["| change | loop | measured MB | planned MB | error |", "|---|---|---:|---:|---:|"]
     for row in json.loads(REPLAY.read_text(encoding="utf-8")):
         words = ", ".join(f"`{k}={v}`" for k, v in row["change"].items()) or "as configured"
@@ -197,10 +199,10 @@ def main() -> None:
     tables = {"grid": grid_table, "llama": llama_table, "knobs": knob_table, "seed": seed_table,
               "replay": replay_table}  # fmt: skip
     for name, make in tables.items():
-        start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
+        start, end = f"<!-- {name} -->\n", f"<!-- end {name} -->"
         before, rest = page.split(start)
-        page = before + start + make() + end + rest.split(end, 1)[1]
-    PAGE.write_text(page, encoding="utf-8")
+        page = before + start + make() + "\n" + end + rest.split(end, 1)[1]
+        PAGE.write_text(page, encoding="utf-8")
     draw()
 
 
