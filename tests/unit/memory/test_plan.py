@@ -115,7 +115,7 @@ def test_known_byte_counts_of_what_is_resident():
     [
         ({"checkpointing": True}, {}),
         ({}, {"gating": "outputs"}),
-        ({}, {"attention": "eager", "length": 128}),
+        ({"llm": "gpt2"}, {"llm": "gpt2", "attention": "eager"}),
         ({}, {"resize_vocabulary": "trainable"}),
         ({"lora_dropout": 0.0}, {}),
         ({"precision": "bf16"}, {}),
