@@ -7,13 +7,15 @@
 are tuned on validation, on shortened runs, as many trials for the baseline as for the student;
 then the chosen settings meet the test part once per seed.
 ``benchmarks/results/distillation-<dataset>.json`` has every run's settings and metrics,
-``.parquet`` every user's rank, from which ``table`` computes the paired tests again.
+``.parquet`` every user's rank, from which ``table`` computes the paired tests again and writes
+the ``.md`` that the documentation shows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,7 +42,14 @@ from recdistill.distillation import (
     weighted_sum,
 )
 from recdistill.evaluation import compare_paired, evaluate
-from recdistill.floors import CounterConfig, EASEConfig, KNNConfig, cross_fitted_scores, fit_floor
+from recdistill.floors import (
+    CounterConfig,
+    EASEConfig,
+    KNNConfig,
+    cross_fitted_scores,
+    fit_floor,
+    user_folds,
+)
 from recdistill.students import StudentConfig, StudentRecommender, build_student
 from recdistill.training import FitConfig, OptimizerConfig, Softmax, fit
 
@@ -59,6 +68,8 @@ FLOORS = {
 }
 LONGEST_LIST = 50
 TUNING_SEED = 100
+TEACHERS = "ease+knn+counter,ease+knn+counter+sasrec,ease,knn,counter"
+SCRATCH = Path(tempfile.gettempdir()) / "recdistill-distillation-benchmark"
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,10 @@ class Bench:
             print(f"teacher {teacher}", flush=True)
             kinds = teacher.split("+")
             fitted = [
-                fit_floor(kind, self.data.train, self.data.catalog, FLOORS[kind]) for kind in kinds
+                self._student(self.data, "member")
+                if kind == "sasrec"
+                else fit_floor(kind, self.data.train, self.data.catalog, FLOORS[kind])
+                for kind in kinds
             ]
             weights, ndcg = pick_weights(fitted, self.data)
             ensemble = Ensemble(fitted, weights, self.data.catalog.digest)
@@ -138,13 +152,44 @@ class Bench:
         self.save()
 
     def _cross_fitted(self, kinds: list[str], weights: tuple[float, ...]) -> Iterator[Any]:
+        train = self.data.train
+        floors = [kind for kind in kinds if kind != "sasrec"]
         streams = [
-            cross_fitted_scores(kind, FLOORS[kind], self.data.train, self.data.catalog)
-            for kind in kinds
+            cross_fitted_scores(kind, FLOORS[kind], train, self.data.catalog) for kind in floors
         ]
+        folds = user_folds(len(train), 5, 0)  # the floors' own
+        students = {}
+        if "sasrec" in kinds:
+            for fold in range(5):
+                others = train.take(np.flatnonzero(folds != fold))
+                students[fold] = self._student(replace(self.data, train=others), f"fold {fold}")
         for parts in zip(*streams, strict=True):
-            scores = weighted_sum([(p.scores, w) for p, w in zip(parts, weights, strict=True)])
-            yield SimpleNamespace(users=parts[0].users, positions=parts[0].positions, scores=scores)
+            users = parts[0].users
+            by_kind = {kind: p.scores for kind, p in zip(floors, parts, strict=True)}
+            if students:
+                model = students[int(folds[users[0]])].model
+                each = dict.fromkeys(users.tolist())
+                by_kind["sasrec"] = torch.cat([score_windows(model, train, u) for u in each])
+            scores = weighted_sum([(by_kind[k], w) for k, w in zip(kinds, weights, strict=True)])
+            yield SimpleNamespace(users=users, positions=parts[0].positions, scores=scores)
+
+    def _student(self, data: PreparedData, name: str) -> StudentRecommender:
+        """Fit a baseline as a member of a teacher, on whatever users ``data`` trains on."""
+        print(f"  {name}: fitting a student", flush=True)
+        config = StudentConfig(n_heads=2, max_length=self.max_length, dropout=0.3)
+        model = build_student(config, data.catalog.n_items, seed=TUNING_SEED, train=data.train)
+        settings = FitConfig(max_epochs=12, patience=0, tokens_per_batch=self.tokens)
+        fit(
+            model,
+            Softmax(),
+            data,
+            settings,
+            log=lambda metrics, epoch: None,
+            checkpoint_folder=SCRATCH / name.replace(" ", "_"),
+            seed=TUNING_SEED,
+            signature={"name": name},
+        )
+        return StudentRecommender(model.eval(), config, data.catalog.digest, data.split_digest)
 
     def run(self, recipe: Recipe, seed: int, *, epochs: int, test: bool = False) -> dict[str, Any]:
         """Train one student, unless the record has it already."""
@@ -163,7 +208,7 @@ class Bench:
             optimizer=OptimizerConfig(lr=recipe.lr),
         )
         started = time.process_time()
-        folder = Path("/tmp/distill") / name.replace(" ", "_")  # noqa: S108
+        folder = SCRATCH / name.replace(" ", "_")
         result = fit(
             student,
             objective,
@@ -226,6 +271,20 @@ class Bench:
         ranks.to_parquet(path)
 
 
+@torch.inference_mode()
+def score_windows(model: Any, train: Any, user: int) -> torch.Tensor:
+    """Score all positions of one user, window by window; the first one knows nothing."""
+    items = torch.from_numpy(train.row(user)).long()
+    table = model.item_table()
+    rows = [torch.zeros(1, len(table))]
+    for start in range(0, len(items) - 1, model.max_length):
+        window = items[None, start : min(start + model.max_length, len(items) - 1)]
+        rows.append(model.encode(window)[0] @ table.T)
+    scores = torch.cat(rows)
+    scores[:, 0] = -torch.inf
+    return scores
+
+
 def tuned(bench: Bench, candidates: list[Recipe], epochs: int) -> Recipe:
     """Return the candidate with the best validation NDCG@10 on the tuning seed."""
     runs = [bench.run(recipe, TUNING_SEED, epochs=epochs) for recipe in candidates]
@@ -233,20 +292,20 @@ def tuned(bench: Bench, candidates: list[Recipe], epochs: int) -> Recipe:
 
 
 def run(bench: Bench, options: argparse.Namespace) -> None:
-    """Tune on shortened runs, three trials for the baseline and three for the student; test."""
+    """Tune on shortened runs, five trials for the baseline and five for the student; test."""
     teachers = options.teachers.split(",")
     baselines = [Recipe(dropout=dropout) for dropout in (0.3, 0.4, 0.5)]
+    baselines += [Recipe(dropout=0.3, lr=lr) for lr in (0.001, 0.003)]
     best = tuned(bench, baselines, options.tuning_epochs)
-    students = [
-        replace(best, teacher=teachers[0], terms={"listwise": weight}) for weight in (0.5, 1.0, 2.0)
-    ]
+    trials = [(teachers[0], w) for w in (0.5, 1.0, 2.0)] + [(teachers[1], w) for w in (1.0, 2.0)]
+    students = [replace(best, teacher=t, terms={"listwise": w}) for t, w in trials]
     winner = tuned(bench, students, options.tuning_epochs)
     bench.record["chosen"] = {"baseline": best.key(), "student": winner.key()}
     bench.save()
+    others = [replace(winner, teacher=t) for t in teachers if t != winner.teacher]
     ranked = replace(winner, terms={"ranking": 0.5})
-    alone = [replace(winner, teacher=teacher) for teacher in teachers[1:]]
     longer, bucket = replace(winner, k=50), replace(winner, tail="bucket")
-    for recipes in ([best, winner], [ranked, *alone], [longer, bucket]):
+    for recipes in ([best, winner], [others[0], ranked], others[1:], [longer, bucket]):
         for seed in range(options.seeds):
             for recipe in recipes:
                 bench.run(recipe, seed, epochs=options.epochs, test=True)
@@ -295,12 +354,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--tuning_epochs", type=int, default=6)
-    parser.add_argument("--teachers", default="ease+knn+counter,ease,knn,counter")
+    parser.add_argument("--teachers", default=TEACHERS)
     options = parser.parse_args()
     bench = Bench(options.dataset)
     if options.what == "run":
         run(bench, options)
-    print(table(bench))
+    text = table(bench)
+    bench.path.with_suffix(".md").write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":
