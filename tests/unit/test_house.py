@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from projects._on_data import OnData
+from recdistill.config import as_plain, merged
 
 ROOT = Path(__file__).parents[2]
 MENU = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
@@ -45,11 +46,12 @@ def test_entry_point_has_its_stage_its_settings_file_and_passes_what_it_declares
     stage_file = ROOT / "projects" / f"{name}.py"
     assert entry["command"].startswith(f"python -m projects.{name}")
     assert (ROOT / "conf" / f"{name}.yaml").is_file()
-    for parameter in entry["parameters"]:
+    parameters = entry.get("parameters", {})
+    for parameter in parameters:
         assert f"--{parameter} {{{parameter}}}" in " ".join(entry["command"].split())
     assert stage_file.is_file()
     config = importlib.import_module(f"projects.{name}").Config
-    assert set(entry["parameters"]) <= {f.name for f in fields(config)}
+    assert set(parameters) <= {f.name for f in fields(config)}
 
 
 @pytest.mark.parametrize("name", MENU)
@@ -59,6 +61,13 @@ def test_the_settings_file_names_every_knob(name: str) -> None:
     # How data is read is documented once, in conf/prepare_data.yaml.
     elsewhere = {f.name for f in fields(OnData)} if name != "prepare_data" else set()
     assert_named(config, given, elsewhere, f"conf/{name}.yaml")
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_the_settings_file_says_the_defaults_of_the_code(name: str) -> None:
+    default = as_plain(importlib.import_module(f"projects.{name}").Config())
+    given = yaml.safe_load((ROOT / "conf" / f"{name}.yaml").read_text())
+    assert merged(default, given) == default
 
 
 def assert_named(kind: type, given: dict[str, object], elsewhere: set[str], where: str) -> None:
