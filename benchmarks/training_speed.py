@@ -63,12 +63,13 @@ def one_thread() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def half(command: list[str]) -> float:
-    """Run one half and return its targets per CPU second."""
+def run_half(command: list[str]) -> dict[str, float]:
+    """Run one half and return the figures of its last line."""
     done = subprocess.run(command, env=one_thread(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command[0]} failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.strip().splitlines()[-1])["targets_per_cpu_second"])
+    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
 
 
 def compare(dataset: str, peer_python: str, rounds: int) -> dict[str, object]:
@@ -84,23 +85,12 @@ def compare(dataset: str, peer_python: str, rounds: int) -> dict[str, object]:
         np.savez(arrays, items=train.items, offsets=train.offsets)
         epochs = ["--epochs", "1", "3"] if dataset == "ml-100k" else ["--epochs", "1", "2"]
         for _ in range(rounds):
-            rates["rectools"].append(
-                half(
-                    [
-                        peer_python,
-                        str(peer),
-                        "--data",
-                        str(arrays),
-                        "--length",
-                        str(length),
-                        *epochs,
-                    ]
-                )
-            )
+            theirs = [peer_python, str(peer), "--data", str(arrays), "--length", str(length)]
+            rates["rectools"].append(run_half([*theirs, *epochs])["targets_per_cpu_second"])
             for tokens in (1600, 12800):
                 words = ["--dataset", dataset, "--tokens", str(tokens), *epochs]
                 mine = [sys.executable, "-m", "benchmarks.training_speed", "--half", *words]
-                rates[f"tokens {tokens}"].append(half(mine))
+                rates[f"tokens {tokens}"].append(run_half(mine)["targets_per_cpu_second"])
     median = {name: statistics.median(values) for name, values in rates.items()}
     return {
         "length": length,
@@ -127,7 +117,7 @@ def main() -> None:
         parser.error("--peer-python is needed: an environment with rectools==0.19.0")
     results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     for dataset in args.datasets:
-        results[dataset] = compare(args.dataset or dataset, args.peer_python, args.rounds)
+        results[dataset] = compare(dataset, args.peer_python, args.rounds)
         results[dataset]["date"] = datetime.now(UTC).date().isoformat()
         results[dataset]["machine"] = f"{os.cpu_count()} cores, {platform.machine()}"
         print(dataset, json.dumps(results[dataset]["ratio"]))
