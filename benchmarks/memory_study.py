@@ -37,6 +37,7 @@ SEED = MemorySettings(
     precision="fp32",
     target_modules="q_proj,v_proj",
     scoring="last",
+    item_titles=False,
     vocabulary_logits=True,
     gating="outputs",
 )

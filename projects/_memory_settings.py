@@ -20,6 +20,7 @@ class Step:
     n_items: int = 3706
     item_dim: int = 64
     head_dim: int = 256
+    item_titles: bool = True
 
 
 def settings_of(config: object, device: str, **resolved: object) -> MemorySettings:

@@ -44,6 +44,7 @@ class MemorySettings:
     n_items: int = 3706
     item_dim: int = 64
     head_dim: int = 256
+    item_titles: bool = True
     attention: Literal["sdpa", "eager"] = "sdpa"
     gating: Literal["rank", "outputs"] = "rank"
     scoring: Literal["chunked", "full", "last"] = "chunked"

@@ -95,10 +95,11 @@ class _Teacher(nn.Module):
         if settings.mode == "rank":
             self.state_head = nn.Linear(hidden, width)
             self.item_head = nn.Linear(dim, width)
-            self.title_head = nn.Linear(hidden, width, bias=False)
             self.free_head = nn.Embedding(settings.n_items + 1, width)
-            titles = torch.zeros(settings.n_items + 1, hidden)
-            self.register_buffer("titles", titles, persistent=False)
+            if settings.item_titles:
+                self.title_head = nn.Linear(hidden, width, bias=False)
+                titles = torch.zeros(settings.n_items + 1, hidden)
+                self.register_buffer("titles", titles, persistent=False)
         self.register_buffer("vectors", torch.zeros(settings.n_items + 1, dim), persistent=False)
         self.vectors: torch.Tensor
         self.titles: torch.Tensor
@@ -140,7 +141,9 @@ class _Teacher(nn.Module):
         if self.settings.scoring == "last":
             states, items = states[:, -1:], items[:, -1:]
         states = self.state_head(F.rms_norm(states.float(), states.shape[-1:])).float()
-        table = self.item_head(self.vectors) + self.title_head(self.titles)
+        table = self.item_head(self.vectors)
+        if self.settings.item_titles:
+            table = table + self.title_head(self.titles)
         table = (table + self.free_head.weight).float()[1:]
         flat = states.flatten(0, 1)  # [batch * n_slots, head_dim]
         if self.settings.scoring == "chunked":
