@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recdistill.evaluation import evaluate, write_evaluation
+from recdistill.evaluation import compare_paired, evaluate, load_evaluation, write_evaluation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recdistill.data import PreparedData
     from recdistill.evaluation import Evaluation, Recommender
-    from recdistill.tracking import Run
+    from recdistill.tracking import Run, RunReference
 
 
 def log_evaluation(
@@ -44,3 +46,27 @@ def sentence(name: str, test: Evaluation) -> str:
         f"[{m['recall_at_10_low']:.4f}, {m['recall_at_10_high']:.4f}] "
         f"({m['hits_at_10']:.0f} of {m['n_users']:.0f} users), NDCG@10 {m['ndcg_at_10']:.4f}"
     )
+
+
+def against(run: Run, test: Evaluation, what: str, others: Sequence[RunReference]) -> list[str]:
+    """Log paired differences to other runs, and say each in words.
+
+    The metrics end in ``_vs_<what>``; several others are numbered after the first.
+    """
+    words = []
+    for i, other in enumerate(others):
+        suffix = f"{what}_{i + 1}" if i else what
+        before = load_evaluation(other.artifact("evaluation"))
+        for metric in ("recall", "ndcg"):
+            found = compare_paired([test.per_user], [before.per_user], metric=metric)
+            run.log_metrics(
+                {
+                    f"delta/{metric}_at_10_vs_{suffix}": found.delta,
+                    f"p/{metric}_at_10_vs_{suffix}": found.p,
+                }
+            )
+            words.append(
+                f"{metric}@10 against {what} {other.name}: {found.delta:+.4f} "
+                f"[{found.low:+.4f}, {found.high:+.4f}], p {found.p:.3f}"
+            )
+    return words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from projects._on_data import OnData
-from recdistill.students import ItemStart, StudentConfig, StudentKind
+from recdistill.students import ItemStart, StudentConfig, StudentKind, StudentRecipe
 from recdistill.training import FitConfig, LossConfig, LossKind
 
 
@@ -56,3 +56,7 @@ class StudentTraining(FitConfig, OnData):
     def student_config(self, kind: StudentKind) -> StudentConfig:
         """Assemble the architecture of a student of ``kind``."""
         return StudentConfig(kind=kind, max_length=self.max_length, **vars(self.student))
+
+    def recipe(self, kind: StudentKind) -> StudentRecipe:
+        """Everything that decides the training of a student of ``kind`` but data and seed."""
+        return StudentRecipe(self.student_config(kind), self.loss_config(), self.fit_config())

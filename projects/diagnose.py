@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from projects._on_data import OnData
-from projects.distill import MODELS, find_table
+from projects._taught import MODELS, find_table
 from recdistill import students
 from recdistill.config import as_dotted
 from recdistill.distillation import inspect_lessons, join_tables, pool, view_training

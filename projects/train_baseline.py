@@ -6,11 +6,9 @@ mlflow run . --env-manager local -e train_baseline -P model=counter
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
-
-import numpy as np
 
 from projects._finish import log_evaluation, sentence
 from projects._student import StudentTraining
@@ -23,9 +21,8 @@ from recdistill.floors import (
     MarkovConfig,
     fit_floor,
 )
-from recdistill.students import StudentKind, StudentRecommender, build_student
+from recdistill.students import StudentKind, StudentRecommender, fit_student
 from recdistill.tracking import Run, stage
-from recdistill.training import build_loss, fit
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
@@ -77,27 +74,16 @@ def fit_a_floor(config: Config, run: Run, data: PreparedData) -> Floor:
 
 def fit_a_student(config: Config, run: Run, data: PreparedData) -> tuple[StudentRecommender, int]:
     """Train every position, select on validation NDCG@10 of the averaged weights."""
-    architecture = config.student_config(cast("StudentKind", config.model))
-    loss_settings = config.loss_config()
-    n_items = data.catalog.n_items
     with run.phase("fit"):
-        student = build_student(architecture, n_items, seed=config.seed, train=data.train)
-        loss = build_loss(loss_settings, np.bincount(data.train.items, minlength=n_items + 1))
-        result = fit(
-            student,
-            loss,
+        fitted = fit_student(
+            config.recipe(cast("StudentKind", config.model)),
             data,
-            config.fit_config(),
+            seed=config.seed,
             log=run.log_metrics,
             checkpoint_folder=Path(run.checkpoint_folder),
-            seed=config.seed,
-            signature=asdict(architecture) | asdict(loss_settings),
         )
-    run.log_metrics({"fit/n_epochs": result.n_epochs, "fit/best_epoch": result.best["epoch"]})
-    n_parameters = sum(p.numel() for p in student.parameters())
-    run.log_metrics({"model/n_parameters": n_parameters})
-    recommender = StudentRecommender(student, architecture, data.catalog.digest, data.split_digest)
-    return recommender, result.n_epochs
+    run.log_metrics(fitted.metrics())
+    return fitted.recommender, fitted.result.n_epochs
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from recdistill.distillation._selection import (
     select,
     view_training,
 )
+from recdistill.distillation._student import Fusion, Teaching, distil_student
 from recdistill.distillation._terms import Answer, Question, Term
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "DROSConfig",
     "DistillationObjective",
     "Ensemble",
+    "Fusion",
     "FusionConfig",
     "Ground",
     "Inspection",
@@ -62,6 +64,7 @@ __all__ = [
     "RankingConfig",
     "ReferenceRanking",
     "SelectionConfig",
+    "Teaching",
     "Term",
     "TermConfigs",
     "Weighted",
@@ -69,6 +72,7 @@ __all__ = [
     "calibrated_scale",
     "catalog_pass",
     "collect_lessons",
+    "distil_student",
     "fold_items",
     "fuse_items",
     "inspect_lessons",

@@ -1,0 +1,104 @@
+"""The runs a student learns from: its baseline, the teachers' tables, the teachers themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recdistill.errors import UserError
+from recdistill.teachers import TeacherTable
+
+if TYPE_CHECKING:
+    from recdistill.data import PreparedData
+    from recdistill.tracking import Run, RunReference
+
+MODELS = ("train_baseline", "train_teacher", "distill")
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What came in from other runs.
+
+    Attributes
+    ----------
+    baseline : RunReference
+    tables, teachers : lists of RunReference, one per teacher
+        The exports, and the models they were made from.
+    weights : list of float, or None
+        As asked for; None: to be picked on validation.
+    """
+
+    baseline: RunReference
+    tables: list[RunReference]
+    teachers: list[RunReference]
+    weights: list[float] | None
+
+    def tags(self) -> dict[str, str]:
+        """Say on a run what it was taught by."""
+        return {
+            "baseline_run_id": self.baseline.id,
+            "teacher_run_id": ",".join(t.id for t in self.teachers),
+            "table_run_id": ",".join(t.id for t in self.tables),
+        }
+
+
+def find_runs(baseline_run: str, teacher_run: str, run: Run, data: PreparedData) -> Taught:
+    """Resolve the baseline, the tables, and the teachers that wrote the tables."""
+    baseline = run.find(baseline_run, "train_baseline", data=data)
+    tables, weights = [], []
+    for part in teacher_run.split(","):
+        reference, _, weight = (
+            part.strip().rpartition(":") if ":" in part else (part.strip(), "", "")
+        )
+        tables.append(find_table(run, reference, data))
+        weights.append(weight)
+    if any(weights) and not all(weights):
+        raise UserError(
+            f"teacher_run={teacher_run} gives a weight to some teachers only: give one to "
+            "each (run:weight), or none and have them picked on validation."
+        )
+    try:
+        numbers = [float(w) for w in weights] if all(weights) else None
+    except ValueError:
+        raise UserError(
+            f"teacher_run={teacher_run} has a weight that is no number; write run:0.6."
+        ) from None
+    teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
+    return Taught(baseline, tables, teachers, numbers)
+
+
+def find_table(run: Run, reference: str, data: PreparedData) -> RunReference:
+    """Find an export by its own name, or by that of the teacher it was made from."""
+    if reference == "latest":
+        return run.find(reference, "export_teacher", data=data)
+    found = run.find(reference, "export_teacher", *MODELS, data=data)
+    if found.stage == "export_teacher":
+        return found
+    experiments = [e.experiment_id for e in run.client.search_experiments()]
+    exports = run.client.search_runs(
+        experiments,
+        f"tags.teacher_run_id = '{found.id}' and tags.stage = 'export_teacher' "
+        "and attributes.status = 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    if not exports:
+        raise UserError(
+            f"Run {found.name} has no teacher table yet: "
+            f"mlflow run . -e export_teacher -P teacher_run={found.id}"
+        )
+    return run.find(exports[0].info.run_id, "export_teacher", data=data)
+
+
+def item_vectors(taught: Taught, data: PreparedData) -> np.ndarray:
+    """Take the item vectors of the first table that has some."""
+    for reference in taught.tables:
+        vectors = TeacherTable.open(reference.artifact("table"), data, verify=False).item_embeddings
+        if vectors is not None:
+            return np.array(vectors)
+    raise UserError(
+        "fusion_weight needs a teacher with item vectors, and none of these tables has any (floors "
+        "have none): add a language model's table to teacher_run, or set fusion_weight=0."
+    )
