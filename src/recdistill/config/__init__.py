@@ -1,7 +1,7 @@
 """Typed settings: YAML, presets and dotted flags into one dataclass."""
 
 from recdistill.config._dump import as_dotted, as_plain, as_yaml
-from recdistill.config._files import conf_folder, merged, read_yaml
+from recdistill.config._files import conf_folder, home, merged, read_yaml
 from recdistill.config._parse import AUTO, parse
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "as_plain",
     "as_yaml",
     "conf_folder",
+    "home",
     "merged",
     "parse",
     "read_yaml",

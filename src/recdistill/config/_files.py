@@ -10,12 +10,21 @@ import yaml
 from recdistill.errors import UserError
 
 
+def home() -> Path:
+    """Return the folder of ``projects/`` and ``conf/``.
+
+    The checkout that this package lies in, else the copy that a wheel carries.
+    """
+    checkout = Path(__file__).parents[3]
+    if (checkout / "MLproject").is_file():
+        return checkout
+    return Path(__file__).parents[1] / "_home"
+
+
 def conf_folder() -> Path:
-    """Return ``conf/`` of the working folder, else the one shipped inside the package."""
+    """Return ``conf/`` of the working folder if it is one of ours, else the one at home."""
     here = Path("conf")
-    if here.is_dir():
-        return here
-    return Path(__file__).parents[1] / "_conf"
+    return here if (here / "presets").is_dir() else home() / "conf"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

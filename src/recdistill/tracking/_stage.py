@@ -16,7 +16,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from recdistill.config import as_dotted, as_plain, parse
+from recdistill.config import as_dotted, as_plain, home, parse
 from recdistill.errors import UserError
 from recdistill.tracking._dead_runs import close_dead_runs, process_tags
 from recdistill.tracking._environment import code_digest, git_state, hardware, packages
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 _NOT_IN_KEY = {"use_cache", "preset", "data_path"}
+_SERVE = "mlflow server --app-name recdistill --backend-store-uri"
 
 
 class Terminated(SystemExit):
@@ -91,7 +92,7 @@ def open_run(
         for key, value in as_dotted(config).items()
         if key not in _NOT_IN_KEY and not key.endswith(("_run", "runs"))
     }
-    main_file = Path(f"projects/{name}.py")
+    main_file = home() / "projects" / f"{name}.py"
     run = Run(client, run_id, name, settings, code_digest(main_file))
     status = "FAILED"
     monitor = _system_metrics(run_id)
@@ -202,5 +203,6 @@ def _say_where(run: Run) -> None:
     uri = mlflow.get_tracking_uri()
     experiment = run.client.get_run(run.id).info.experiment_id
     save_views(run.client, experiment)
-    hint = "" if uri.startswith("http") else "  ('make ui' shows it)"
+    here = "make ui" if Path("MLproject").is_file() else f"{_SERVE} {uri}"
+    hint = "" if uri.startswith("http") else f"  ('{here}' shows it)"
     print(f"{run.stage}: done. {run_url(ui_base(uri), experiment, run.id)}{hint}", flush=True)
