@@ -22,7 +22,8 @@ from recdistill.teachers._settings import AdapterKind, AdapterSettings, Prompt, 
 from recdistill.teachers._table import TeacherRows, TeacherTable
 from recdistill.teachers._table_writer import TableWriter
 from recdistill.teachers._token_batches import token_batches
-from recdistill.teachers._training import Precision, TeacherModule, TrainingSettings
+from recdistill.teachers._training import TeacherModule
+from recdistill.teachers._training_settings import Precision, TrainingSettings
 from recdistill.teachers._windows import Batch, Windows, export_windows, training_windows
 
 __all__ = [

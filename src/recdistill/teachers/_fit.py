@@ -14,7 +14,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from recdistill.errors import UserError
-from recdistill.teachers._training import Precision, TeacherModule, TrainingSettings
+from recdistill.teachers._training import TeacherModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.teachers._network import TeacherNetwork
     from recdistill.teachers._recommender import TeacherRecommender
+    from recdistill.teachers._training_settings import Precision, TrainingSettings
 
 _LAST = "last.ckpt"
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recdistill.data import Cases, PreparedData
     from recdistill.evaluation import Recommender
     from recdistill.teachers._generative import GenerativeTeacher
-    from recdistill.teachers._training import TrainingSettings
+    from recdistill.teachers._training_settings import TrainingSettings
 
 _logger = logging.getLogger(__name__)
 # The authors drop rows with a shorter history.

@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from recdistill.errors import UserError
-from recdistill.teachers._gate import Gate, attach_gate, register_gate
+from recdistill.teachers._adapt import adapt
+from recdistill.teachers._checks import require_prefix_only
+from recdistill.teachers._gate import Gate
 from recdistill.teachers._parts import Head, Projector
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
 from recdistill.teachers._router import Router
@@ -21,10 +23,8 @@ if TYPE_CHECKING:
 
     from recdistill.data import Catalog, Sequences
     from recdistill.teachers._llm import LLM
-    from recdistill.teachers._settings import AdapterSettings, TeacherSettings
+    from recdistill.teachers._settings import TeacherSettings
     from recdistill.training import SequentialModel
-
-_ADAPTER = "default"
 
 
 class TeacherNetwork(nn.Module):
@@ -74,7 +74,7 @@ class TeacherNetwork(nn.Module):
         self.n_items = catalog.n_items
         self.max_length = settings.max_length
         self.recommender = recommender.requires_grad_(False).eval()
-        _require_prefix_only(recommender)
+        require_prefix_only(recommender)
         adapter = settings.adapter
         self.gate = Gate(adapter.n_experts, adapter.r) if adapter.kind == "ilora" else None
         vectors = _standardise(recommender.item_table().detach().float())
@@ -90,7 +90,7 @@ class TeacherNetwork(nn.Module):
         else:
             hidden = llm.hidden_size
             self._install(llm, catalog)
-            self.peft = _adapt(llm, adapter, self.gate, train_backbone=settings.train_backbone)
+            self.peft = adapt(llm, adapter, self.gate, train_backbone=settings.train_backbone)
             self.projector = Projector(dim, hidden, self.embeddings.weight.std().item())
         self.head = Head(hidden, dim, hidden if llm is not None else 0, self.n_items, settings)
 
@@ -246,58 +246,6 @@ class TeacherNetwork(nn.Module):
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters the optimiser may touch, by name."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
-
-
-def _adapt(
-    llm: LLM, adapter: AdapterSettings, gate: Gate | None, *, train_backbone: bool
-) -> nn.Module:
-    """Wrap the language model in its adapter, everything else in it frozen."""
-    if adapter.kind in ("none", "head"):
-        model: nn.Module = llm.model.requires_grad_(train_backbone)
-        return model
-    from peft import LoraConfig, get_peft_model
-
-    names = adapter.target_modules
-    config = LoraConfig(
-        r=adapter.r,
-        lora_alpha=adapter.alpha,
-        lora_dropout=adapter.dropout,
-        target_modules=names if names == "all-linear" else [n.strip() for n in names.split(",")],
-        task_type="CAUSAL_LM",
-    )
-    if gate is not None:
-        register_gate(config)
-    try:
-        model = get_peft_model(llm.model, config, adapter_name=_ADAPTER)
-    except ValueError as error:
-        raise UserError(
-            f"target_modules={names} names no layer of {llm.name} ({str(error).splitlines()[0]}): "
-            "use all-linear, or names from the parameter audit."
-        ) from error
-    if gate is not None:
-        attach_gate(model, gate)
-    if train_backbone:
-        llm.model.requires_grad_(True)
-    return model
-
-
-@torch.no_grad()
-def _require_prefix_only(recommender: SequentialModel) -> None:
-    """Refuse a recommender whose state at a position changes with the items that follow.
-
-    One forward over a history stands for all its prefixes only if it does not.
-    """
-    length = min(6, recommender.max_length)
-    items = torch.arange(4 * length).view(4, length) % recommender.n_items + 1
-    other = items.clone()
-    other[:, -1] = items[:, -1] % recommender.n_items + 1
-    device = _device(recommender)
-    before, after = recommender.encode(items.to(device)), recommender.encode(other.to(device))
-    if not torch.allclose(before[:, :-1], after[:, :-1], rtol=1e-3, atol=1e-4):
-        raise UserError(
-            "The baseline's state at a position changes with the items that follow, so a teacher "
-            "trained on it at every position would see the future: use a causal baseline."
-        )
 
 
 def _device(module: nn.Module) -> torch.device:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pytorch_lightning import LightningModule
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from recdistill.errors import UserError
 from recdistill.teachers._checks import (
@@ -18,93 +17,21 @@ from recdistill.teachers._checks import (
     require_gradients,
 )
 from recdistill.teachers._meter import Meter
+from recdistill.teachers._progress import Progress, put
 from recdistill.teachers._recommender import TeacherRecommender
 from recdistill.teachers._schedule import parameter_groups, warmup_cosine
 from recdistill.teachers._token_batches import TokenSampler
-from recdistill.teachers._windows import (
-    Batch,
-    Coverage,
-    Windows,
-    make_batch,
-    slices,
-    training_windows,
-)
+from recdistill.teachers._windows import Batch, WindowBatches, slices, training_windows
 from recdistill.training import weighted_logsumexp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from recdistill.data import Sequences
     from recdistill.teachers._network import TeacherNetwork
+    from recdistill.teachers._training_settings import TrainingSettings
 
 _logger = logging.getLogger(__name__)
-
-Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
-
-
-@dataclass
-class TrainingSettings:
-    """How a teacher is trained.
-
-    Attributes
-    ----------
-    lr, router_lr, head_lr : float
-        For the adapter; for the router; for projector and head. All follow one schedule: linear
-        warm-up from a hundredth over the first ``warmup`` of the steps, then a cosine back to it.
-    batch : int
-        Padded tokens per optimiser step.
-    windows : {"newest", "all"}
-        Every user's newest window, or the whole history.
-    patience : int
-        Epochs without a better validation NDCG@10 before training stops.
-    ema : float
-        Decay of the running average of the trainable weights, which is what is validated and
-        kept; 0 keeps the weights of the last step instead.
-    precision : {"auto", "32-true", "bf16-mixed", "16-mixed"}
-        ``auto``: 32-bit on a CPU, bfloat16 where the GPU has it, else float16 with a loss scaler.
-        Trainable weights are 32-bit in all of them.
-    checkpointing : bool
-        Recompute activations in the backward: about a third more time for a fraction of the
-        memory.
-    """
-
-    lr: float = 1e-3
-    router_lr: float = 3e-4
-    head_lr: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.05
-    max_epochs: int = 6
-    patience: int = 2
-    batch: int = 2048
-    windows: Coverage = "newest"
-    ema: float = 0.98
-    clip: float = 1.0
-    precision: Precision = "auto"
-    matmul_precision: Literal["highest", "high", "medium"] = "high"
-    checkpointing: bool = False
-    report_seconds: float = 20.0
-
-
-@dataclass
-class Progress:
-    """Where training stands; saved with every checkpoint.
-
-    Attributes
-    ----------
-    best : dict
-        Trainable weights of the best epoch so far (the average, where one is kept).
-    """
-
-    step: int = 0
-    n_parts: int = 1
-    checked: bool = False
-    best_epoch: int = -1
-    best_metric: float = -1.0
-    best: dict[str, torch.Tensor] = field(default_factory=dict)
-    average: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 class TeacherModule(LightningModule):
@@ -164,7 +91,7 @@ class TeacherModule(LightningModule):
         sampler = TokenSampler(
             self._n_tokens, self.settings.batch, self.seed, lambda: self.current_epoch
         )
-        dataset = _WindowDataset(self._histories, self._windows)
+        dataset = WindowBatches(self._histories, self._windows)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _index: int) -> Batch:
@@ -196,7 +123,7 @@ class TeacherModule(LightningModule):
         optimizer.step()
         schedule: Any = self.lr_schedulers()
         schedule.step()
-        self._update_average()
+        self.progress.update_average(self.network.trainable(), self.settings.ema)
         n_tokens = self.network.count_tokens_of(batch.items)
         if self._meter.add(loss, n_tokens, int((batch.targets > 0).sum())):
             figures = self._meter.take(self.device)
@@ -272,52 +199,32 @@ class TeacherModule(LightningModule):
         parameters = self.network.trainable().values()
         torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip)
 
-    # ------------------------------------------------------------------ averaging, selection
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = self.settings.ema
-        if not decay:
-            return
-        average = self.progress.average
-        # Early on a full-length average would still be mostly the initial weights.
-        decay = min(decay, self.progress.step / (self.progress.step + 10))
-        for name, p in self.network.trainable().items():
-            if name in average:
-                average[name].lerp_(p.detach(), 1 - decay)
-            else:
-                average[name] = p.detach().clone()
+    # ------------------------------------------------------------------ selection
 
     def on_train_epoch_end(self) -> None:
         """Validate the averaged weights and keep the best."""
-        live = {name: p.detach().clone() for name, p in self.network.trainable().items()}
-        candidate = self.progress.average or live
-        self._put(candidate)
+        progress, trainable = self.progress, self.network.trainable()
+        live = {name: p.detach().clone() for name, p in trainable.items()}
+        candidate = progress.average or live
+        put(candidate, trainable)
         metrics = dict(self._validate(TeacherRecommender(self.network, self.catalog_digest)))
         ndcg = metrics["ndcg_at_10"]
-        if ndcg > self.progress.best_metric:
-            self.progress.best_metric, self.progress.best_epoch = ndcg, self.current_epoch
-            self.progress.best = {n: t.detach().cpu().clone() for n, t in candidate.items()}
-        self._put(live)
-        self._log({f"val/{k}": v for k, v in metrics.items()}, self.progress.step)
+        progress.keep_if_best(self.current_epoch, ndcg, candidate)
+        put(live, trainable)
+        self._log({f"val/{k}": v for k, v in metrics.items()}, progress.step)
         _logger.info(
             "epoch %d: val ndcg@10 %.4f, recall@10 %.4f%s",
             self.current_epoch + 1,
             ndcg,
             metrics.get("recall_at_10", float("nan")),
-            " (best)" if self.progress.best_epoch == self.current_epoch else "",
+            " (best)" if progress.best_epoch == self.current_epoch else "",
         )
-        if self.current_epoch - self.progress.best_epoch >= self.settings.patience:
+        if self.current_epoch - progress.best_epoch >= self.settings.patience:
             self.trainer.should_stop = True
-
-    @torch.no_grad()
-    def _put(self, weights: Mapping[str, torch.Tensor]) -> None:
-        for name, p in self.network.trainable().items():
-            p.copy_(weights[name])
 
     def restore_best(self) -> None:
         """Give the network the weights of the best epoch."""
-        self._put(self.progress.best)
+        put(self.progress.best, self.network.trainable())
 
     # ------------------------------------------------------------------ resume
 
@@ -331,16 +238,6 @@ class TeacherModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""
         self.progress = Progress(**checkpoint["progress"])
-
-
-class _WindowDataset(Dataset[Batch]):
-    """Turns the sampler's array of window numbers into a batch."""
-
-    def __init__(self, histories: Sequences, windows: Windows) -> None:
-        self.histories, self.windows = histories, windows
-
-    def __getitem__(self, index: NDArray[np.int64]) -> Batch:
-        return make_batch(self.histories, self.windows.take(index))
 
 
 def _out_of_memory(error: BaseException) -> bool:

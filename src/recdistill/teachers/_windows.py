@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,3 +145,13 @@ def slices(histories: Sequences, windows: Windows) -> Sequences:
     begin = histories.offsets[windows.rows] + windows.first
     source = np.repeat(begin - offsets[:-1], lengths) + np.arange(offsets[-1])
     return Sequences(histories.items[source], offsets)
+
+
+class WindowBatches(Dataset[Batch]):
+    """Turns the sampler's array of window numbers into a batch."""
+
+    def __init__(self, histories: Sequences, windows: Windows) -> None:
+        self.histories, self.windows = histories, windows
+
+    def __getitem__(self, index: NDArray[np.int64]) -> Batch:
+        return make_batch(self.histories, self.windows.take(index))

@@ -1,0 +1,53 @@
+"""How a teacher is trained: the knobs of the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recdistill.teachers._windows import Coverage  # noqa: TC001 - read by the config parser
+
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass
+class TrainingSettings:
+    """How a teacher is trained.
+
+    Attributes
+    ----------
+    lr, router_lr, head_lr : float
+        For the adapter; for the router; for projector and head. All follow one schedule: linear
+        warm-up from a hundredth over the first ``warmup`` of the steps, then a cosine back to it.
+    batch : int
+        Padded tokens per optimiser step.
+    windows : {"newest", "all"}
+        Every user's newest window, or the whole history.
+    patience : int
+        Epochs without a better validation NDCG@10 before training stops.
+    ema : float
+        Decay of the running average of the trainable weights, which is what is validated and
+        kept; 0 keeps the weights of the last step instead.
+    precision : {"auto", "32-true", "bf16-mixed", "16-mixed"}
+        ``auto``: 32-bit on a CPU, bfloat16 where the GPU has it, else float16 with a loss scaler.
+        Trainable weights are 32-bit in all of them.
+    checkpointing : bool
+        Recompute activations in the backward: about a third more time for a fraction of the
+        memory.
+    """
+
+    lr: float = 1e-3
+    router_lr: float = 3e-4
+    head_lr: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    max_epochs: int = 6
+    patience: int = 2
+    batch: int = 2048
+    windows: Coverage = "newest"
+    ema: float = 0.98
+    clip: float = 1.0
+    precision: Precision = "auto"
+    matmul_precision: Literal["highest", "high", "medium"] = "high"
+    checkpointing: bool = False
+    report_seconds: float = 20.0
