@@ -13,6 +13,7 @@ from recdistill.distillation._ensemble import (
     weight_grid,
     weighted_sum,
 )
+from recdistill.distillation._floor_lessons import floor_lessons
 from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
 from recdistill.distillation._inspection import Inspection, inspect_lessons
 from recdistill.distillation._join import JoinReport, join_tables
@@ -73,6 +74,7 @@ __all__ = [
     "catalog_pass",
     "collect_lessons",
     "distil_student",
+    "floor_lessons",
     "fold_items",
     "fuse_items",
     "inspect_lessons",

@@ -79,8 +79,8 @@ def distil_student(
     data: PreparedData,
     *,
     seed: int,
-    log: Callable[[Mapping[str, float], int], None],
-    checkpoint_folder: Path,
+    log: Callable[[Mapping[str, float], int], None] | None = None,
+    checkpoint_folder: Path | None = None,
     spoiler: Spoiler | None = None,
 ) -> FittedStudent:
     """Fit as ``students.fit_student`` does, with the terms on top, and leave a plain student.

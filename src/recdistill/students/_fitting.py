@@ -49,8 +49,8 @@ def fit_student(
     data: PreparedData,
     *,
     seed: int,
-    log: Callable[[Mapping[str, float], int], None],
-    checkpoint_folder: Path,
+    log: Callable[[Mapping[str, float], int], None] | None = None,
+    checkpoint_folder: Path | None = None,
 ) -> FittedStudent:
     """Train every position, select on validation NDCG@10 of the averaged weights.
 
@@ -60,9 +60,9 @@ def fit_student(
     data : PreparedData
         ``data.test`` is never read.
     seed : int
-    log : callable
+    log : callable, optional
         Receives ``(metrics, epoch)`` once per epoch.
-    checkpoint_folder : Path
+    checkpoint_folder : Path, optional
         A fit that was interrupted here goes on; see ``training.fit``.
     """
     n_items = data.catalog.n_items

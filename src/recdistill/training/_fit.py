@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
@@ -19,8 +22,7 @@ from recdistill.training._progress import SELECTED_BY, Progress
 from recdistill.training._step import LossAlone, Objective
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from recdistill.data import PreparedData
     from recdistill.training._config import FitConfig
@@ -53,9 +55,9 @@ def fit(
     data: PreparedData,
     config: FitConfig,
     *,
-    log: Callable[[Mapping[str, float], int], None],
-    checkpoint_folder: Path,
     seed: int,
+    log: Callable[[Mapping[str, float], int], None] | None = None,
+    checkpoint_folder: Path | None = None,
     signature: Mapping[str, object] | None = None,
 ) -> FitResult:
     """Fit ``model`` in place and leave the best averaged weights in it.
@@ -71,11 +73,12 @@ def fit(
     data : PreparedData
         ``data.train`` trains, ``data.val`` selects; ``data.test`` is never read.
     config : FitConfig
-    log : callable
-        Receives ``(metrics, epoch)`` once per epoch.
-    checkpoint_folder : Path
-        Gets ``best.safetensors`` (averaged weights) and ``last.ckpt``.
     seed : int
+    log : callable, optional
+        Receives ``(metrics, epoch)`` once per epoch.
+    checkpoint_folder : Path, optional
+        Gets ``best.safetensors`` (averaged weights) and ``last.ckpt``; without one an interrupted
+        fit is lost.
     signature : mapping, optional
         What else a checkpoint must agree on to be taken up (model and loss settings, say).
 
@@ -89,7 +92,6 @@ def fit(
         raise UserError("No user has two training interactions: there is no next item to learn.")
     accelerator = _accelerator(config.device)
     keep_freed_memory()
-    checkpoint_folder.mkdir(parents=True, exist_ok=True)
     loader = window_loader(
         data.train, max_length=model.max_length, tokens=config.tokens_per_batch, seed=seed
     )
@@ -99,17 +101,32 @@ def fit(
     facts = asdict(config) | {"seed": seed, "split": data.split_digest} | dict(signature or {})
     del facts["device"]
     lines = "\n".join(f"{name}={facts[name]}" for name in sorted(facts))
-    progress = Progress(data, config, log, checkpoint_folder, lines)
-    last = checkpoint_folder / "last.ckpt"
-    with warnings.catch_warnings(), torch.random.fork_rng():
+    with _kept(checkpoint_folder) as folder, warnings.catch_warnings(), torch.random.fork_rng():
+        progress = Progress(data, config, log or _say_nothing, folder, lines)
+        last = folder / "last.ckpt"
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", message=".*weights_only.*")
         trainer = _trainer(config, accelerator, progress)
         trainer.fit(module, loader, ckpt_path=last if last.exists() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    load_model(model, str(checkpoint_folder / "best.safetensors"))
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        load_model(model, str(folder / "best.safetensors"))
     return FitResult(progress.best, progress.history, trainer.current_epoch)
+
+
+@contextmanager
+def _kept(folder: Path | None) -> Iterator[Path]:
+    """Make the checkpoint folder, or a passing one where nobody wants to keep it."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="recdistill-fit-") as passing:
+            yield Path(passing)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+
+
+def _say_nothing(metrics: Mapping[str, float], epoch: int) -> None:
+    """Log nowhere."""
 
 
 def _accelerator(device: str) -> str:
