@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recdistill import students
+from recdistill.distillation import join_tables, pool, select, view_training
 from recdistill.errors import UserError
+from recdistill.serving import load_recommender
 from recdistill.teachers import TeacherTable
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
+    from recdistill.distillation import BaselineView, JoinReport, Lessons, SelectionConfig
     from recdistill.tracking import Run, RunReference
 
 MODELS = ("train_baseline", "train_teacher", "distill")
@@ -42,6 +46,46 @@ class Taught:
             "teacher_run_id": ",".join(t.id for t in self.teachers),
             "table_run_id": ",".join(t.id for t in self.tables),
         }
+
+
+class School:
+    """The teachers weighed and their tables open: lessons for any settings, joined once each.
+
+    Parameters
+    ----------
+    taught : Taught
+    data : PreparedData
+
+    Attributes
+    ----------
+    weighed : Pool
+        The teachers' weights, as asked for or picked on validation.
+    """
+
+    def __init__(self, taught: Taught, data: PreparedData) -> None:
+        self._taught, self._data = taught, data
+        models = [load_recommender(t.artifact("model"), data.catalog) for t in taught.teachers]
+        self.weighed = pool(models, data, taught.weights)
+        self._tables = [TeacherTable.open(t.artifact("table"), data) for t in taught.tables]
+        self._joined: dict[tuple[int, float], tuple[Lessons, JoinReport]] = {}
+        self._views: dict[int, BaselineView] = {}
+
+    def lessons(self, k: int, min_coverage: float) -> tuple[Lessons, JoinReport]:
+        """Join the tables with the training targets, ``k`` items of each list."""
+        if (k, min_coverage) not in self._joined:
+            self._joined[k, min_coverage] = join_tables(
+                self._tables, self.weighed.factors, self._data, k=k, min_coverage=min_coverage
+            )
+        return self._joined[k, min_coverage]
+
+    def chosen(self, lessons: Lessons, config: SelectionConfig, k: int, *, seed: int) -> Lessons:
+        """Spend the budget; what needs the baseline's own lists gets them, computed once."""
+        if config.policy in ("uncertain", "disagreement") and k not in self._views:
+            before = students.load_model(
+                self._taught.baseline.artifact("model"), self._data.catalog
+            )
+            self._views[k] = view_training(before.model, self._data.train, k)
+        return select(config, lessons, self._views.get(k), seed=seed)
 
 
 def find_runs(baseline_run: str, teacher_run: str, run: Run, data: PreparedData) -> Taught:

@@ -16,7 +16,7 @@ import torch
 from projects import train_baseline
 from projects._finish import against, log_evaluation, sentence
 from projects._on_data import OnData
-from projects._taught import Taught, find_runs, item_vectors
+from projects._taught import School, Taught, find_runs, item_vectors
 from recdistill import students
 from recdistill.config import parse
 from recdistill.distillation import (
@@ -31,14 +31,8 @@ from recdistill.distillation import (
     Teaching,
     TermConfigs,
     distil_student,
-    join_tables,
-    pool,
-    select,
-    view_training,
 )
 from recdistill.errors import UserError
-from recdistill.serving import load_recommender
-from recdistill.teachers import TeacherTable
 from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
@@ -90,7 +84,7 @@ class Config(OnData):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.term_configs()
-        SelectionConfig(self.selection, self.budget)
+        self.selected()
         if self.top_k < 1:
             raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
 
@@ -101,6 +95,10 @@ class Config(OnData):
             listwise=ListwiseConfig(self.temperature, self.tail),
             dros=self.dros,
         )
+
+    def selected(self) -> SelectionConfig:
+        """Say which targets are taught."""
+        return SelectionConfig(self.selection, self.budget)
 
     def term_weights(self) -> dict[str, float]:
         """Name the loss terms that are on, with their weights."""
@@ -127,7 +125,7 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
-    recipe = like_baseline(config, taught.baseline)
+    recipe = like_baseline(config, baseline_settings(taught.baseline))
     with run.phase("lessons"):
         lessons = learn(config, run, data, taught)
     with run.phase("fit"):
@@ -152,8 +150,16 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     print("\n".join(words))
 
 
-def like_baseline(config: Config, baseline: RunReference) -> StudentRecipe:
-    """Read back the baseline's settings: same student, same loss, same schedule."""
+def like_baseline(config: Config, training: train_baseline.Config) -> StudentRecipe:
+    """Take the baseline's settings: same student, same loss, same schedule."""
+    optimizer = replace(training.optimizer, lr=config.lr or training.optimizer.lr)
+    max_epochs = config.max_epochs or training.max_epochs
+    training = replace(training, max_epochs=max_epochs, optimizer=optimizer)
+    return training.recipe(cast("StudentKind", training.model))
+
+
+def baseline_settings(baseline: RunReference) -> train_baseline.Config:
+    """Read back how the baseline was trained."""
     file = baseline.artifact("config.yaml")
     training = parse(train_baseline.Config, "train_baseline", ["--config", str(file)])
     if training.model not in ("sasrec", "gru4rec"):
@@ -161,38 +167,27 @@ def like_baseline(config: Config, baseline: RunReference) -> StudentRecipe:
             f"Run {baseline.name} is a {training.model}, which cannot be a student; name a run of "
             "sasrec or gru4rec in baseline_run."
         )
-    optimizer = replace(training.optimizer, lr=config.lr or training.optimizer.lr)
-    max_epochs = config.max_epochs or training.max_epochs
-    training = replace(training, max_epochs=max_epochs, optimizer=optimizer)
-    return training.recipe(cast("StudentKind", training.model))
+    return training
 
 
 def learn(config: Config, run: Run, data: PreparedData, taught: Taught) -> Lessons:
     """Weigh the teachers, join their tables with the training targets, spend the budget."""
-    models = [load_recommender(t.artifact("model"), data.catalog) for t in taught.teachers]
-    weighed = pool(models, data, taught.weights)
-    tables = [TeacherTable.open(t.artifact("table"), data) for t in taught.tables]
-    lessons, report = join_tables(
-        tables, weighed.factors, data, k=config.top_k, min_coverage=config.min_coverage
-    )
-    selection = SelectionConfig(config.selection, config.budget)
-    view = None
-    if config.selection in ("uncertain", "disagreement"):
-        baseline = students.load_model(taught.baseline.artifact("model"), data.catalog)
-        view = view_training(baseline.model, data.train, config.top_k)
-    lessons = select(selection, lessons, view, seed=config.seed)
+    school = School(taught, data)
+    lessons, report = school.lessons(config.top_k, config.min_coverage)
+    lessons = school.chosen(lessons, config.selected(), config.top_k, seed=config.seed)
     names = [t.name for t in taught.teachers]
-    run.log_dict({"teachers": names, **asdict(weighed)}, "teachers.json")
+    run.log_dict({"teachers": names, **asdict(school.weighed)}, "teachers.json")
     run.log_metrics(
         {
-            "teacher/val_ndcg_at_10": weighed.val_ndcg,
+            "teacher/val_ndcg_at_10": school.weighed.val_ndcg,
             "teacher/n_targets": report.n_targets,
             "teacher/n_taught": report.n_taught,
             "teacher/n_selected": int((lessons.weights > 0).sum()),
             "teacher/coverage": report.coverage,
         }
     )
-    run.log_params({f"teacher.weight.{n}": w for n, w in zip(names, weighed.weights, strict=True)})
+    weights = zip(names, school.weighed.weights, strict=True)
+    run.log_params({f"teacher.weight.{n}": w for n, w in weights})
     return lessons
 
 

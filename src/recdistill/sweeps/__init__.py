@@ -1,1 +1,72 @@
 """Search spaces, studies, workers, and their mirror in MLflow."""
+
+from recdistill.sweeps._crew import Crew, pid_of
+from recdistill.sweeps._mirror import Mirror
+from recdistill.sweeps._queue import (
+    claim,
+    first_attempt,
+    give_up,
+    give_up_stale,
+    give_up_worker,
+    n_finished,
+    running,
+    state_of,
+    tally,
+    top_up,
+)
+from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
+from recdistill.sweeps._settings import setting_types, with_settings
+from recdistill.sweeps._space import Knob, Space, build_space, read_space
+from recdistill.sweeps._storage import has_password, open_storage, shown, without_password
+from recdistill.sweeps._study import (
+    COST,
+    Facts,
+    create_study,
+    halt,
+    load_study,
+    parent_run,
+    read_facts,
+    set_parent_run,
+    study_names,
+)
+from recdistill.sweeps._work import Trainer, Worker
+
+__all__ = [
+    "COST",
+    "Crew",
+    "Facts",
+    "Knob",
+    "Mirror",
+    "Repairs",
+    "Space",
+    "Trainer",
+    "Worker",
+    "build_space",
+    "claim",
+    "create_study",
+    "first_attempt",
+    "give_up",
+    "give_up_stale",
+    "give_up_worker",
+    "halt",
+    "has_password",
+    "load_study",
+    "n_finished",
+    "open_storage",
+    "parent_run",
+    "pid_of",
+    "read_facts",
+    "read_space",
+    "reconcile",
+    "running",
+    "set_parent_run",
+    "setting_types",
+    "shown",
+    "state_of",
+    "study_names",
+    "tally",
+    "top_up",
+    "trial_runs",
+    "with_settings",
+    "without_password",
+]

@@ -1,6 +1,6 @@
 """The MLflow run: its phases, datasets, artifacts, references to other runs."""
 
-from recdistill.tracking._dead_runs import close_dead_runs
+from recdistill.tracking._dead_runs import close_dead_runs, process_tags
 from recdistill.tracking._launch import launch
 from recdistill.tracking._references import RunReference, find_run
 from recdistill.tracking._run import Run
@@ -15,6 +15,7 @@ __all__ = [
     "find_run",
     "launch",
     "open_run",
+    "process_tags",
     "run_url",
     "save_views",
     "stage",

@@ -1,0 +1,112 @@
+"""The data base that holds the studies: SQLite for one machine, PostgreSQL for many."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import sqlalchemy
+from optuna.storages import RDBStorage
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+_WAIT_SECONDS = 60
+
+
+def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 0) -> BaseStorage:
+    """Open the data base at ``url``, making its tables when it is empty.
+
+    Every worker records a heartbeat; a trial without one for ``grace_seconds`` (0: three
+    heartbeats) is dead and is tried again.
+
+    SQLite takes its write lock at the start of every transaction. Otherwise two workers that read
+    "this trial waits" at the same moment would both take it, since SQLite has no row locks.
+
+    Raises
+    ------
+    UserError
+        When the address cannot be understood or the data base cannot be reached.
+    """
+    address = _parsed(url)
+    sqlite = address.get_backend_name() == "sqlite"
+    engine: dict[str, Any] = {"pool_pre_ping": True}
+    if sqlite:
+        engine["connect_args"] = {"timeout": _WAIT_SECONDS}
+        if address.database:
+            Path(address.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    elif address.get_backend_name() == "postgresql":
+        engine["connect_args"] = {"connect_timeout": 10}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        try:
+            if sqlite:
+                _use_write_ahead_log(url)
+            storage = RDBStorage(
+                url,
+                engine_kwargs=engine,
+                heartbeat_interval=heartbeat_seconds,
+                grace_period=grace_seconds or 3 * heartbeat_seconds,
+            )
+        except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError, RuntimeError) as error:
+            reason = str(error.__cause__ or error).strip().splitlines()[0][:200]
+            raise UserError(
+                f"The study storage {shown(url)} cannot be opened ({reason}); check that it runs "
+                "and that the address is right (storage=postgresql://user@host/database)."
+            ) from None
+    if sqlite:
+        _lock_on_begin(storage.engine)
+    return optuna.storages.get_storage(storage)
+
+
+def shown(url: str) -> str:
+    """Return the address as it may be shown: without its password."""
+    return _parsed(url).render_as_string(hide_password=True)
+
+
+def without_password(url: str) -> str:
+    """Return the address without a password at all, as another machine may be told it."""
+    return _parsed(url).set(password=None).render_as_string()
+
+
+def has_password(url: str) -> bool:
+    """Whether the address carries a password."""
+    return bool(_parsed(url).password)
+
+
+def _parsed(url: str) -> sqlalchemy.engine.URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise UserError(
+            "storage is no data base address; write sqlite:///studies.db or "
+            "postgresql://user@host/database."
+        ) from None
+
+
+def _use_write_ahead_log(url: str) -> None:
+    """Let readers (the dashboard) read while a worker writes; the file remembers the mode."""
+    engine = sqlalchemy.create_engine(url, connect_args={"timeout": _WAIT_SECONDS})
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    engine.dispose()
+
+
+def _lock_on_begin(engine: sqlalchemy.Engine) -> None:
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def plain(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # or the driver begins transactions of its own
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def begin(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()
