@@ -31,6 +31,7 @@ from recdistill.distillation import (
     Teaching,
     TermConfigs,
     distil_student,
+    sources_digest,
 )
 from recdistill.errors import UserError
 from recdistill.tracking import Run, stage
@@ -64,6 +65,7 @@ class Config(OnData):
     listwise_weight: float = 1.0
     fusion_weight: float = 0.0
     dros_weight: float = 0.0
+    terms: dict[str, float] = field(default_factory=dict)
     loss_weight: float = 1.0
     temperature: float = 1.0
     n_negatives: int = 8
@@ -103,7 +105,7 @@ class Config(OnData):
     def term_weights(self) -> dict[str, float]:
         """Name the loss terms that are on, with their weights."""
         named = {name: getattr(self, f"{name}_weight") for name in ("ranking", "listwise", "dros")}
-        return {name: weight for name, weight in named.items() if weight}
+        return {name: weight for name, weight in (named | self.terms).items() if weight}
 
 
 def run(config: Config, run: Run) -> None:
@@ -122,6 +124,8 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     run.set_tags(taught.tags())
     inputs = {"split": data.split_digest, "baseline": taught.baseline.id}
     inputs |= {"tables": ",".join(t.id for t in taught.tables), "teacher": config.teacher_run}
+    if own := sources_digest(config.terms):
+        inputs |= {"terms": own}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
@@ -217,7 +221,7 @@ def name(config: Config) -> str:
     weights = {**config.term_weights()}
     if config.fusion_weight:
         weights["fusion"] = config.fusion_weight
-    terms = "-".join(f"{name}{weight:g}" for name, weight in weights.items()) or "zero"
+    terms = "-".join(f"{n.split(':')[-1]}{w:g}" for n, w in weights.items()) or "zero"
     return f"{terms}-s{config.seed}-distill"
 
 

@@ -13,6 +13,7 @@ import ast
 import difflib
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recdistill import __version__
@@ -70,8 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def start(name: str, flags: Sequence[str]) -> int:
     """Become ``python -m projects.<name>``, wherever this was called from; never returns."""
-    paths = [str(home()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    # A folder 'projects' that happens to lie here must not be taken for ours.
+    # This folder comes last: a term of one's own is found in it, but a folder 'projects' that
+    # happens to lie here is not taken for ours.
+    paths = [str(home()), *filter(None, [os.environ.get("PYTHONPATH")]), str(Path.cwd())]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
     os.execve(sys.executable, [sys.executable, "-m", f"projects.{name}", *flags], environment)
 

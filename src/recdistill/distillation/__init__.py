@@ -26,7 +26,7 @@ from recdistill.distillation._ranking import (
     ReferenceRanking,
     position_weights,
 )
-from recdistill.distillation._registry import TERMS, Ground, TermConfigs, build_term
+from recdistill.distillation._registry import TERMS, Ground, TermConfigs, build_term, sources_digest
 from recdistill.distillation._schedule import Annealing
 from recdistill.distillation._selection import (
     BaselineView,
@@ -84,6 +84,7 @@ __all__ = [
     "pool",
     "position_weights",
     "select",
+    "sources_digest",
     "standardised",
     "view_training",
     "weight_grid",

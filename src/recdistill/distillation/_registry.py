@@ -1,8 +1,11 @@
-"""The terms by name. A new one is a file of its own and one line here."""
+"""The terms by name: ours, and anybody's as ``module:Class``."""
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,15 +13,15 @@ import torch
 from recdistill.distillation._dros import DROS, DROSConfig
 from recdistill.distillation._listwise import Listwise, ListwiseConfig
 from recdistill.distillation._ranking import Ranking, RankingConfig, ReferenceRanking
+from recdistill.distillation._terms import Term
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
     from recdistill.distillation._lessons import Lessons
-    from recdistill.distillation._terms import Term
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,41 @@ TERMS: dict[str, Callable[[TermConfigs, Ground], Term]] = {
 def build_term(name: str, configs: TermConfigs, ground: Ground) -> Term:
     """Return the term called ``name``.
 
+    ``module:Class`` takes a term from a file of the user's own, built without arguments.
+
     Raises
     ------
     UserError
-        For a name that nobody registered.
+        For a name that nobody registered, or a class that cannot be had or is no term.
     """
+    if ":" in name:
+        return _imported(name)()
     if name not in TERMS:
-        raise UserError(f"There is no term {name!r}: take one of {', '.join(TERMS)}.")
+        raise UserError(
+            f"There is no term {name!r}: take one of {', '.join(TERMS)}, or your own as "
+            "module:Class."
+        )
     return TERMS[name](configs, ground)
+
+
+def sources_digest(names: Iterable[str]) -> str:
+    """Return 16 hex digits over the files of the users' own terms; empty where there are none."""
+    files = [importlib.import_module(_imported(n).__module__).__file__ for n in names if ":" in n]
+    sha = hashlib.sha256(b"".join(Path(file).read_bytes() for file in sorted(filter(None, files))))
+    return sha.hexdigest()[:16] if files else ""
+
+
+def _imported(name: str) -> type[Term]:
+    module_name, _, class_name = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except ImportError as error:
+        raise UserError(
+            f"The term {name!r} cannot be imported ({error}): its file must lie in the folder you "
+            "work in, or be installed."
+        ) from None
+    except AttributeError:
+        raise UserError(f"The term {name!r}: {module_name} has no {class_name}.") from None
+    if not (isinstance(found, type) and issubclass(found, Term)):
+        raise UserError(f"The term {name!r} must be a class derived from distillation.Term.")
+    return found
