@@ -1,11 +1,14 @@
-"""The knobs that plan_memory and probe_memory share: train_teacher's own, and a few beside them."""
+"""The knobs that plan_memory and probe_memory share beside the teacher's own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from recdistill.memory import MemorySettings
+from projects._teacher import TeacherKnobs
+
+if TYPE_CHECKING:
+    from recdistill.memory import MemorySettings
 
 
 @dataclass(frozen=True)
@@ -19,15 +22,26 @@ class Step:
     quant: Literal["none", "int8", "nf4"] = "none"
     n_items: int = 3706
     item_dim: int = 64
-    head_dim: int = 256
     item_titles: bool = True
 
 
-def settings_of(config: object, device: str, **resolved: object) -> MemorySettings:
-    """Collect the memory settings from a stage's configuration; ``resolved`` values win."""
-    step = getattr(config, "step", Step())
-    found = {"device": device}
-    for name in (field.name for field in fields(MemorySettings)):
-        if name != "device":
-            found[name] = getattr(config, name) if hasattr(config, name) else getattr(step, name)
-    return MemorySettings(**(found | resolved))  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class StepKnobs(TeacherKnobs):
+    """One training step of a teacher: ``batch`` rows of ``length`` tokens."""
+
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    resize_vocabulary: Literal["none", "frozen", "trainable"] = "none"
+    batch: int = 8
+    length: int = 128
+    seed: int = 0
+    preset: str = "full"
+    use_cache: bool = True
+    step: Step = field(default_factory=Step)
+
+    def settings(self, device: Literal["cuda", "cpu"]) -> MemorySettings:
+        """Describe the step to planner and probe."""
+        own: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("optimizer", "resize_vocabulary", "batch", "length")
+        }
+        return self.memory_settings(device, **own, **vars(self.step))

@@ -50,7 +50,7 @@ def teacher_step(settings: MemorySettings, device: torch.device) -> TrainingStep
             ),
             max_length=n_read,
             head_dim=settings.head_dim,
-            train_backbone=settings.adapter == "none" and settings.weights == "random",
+            train_backbone=settings.train_backbone,
         ),
     )
     if settings.checkpointing:
@@ -92,7 +92,7 @@ def _random_llm(settings: MemorySettings) -> LLM:
 
     config = decoder_config(settings.llm, settings.llm_layers)
     model = AutoModelForCausalLM.from_config(config, dtype=_DTYPES[settings.precision])
-    if settings.adapter == "none" and settings.weights == "random":
+    if settings.train_backbone:
         model.float()
     model.requires_grad_(False)
     tokenizer: Any = _tokenize

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from projects._memory_settings import Step, settings_of
+from projects._memory_settings import StepKnobs
 from recdistill.memory import free_bytes, largest, plan, refusal, savings, savings_table
 from recdistill.tracking import Run, stage
 
@@ -18,36 +18,17 @@ MB = 1e6
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(StepKnobs):
     """Settings of plan_memory; conf/plan_memory.yaml says what each does."""
 
-    llm: str = "smollm2-135m"
     llm_layers: int = 0
-    prompt: Literal["compact", "hybrid"] = "compact"
-    mode: Literal["rank", "generate"] = "rank"
-    adapter: Literal["ilora", "lora", "none"] = "ilora"
-    lora_r: int = 8
-    n_experts: int = 4
-    target_modules: str = "all-linear"
-    lora_dropout: float = 0.1
-    weights: Literal["pretrained", "random"] = "pretrained"
-    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
-    checkpointing: bool = False
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    resize_vocabulary: Literal["none", "frozen", "trainable"] = "none"
-    batch: int = 8
-    length: int = 128
     device: Literal["cuda", "cpu"] = "cuda"
     gpu_gb: float = 0.0
-    seed: int = 0
-    preset: str = "full"
-    use_cache: bool = True
-    step: Step = field(default_factory=Step)
 
 
 def run(config: Config, run: Run) -> None:
     """Plan, log bytes by cause, price every knob, and find what fits the GPU."""
-    settings = settings_of(config, config.device)
+    settings = config.settings(config.device)
     run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-plan_memory")
     with run.phase("plan"):
         planned = plan(settings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from projects._memory_settings import Step, settings_of
+import torch
+
+from projects._memory_settings import StepKnobs
 from projects._teacher_step import teacher_step
 from recdistill.memory import decoder_step, draw_timeline, probe, write_timeline
 from recdistill.tracking import Run, stage
@@ -17,44 +19,21 @@ MB = 1e6
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(StepKnobs):
     """Settings of probe_memory; conf/probe_memory.yaml says what each does."""
 
-    llm: str = "smollm2-135m"
-    llm_layers: int = 4
-    prompt: Literal["compact", "hybrid"] = "compact"
-    mode: Literal["rank", "generate"] = "rank"
-    adapter: Literal["ilora", "lora", "none"] = "ilora"
-    lora_r: int = 8
-    n_experts: int = 4
-    target_modules: str = "all-linear"
-    lora_dropout: float = 0.1
-    weights: Literal["pretrained", "random"] = "pretrained"
-    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
-    checkpointing: bool = False
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    resize_vocabulary: Literal["none", "frozen", "trainable"] = "none"
-    batch: int = 8
     length: int = 64
     loop: Literal["plain", "lightning"] = "plain"
     model: Literal["teacher", "planned"] = "teacher"
     device: Literal["auto", "cuda", "cpu"] = "auto"
-    seed: int = 0
-    preset: str = "full"
-    use_cache: bool = True
-    step: Step = field(default_factory=Step)
 
 
 def run(config: Config, run: Run) -> None:
     """Run one step at three batch sizes and log peaks, slope, intercept and the plan's error."""
-    import torch
-
-    gpu = torch.cuda.is_available()
-    device = ("cuda" if gpu else "cpu") if config.device == "auto" else config.device
-    precision = config.precision
-    if precision == "auto":
-        precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    settings = settings_of(config, device, precision=precision)
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    settings = config.settings(device)
     run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-probe_memory")
     build = teacher_step if config.model == "teacher" else decoder_step
     snapshot = run.folder / "snapshot.pickle" if device == "cuda" else None

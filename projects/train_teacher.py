@@ -15,29 +15,21 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from projects._finish import log_evaluation, sentence
+from projects._finish import against, log_evaluation, sentence
 from projects._on_data import OnData
-from recdistill.errors import UserError
-from recdistill.evaluation import compare_paired, evaluate, load_evaluation
+from projects._plan_training import MemoryLimits, plan_training
+from projects._teacher import TeacherKnobs
+from projects._write_titles import write_titles
+from recdistill.evaluation import evaluate
 from recdistill.students import load_model as load_student
 from recdistill.teachers import (
-    AdapterKind,
-    AdapterSettings,
     GenerateSettings,
-    GenerativeTeacher,
     Origin,
-    Precision,
-    Prompt,
-    RouterKind,
     TeacherNetwork,
     TeacherRecommender,
     TeacherSettings,
     TrainingSettings,
-    Weights,
     audit_parameters,
-    choose_by_scores,
-    draw_candidates,
-    fit_generative,
     fit_teacher,
     load_llm,
     resolve_precision,
@@ -48,20 +40,10 @@ from recdistill.tracking import Run, stage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from projects._plan_training import PlannedTraining
     from recdistill.data import PreparedData
-    from recdistill.evaluation import Evaluation
     from recdistill.students import StudentRecommender
     from recdistill.teachers import LLM
-    from recdistill.tracking import RunReference
-
-
-@dataclass(frozen=True)
-class Lora:
-    """The adapter's own knobs; ``AdapterSettings`` says what each does."""
-
-    alpha: float = 32.0
-    dropout: float = 0.1
-    router: RouterKind = "linear"
 
 
 @dataclass(frozen=True)
@@ -71,16 +53,6 @@ class Text:
     instruction: str = "The items this user chose, oldest first:"
     item_text: Literal["title", "text"] = "title"
     max_title_tokens: int = 16
-
-
-@dataclass(frozen=True)
-class Head:
-    """The scoring head; ``TeacherSettings`` says what each does."""
-
-    dim: int = 256
-    dropout: float = 0.1
-    free_items: bool = True
-    residual: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,22 +68,10 @@ class Optimizer:
 
 
 @dataclass(frozen=True)
-class Config(OnData):
+class Config(TeacherKnobs, OnData):
     """Which teacher; conf/train_teacher.yaml says what each knob does and costs."""
 
     baseline_run: str = "latest"
-    llm: str = "smollm2-135m"
-    llm_layers: int = 4
-    prompt: Prompt = "compact"
-    mode: Literal["rank", "generate"] = "rank"
-    adapter: AdapterKind = "ilora"
-    lora_r: int = 8
-    n_experts: int = 4
-    target_modules: str = "all-linear"
-    weights: Weights = "pretrained"
-    train_backbone: bool = False
-    precision: Precision = "auto"
-    checkpointing: bool = False
     batch: int = 2048
     max_length: int = 0
     max_epochs: int = 4
@@ -120,27 +80,14 @@ class Config(OnData):
     ema: float = 0.98
     matmul_precision: Literal["highest", "high", "medium"] = "high"
     report_seconds: float = 20.0
-    lora: Lora = field(default_factory=Lora)
     text: Text = field(default_factory=Text)
-    head: Head = field(default_factory=Head)
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    memory: MemoryLimits = field(default_factory=MemoryLimits)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        self.adapter_settings()
-
-    def adapter_settings(self) -> AdapterSettings:
-        """Assemble the adapter from its main parameters and its options."""
-        return AdapterSettings(
-            kind=self.adapter,
-            r=self.lora_r,
-            n_experts=self.n_experts,
-            alpha=self.lora.alpha,
-            dropout=self.lora.dropout,
-            target_modules=self.target_modules,
-            router=self.lora.router,
-        )
+        TeacherKnobs.__post_init__(self)
+        OnData.__post_init__(self)
 
     def teacher_settings(self, longest: int) -> TeacherSettings:
         """Assemble the architecture; ``longest`` is what the baseline reads."""
@@ -176,7 +123,7 @@ class Config(OnData):
 
 
 def run(config: Config, run: Run) -> None:
-    """Fit on train, select on val, keep the teacher, evaluate it once on test."""
+    """Plan the memory, fit on train, select on val, keep the teacher, evaluate it once on test."""
     logging.getLogger("recdistill").setLevel(logging.INFO)
     logging.basicConfig(format="%(message)s")
     data = config.prepared(run)
@@ -192,26 +139,28 @@ def run(config: Config, run: Run) -> None:
         return
 
     baseline = load_student(baseline_run.artifact("model"), data.catalog)
+    settings = config.teacher_settings(baseline.model.max_length)
+    with run.phase("plan"):
+        planned = plan_training(config, settings, run, baseline, data)
     with run.phase("load"):
         llm = find_llm(config)
-        network = build(config, baseline, llm, data)
+        network = build(settings, baseline, llm, data, config.seed)
     run.set_tags({"llm.digest": llm.digest if llm else "none"})
     keep_audit(run, network)
 
     origin = Origin(baseline, llm, data.split_digest)
     if config.mode == "generate":
-        write_titles(config, run, network, origin, data)
+        write_titles(planned, run, network, origin, data, config.seed)
         return
-    fit(config, run, network, data)
+    fit(config, planned, run, network, data)
     teacher = TeacherRecommender(network, data.catalog.digest, origin)
     save_model(teacher, run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 
     test = log_evaluation(run, teacher, data)
-    said = compare_with_baseline(run, test, baseline_run)
-    summary = f"{sentence(run.name(), test)}. {said}"
-    run.note(summary)
-    print(summary)
+    words = [sentence(run.name(), test), *against(run, test, "baseline", [baseline_run])]
+    run.note("\n\n".join(words))
+    print("\n".join(words))
 
 
 def label(config: Config) -> str:
@@ -239,11 +188,14 @@ def find_llm(config: Config) -> LLM | None:
 
 
 def build(
-    config: Config, baseline: StudentRecommender, llm: LLM | None, data: PreparedData
+    settings: TeacherSettings,
+    baseline: StudentRecommender,
+    llm: LLM | None,
+    data: PreparedData,
+    seed: int,
 ) -> TeacherNetwork:
     """Put the network together; equal seeds give equal weights."""
-    torch.manual_seed(config.seed)
-    settings = config.teacher_settings(baseline.model.max_length)
+    torch.manual_seed(seed)
     return TeacherNetwork(baseline.model, llm, data.catalog, settings)
 
 
@@ -264,7 +216,9 @@ def keep_audit(run: Run, network: TeacherNetwork) -> None:
     )
 
 
-def fit(config: Config, run: Run, network: TeacherNetwork, data: PreparedData) -> None:
+def fit(
+    config: Config, planned: PlannedTraining, run: Run, network: TeacherNetwork, data: PreparedData
+) -> None:
     """Train, and leave the best epoch's weights in the network."""
 
     def validate(model: TeacherRecommender) -> Mapping[str, float]:
@@ -274,12 +228,13 @@ def fit(config: Config, run: Run, network: TeacherNetwork, data: PreparedData) -
         fitted = fit_teacher(
             network,
             data,
-            config.training_settings(),
+            planned.training,
             validate=validate,
             log=run.log_metrics,
             checkpoints=Path(run.checkpoint_folder),
             seed=config.seed,
         )
+    run.log_metrics(planned.against(fitted.measured_bytes))
     run.log_metrics(
         {
             "fit/best_epoch": fitted.best_epoch,
@@ -287,67 +242,6 @@ def fit(config: Config, run: Run, network: TeacherNetwork, data: PreparedData) -
             "fit/n_pieces": fitted.n_parts,
         }
     )
-
-
-def write_titles(
-    config: Config, run: Run, network: TeacherNetwork, origin: Origin, data: PreparedData
-) -> None:
-    """Train and answer as the papers do: name the next item among twenty candidates."""
-    if origin.llm is None:
-        raise UserError("mode=generate needs a language model: adapter=head has none.")
-    how = config.generate
-    teacher = GenerativeTeacher(network, origin.llm.tokenizer, data.catalog, how.n_history)
-    with run.phase("fit"):
-        fit_generative(
-            teacher, data, how, config.training_settings(), log=run.log_metrics, seed=config.seed
-        )
-    save_model(TeacherRecommender(network, data.catalog.digest, origin), run.folder / "model")
-    run.log_artifact(run.folder / "model", "model")
-
-    cases = data.test
-    # Fixed whatever the model's seed, so that all runs answer the same questions.
-    history = cases.history.tail(how.n_history)
-    candidates = draw_candidates(
-        history, cases.targets, data.catalog.n_items, n_candidates=how.n_candidates
-    )
-    with run.phase("evaluate"):
-        answers = {
-            "written": teacher.generate(history, candidates, cases.targets),
-            "chosen": teacher.choose(history, candidates, cases.targets),
-            "baseline": choose_by_scores(origin.baseline, cases, candidates),
-        }
-    rows = ["| | HR@1 of all | HR@1 of valid | valid | n |", "|---|---|---|---|---|"]
-    for name, choices in answers.items():
-        m = choices.metrics()
-        run.log_metrics({f"test/{name}/{key}": value for key, value in m.items()})
-        rows.append(
-            f"| {name} | {m['hr_at_1_all']:.4f} [{m['hr_at_1_all_low']:.4f}, "
-            f"{m['hr_at_1_all_high']:.4f}] | {m['hr_at_1_valid']:.4f} | "
-            f"{m['valid_ratio']:.4f} | {m['n_cases']:.0f} |"
-        )
-    run.set_tags({"protocol": f"{how.n_candidates} candidates, seed 0, v1"})
-    run.note("\n".join(rows))
-    print("\n".join(rows))
-
-
-def compare_with_baseline(run: Run, test: Evaluation, baseline_run: RunReference) -> str:
-    """Log differences and p-values against the baseline's run, and say the first in words."""
-    before = load_evaluation(baseline_run.artifact("evaluation")).per_user
-    said = ""
-    for metric in ("recall", "ndcg"):
-        found = compare_paired([test.per_user], [before], metric=metric)
-        run.log_metrics(
-            {
-                f"delta/{metric}_at_10_vs_baseline": found.delta,
-                f"p/{metric}_at_10_vs_baseline": found.p,
-            }
-        )
-        if not said:
-            said = (
-                f"Against {baseline_run.name}: {found.delta:+.4f} recall@10 "
-                f"[{found.low:+.4f}, {found.high:+.4f}], p = {found.p:.3f}"
-            )
-    return said
 
 
 if __name__ == "__main__":

@@ -2,14 +2,15 @@
 
 from recdistill.memory._doctor import Finding, examine, findings_table
 from recdistill.memory._draw import draw_timeline, write_timeline
+from recdistill.memory._free import free_bytes, free_host_bytes
 from recdistill.memory._ledger import Ledger, Moment
 from recdistill.memory._measure import measure
-from recdistill.memory._plan import MemoryPlan, plan
-from recdistill.memory._probe import Probe, probe
+from recdistill.memory._pieces import Cut, DoesNotFitError, cut_to_fit
+from recdistill.memory._plan import MemoryPlan, Verdict, plan
+from recdistill.memory._probe import OutOfMemoryError, Probe, probe
 from recdistill.memory._search import (
     Saving,
-    choose_micro_batch,
-    free_bytes,
+    in_flags,
     largest,
     refusal,
     savings,
@@ -18,20 +19,24 @@ from recdistill.memory._search import (
 from recdistill.memory._settings import MemorySettings
 from recdistill.memory._shapes import decoder_config, decoder_depth, known_shapes
 from recdistill.memory._step import StepBuilder, TrainingStep, decoder_step
-from recdistill.memory._watch import Measurement
+from recdistill.memory._watch import Measurement, watch_step
 
 __all__ = [
+    "Cut",
+    "DoesNotFitError",
     "Finding",
     "Ledger",
     "Measurement",
     "MemoryPlan",
     "MemorySettings",
     "Moment",
+    "OutOfMemoryError",
     "Probe",
     "Saving",
     "StepBuilder",
     "TrainingStep",
-    "choose_micro_batch",
+    "Verdict",
+    "cut_to_fit",
     "decoder_config",
     "decoder_depth",
     "decoder_step",
@@ -39,6 +44,8 @@ __all__ = [
     "examine",
     "findings_table",
     "free_bytes",
+    "free_host_bytes",
+    "in_flags",
     "known_shapes",
     "largest",
     "measure",
@@ -47,5 +54,6 @@ __all__ = [
     "refusal",
     "savings",
     "savings_table",
+    "watch_step",
     "write_timeline",
 ]

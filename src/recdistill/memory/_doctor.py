@@ -157,7 +157,7 @@ def _gpu(answer: dict[str, Any]) -> list[Finding]:
     if answer["bf16"]:
         found.append(Finding("bf16", "ok", "The GPU computes in bfloat16."))
     else:
-        sentence = "No native bfloat16 (it needs capability 8.0): use precision=fp16 or fp32."
+        sentence = "No native bfloat16 (needs capability 8.0): use precision=16-mixed or 32-true."
         found.append(Finding("bf16", "warning", sentence))
     return found
 

@@ -52,14 +52,19 @@ def measure(
     step = build(settings, torch.device(settings.device))
     optimizer = make_optimizer(step.trainable, settings)
     fill_optimizer_state(optimizer)
+    held = [torch.zeros_like(p) for _ in range(settings.copies) for p in step.trainable]
     model = step.model
     watch: CpuWatch | CudaWatch
     if settings.device == "cuda":
         watch = CudaWatch(snapshot)
     else:
-        watch = CpuWatch([*model.parameters(), *model.buffers(), *state_tensors(optimizer)])
+        resident = [*model.parameters(), *model.buffers(), *state_tensors(optimizer), *held]
+        watch = CpuWatch(resident)
+        resident.clear()
     run = _plain if loop == "plain" else _lightning
-    return run(step, optimizer, settings, watch)
+    measurement = run(step, optimizer, settings, watch)
+    del held  # until here
+    return measurement
 
 
 def _plain(

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from recdistill.memory._watch import Measurement
 
 
+class OutOfMemoryError(UserError):
+    """A probed step did not fit."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """Planned and measured peaks of one setting at several batch sizes.
@@ -78,8 +82,10 @@ def probe(
 
     Raises
     ------
+    OutOfMemoryError
+        When a step does not fit, or the system ends the child.
     UserError
-        When a step does not fit, or the child dies or takes longer than ``timeout_seconds``.
+        When the child takes longer than ``timeout_seconds``.
     """
     sizes = sorted(
         set(batches) or {max(1, settings.batch // 4), max(1, settings.batch // 2), settings.batch}
@@ -119,13 +125,13 @@ def _in_child(
             f"The probe at {where} took longer than {timeout_seconds:g} s; lower batch."
         )
     if answer is None:
-        raise UserError(
+        raise OutOfMemoryError(
             f"The probe at {where} was ended by the system (exit code {child.exitcode}), most "
             "likely out of memory: lower batch or length, or set checkpointing=true."
         )
     kind, content = answer
     if kind == "memory":
-        raise UserError(f"The probe at {where} ran out of memory ({content}): lower batch.")
+        raise OutOfMemoryError(f"The probe at {where} ran out of memory ({content}): lower batch.")
     if kind == "user":
         raise UserError(content)
     if kind == "error":

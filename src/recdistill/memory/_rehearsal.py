@@ -77,6 +77,8 @@ def rehearse(settings: MemorySettings, build: StepBuilder = decoder_step) -> Led
     optimizer = make_optimizer(step.trainable, settings)
     fill_optimizer_state(optimizer)
     ledger.relabel(state_tensors(optimizer), "optimizer")
+    held = [torch.zeros_like(p) for _ in range(settings.copies) for p in step.trainable]
+    ledger.relabel(held, "copies")
     mode = NoDataMode(device, half_precision(settings))
     with no_packing(), mode, ledger, ledger.following_modules():
         ledger.enter_phase("forward")

@@ -1,8 +1,7 @@
-"""From plans to decisions: what fits, what a knob buys, which micro-batch to take."""
+"""From plans to decisions: what fits, what a knob buys, what to change when nothing fits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,11 @@ from recdistill.memory._plan import GIB, MemoryPlan, plan
 from recdistill.memory._step import StepBuilder, decoder_step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from recdistill.memory._settings import MemorySettings
 
-PlanFunction = Callable[["MemorySettings"], MemoryPlan]
+    PlanFunction = Callable[[MemorySettings], MemoryPlan]
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ def savings(
             after = plan(settings.but(**{name: new}), build)
         except UserError:  # this decoder calls its layers otherwise, or the rank cannot be split
             continue
-        words = f"{name}={str(new).lower() if isinstance(new, bool) else new}"
-        found.append(Saving(words, cost, before.total_bytes - after.total_bytes, after))
+        saved = before.total_bytes - after.total_bytes
+        found.append(Saving(in_flags({name: new}), cost, saved, after))
     return found
 
 
@@ -135,8 +136,7 @@ def _applies(settings: MemorySettings, name: str, new: Any) -> bool:
     if name == "gating":
         return settings.adapter == "ilora"
     if name == "quant":
-        trained = settings.adapter == "none" and settings.weights == "random"
-        return settings.device == "cuda" and not trained
+        return settings.device == "cuda" and not settings.train_backbone
     return True
 
 
@@ -155,62 +155,38 @@ def savings_table(found: list[Saving]) -> str:
     return "\n".join([*lines, "", *answers])
 
 
-def choose_micro_batch(
-    plan_function: PlanFunction, settings: MemorySettings, effective_batch: int, budget_bytes: int
-) -> tuple[int, int]:
-    """Split an effective batch into the largest micro-batch that fits and its accumulation.
+def refusal(
+    refused: MemoryPlan,
+    budget_bytes: int,
+    plan_function: PlanFunction = plan,
+    nearest: Sequence[tuple[str, MemorySettings]] | None = None,
+) -> str:
+    """One sentence: what it would need, what there is, and the nearest setting that fits.
 
     Parameters
     ----------
-    plan_function : callable
-        ``plan``, or a partial of it with the builder of the real step.
-    effective_batch : int
-        Rows per optimizer step; the micro-batch divides it, so every step sees as many.
-    budget_bytes : int
-
-    Returns
-    -------
-    (micro_batch, accumulation)
-
-    Raises
-    ------
-    UserError
-        When not even one row fits; the sentence names the nearest setting that does.
+    nearest : sequence of (words, settings), optional
+        What to try, the mildest change first, each in the words of the caller's own flags.
     """
-    divisors = [n for n in range(1, effective_batch + 1) if effective_batch % n == 0]
-    low, high = 0, len(divisors)  # divisors[:low] fit, divisors[high:] do not
-    while low < high:
-        middle = (low + high) // 2
-        if plan_function(settings.but(batch=divisors[middle])).total_bytes <= budget_bytes:
-            low = middle + 1
-        else:
-            high = middle
-    if low == 0:
-        single = settings.but(batch=1)
-        raise UserError(refusal(plan_function(single), budget_bytes, plan_function))
-    micro = divisors[low - 1]
-    return micro, effective_batch // micro
-
-
-def refusal(refused: MemoryPlan, budget_bytes: int, plan_function: PlanFunction = plan) -> str:
-    """One sentence: what it would need, what there is, and the nearest setting that fits."""
     settings = refused.settings
     need = (
         f"{settings.llm} at batch={settings.batch}, length={settings.length} needs "
         f"{refused.total_bytes / GIB:.2f} GiB but {budget_bytes / GIB:.2f} GiB are free"
     )
-    for change in _nearest(settings):
-        try:
-            fits = plan_function(settings.but(**change)).total_bytes <= budget_bytes
-        except UserError:
-            continue
-        if fits:
-            words = ", ".join(f"{k}={str(v).lower()}" for k, v in change.items())
+    for words, changed in _nearest(settings) if nearest is None else nearest:
+        if plan_function(changed).total_bytes <= budget_bytes:
             return f"{need}: the nearest setting that fits is {words}."
-    return f"{need}: no batch, length, checkpointing or 4-bit base makes it fit; use a smaller llm."
+    return f"{need}: nothing short of a smaller llm makes it fit."
 
 
-def _nearest(settings: MemorySettings) -> list[dict[str, Any]]:
+def in_flags(change: dict[str, Any]) -> str:
+    """Write changed settings as train_teacher, plan_memory and probe_memory spell them."""
+    names = {"lora_dropout": "lora.dropout", "head_dim": "head.dim"}
+    values = {"True": "true", "bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}
+    return ", ".join(f"{names.get(k, k)}={values.get(str(v), v)}" for k, v in change.items())
+
+
+def _nearest(settings: MemorySettings) -> list[tuple[str, MemorySettings]]:
     """List changes from the mildest: smaller micro-batches, recomputation, less input."""
     batches = [b for b in _halves(settings.batch) if b < settings.batch]
     checkpointed = [{"checkpointing": True}] if not settings.checkpointing else []
@@ -218,9 +194,9 @@ def _nearest(settings: MemorySettings) -> list[dict[str, Any]]:
     steps += [c | {"batch": b} for c in checkpointed for b in [settings.batch, *batches]]
     floor: dict[str, Any] = {"checkpointing": True, "batch": 1}
     steps += [floor | {"length": n} for n in _halves(settings.length) if n >= 32]
-    if settings.device == "cuda" and settings.adapter != "none":
+    if settings.device == "cuda" and not settings.train_backbone:
         steps.append(floor | {"quant": "nf4"})
-    return steps
+    return [(in_flags(change), settings.but(**change)) for change in steps]
 
 
 def _halves(value: int) -> list[int]:
@@ -229,18 +205,3 @@ def _halves(value: int) -> list[int]:
         value //= 2
         halves.append(value)
     return halves
-
-
-def free_bytes(gpu_gb: float = 0.0) -> int:
-    """Bytes of the GPU meant: ``gpu_gb`` (10^9 bytes) if given, else what is free on this one.
-
-    Returns 0 when neither is there.
-    """
-    import torch
-
-    if gpu_gb > 0:
-        return int(gpu_gb * 10**9)
-    if torch.cuda.is_available():
-        free, _ = torch.cuda.mem_get_info()
-        return int(free)
-    return 0

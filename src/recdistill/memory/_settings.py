@@ -16,7 +16,8 @@ class MemorySettings:
 
     The first block carries the names and defaults of ``train_teacher``. ``batch`` is the
     micro-batch, the rows of one forward pass; ``length`` the tokens of the longest row. ``device``
-    is where the step will run, which need not be where the plan is made.
+    is where the step will run, which need not be where the plan is made. ``copies`` counts the
+    copies of all trainable weights that stay between steps (a running average, the best so far).
 
     The second block are alternatives worth pricing: attention that keeps the whole matrix of
     weights (``eager``), experts mixed after their outputs instead of at rank r (``outputs``, the
@@ -33,7 +34,7 @@ class MemorySettings:
     lora_r: int = 8
     n_experts: int = 4
     target_modules: str = "all-linear"
-    weights: Literal["pretrained", "random"] = "pretrained"
+    train_backbone: bool = False
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
     checkpointing: bool = False
     batch: int = 8
@@ -41,6 +42,7 @@ class MemorySettings:
     lora_dropout: float = 0.1
 
     length: int = 128
+    copies: int = 0
     n_items: int = 3706
     item_dim: int = 64
     head_dim: int = 256
@@ -68,8 +70,10 @@ class MemorySettings:
                 f"lora_r={self.lora_r} cannot be shared by n_experts={self.n_experts}: every "
                 "expert gets lora_r / n_experts ranks; choose a multiple."
             )
-        if self.quant != "none" and self.weights == "random" and self.adapter == "none":
+        if self.quant != "none" and self.train_backbone:
             raise UserError("quant needs a frozen base: a quantised base cannot itself be trained.")
+        if self.copies < 0:
+            raise UserError(f"copies={self.copies} must not be negative.")
         if not 0.0 <= self.lora_dropout < 1.0:
             raise UserError(f"lora_dropout={self.lora_dropout} must lie in [0, 1).")
 

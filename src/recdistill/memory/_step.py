@@ -222,10 +222,9 @@ def _decoder(config: Any, settings: MemorySettings) -> Any:
     model = AutoModelForCausalLM.from_config(
         config, dtype=DTYPES[settings.precision], attn_implementation=settings.attention
     )
-    trained = settings.adapter == "none" and settings.weights == "random"
-    if trained:
+    if settings.train_backbone:
         model = model.float()  # what is trained is kept in single precision
-    model.requires_grad_(trained)
+    model.requires_grad_(settings.train_backbone)
     if settings.resize_vocabulary != "none":
         model.resize_token_embeddings(config.vocab_size + 4, mean_resizing=False)
         model.get_input_embeddings().requires_grad_(settings.resize_vocabulary == "trainable")

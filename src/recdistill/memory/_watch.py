@@ -11,8 +11,10 @@ import psutil
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from torch import nn
 
 Timeline = list[tuple[str, float, int]]
 
@@ -39,6 +41,11 @@ class Measurement:
     reserved_bytes: int = 0
     rss_bytes: int = 0
     timeline: Timeline = field(default_factory=list)
+
+    @property
+    def needed_bytes(self) -> int:
+        """What must be free for it, on CUDA what the allocator took for its tensors."""
+        return max(self.peak_bytes, self.reserved_bytes)
 
 
 def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
@@ -163,3 +170,25 @@ def _peak_rss() -> int:
     except ImportError:  # not on Windows
         return int(psutil.Process().memory_info().rss)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def watch_step(model: nn.Module, step: Callable[[], None]) -> int:
+    """Run the first step of a training and return what it and all later ones need, in bytes.
+
+    That is its highest moment plus what it leaves behind for good: the optimizer's state and any
+    running average come into being at its end and are there in every later one. Gradients are
+    freed; the step is otherwise the one that would have run anyway.
+    """
+    on_gpu = next(model.parameters()).is_cuda
+    watch: CpuWatch | CudaWatch
+    watch = CudaWatch() if on_gpu else CpuWatch([*model.parameters(), *model.buffers()])
+    watch.begin()
+    before = torch.cuda.memory_allocated() if on_gpu else 0
+    watch.mark("step")
+    step()
+    model.zero_grad(set_to_none=True)
+    left = torch.cuda.memory_allocated() - before if on_gpu else 0
+    measured = watch.end()
+    if not on_gpu:
+        left = measured.timeline[-1][2] - measured.timeline[0][2]
+    return measured.peak_bytes + max(left, 0)

@@ -13,18 +13,24 @@ from recdistill.teachers._generative_fit import (
     choose_by_scores,
     fit_generative,
 )
-from recdistill.teachers._llm import LLM, Weights, load_llm
+from recdistill.teachers._llm import LLM, Weights, load_llm, load_tokenizer, locate_llm
 from recdistill.teachers._network import TeacherNetwork
-from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
+from recdistill.teachers._prompt import ItemTokens, Layout, lay_out, prompt_lengths
 from recdistill.teachers._recommender import Origin, TeacherRecommender
 from recdistill.teachers._router import Router, RouterKind
 from recdistill.teachers._settings import AdapterKind, AdapterSettings, Prompt, TeacherSettings
 from recdistill.teachers._table import TeacherRows, TeacherTable
 from recdistill.teachers._table_writer import TableWriter
-from recdistill.teachers._token_batches import token_batches
+from recdistill.teachers._token_batches import batch_shapes, token_batches
 from recdistill.teachers._training import TeacherModule
 from recdistill.teachers._training_settings import Precision, TrainingSettings
-from recdistill.teachers._windows import Batch, Windows, export_windows, training_windows
+from recdistill.teachers._windows import (
+    Batch,
+    Windows,
+    export_windows,
+    training_windows,
+    window_histories,
+)
 
 __all__ = [
     "LLM",
@@ -58,6 +64,7 @@ __all__ = [
     "Windows",
     "attach_gate",
     "audit_parameters",
+    "batch_shapes",
     "choose_by_scores",
     "draw_candidates",
     "export_table",
@@ -67,6 +74,9 @@ __all__ = [
     "lay_out",
     "load_llm",
     "load_model",
+    "load_tokenizer",
+    "locate_llm",
+    "prompt_lengths",
     "read_answer",
     "read_dllm2rec",
     "register_gate",
@@ -76,5 +86,6 @@ __all__ = [
     "token_batches",
     "training_scores",
     "training_windows",
+    "window_histories",
     "write_dllm2rec",
 ]

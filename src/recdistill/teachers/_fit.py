@@ -39,13 +39,16 @@ class Fitted:
     n_steps : int
         Optimiser steps taken, those before an interruption included.
     n_parts : int
-        Pieces a step ended up in after running out of memory.
+        Pieces a step ended up in.
+    measured_bytes : int
+        What the largest step takes; 0 if it was not watched, or taken before an interruption.
     """
 
     best_epoch: int
     best_ndcg: float
     n_steps: int
     n_parts: int
+    measured_bytes: int = 0
 
 
 def resolve_precision(precision: Precision) -> tuple[str, torch.dtype]:
@@ -148,7 +151,13 @@ def fit_teacher(
     # Lightning moves the module back to the CPU when it is done.
     network.to(trainer.strategy.root_device).eval()
     progress = module.progress
-    return Fitted(progress.best_epoch + 1, progress.best_metric, progress.step, progress.n_parts)
+    return Fitted(
+        progress.best_epoch + 1,
+        progress.best_metric,
+        progress.step,
+        progress.n_parts,
+        module.measured_bytes,
+    )
 
 
 @contextmanager

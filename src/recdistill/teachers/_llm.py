@@ -62,6 +62,39 @@ class LLM:
         return body
 
 
+def locate_llm(llm: str, *, cache: Path | None = None) -> Path:
+    """Folder of a language model's files, fetched or converted where need be, nothing loaded.
+
+    Raises
+    ------
+    UserError
+        When the model cannot be found.
+    """
+    return _folder(llm, cache or cache_root())
+
+
+def load_tokenizer(llm: str, *, cache: Path | None = None) -> PreTrainedTokenizerBase:
+    """Read a language model's tokenizer alone.
+
+    Raises
+    ------
+    UserError
+        When the model or its tokenizer cannot be found.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            locate_llm(llm, cache=cache)
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"llm={llm} has no readable tokenizer ({_first_line(error)}): pass smollm2-135m, a "
+            "Hub id, a GGUF file or a folder with config.json."
+        ) from error
+    return tokenizer
+
+
 def load_llm(
     llm: str,
     *,
@@ -92,7 +125,7 @@ def load_llm(
     """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-    folder = _folder(llm, cache or cache_root())
+    folder = locate_llm(llm, cache=cache)
     try:
         config = AutoConfig.from_pretrained(folder)
         tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -15,10 +14,17 @@ from recdistill.teachers._adapt import adapt
 from recdistill.teachers._checks import require_prefix_only
 from recdistill.teachers._gate import Gate
 from recdistill.teachers._parts import Head, Projector
-from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
+from recdistill.teachers._prompt import (
+    ItemTokens,
+    Layout,
+    count_tokens,
+    instruction_tokens,
+    lay_out,
+)
 from recdistill.teachers._router import Router
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from recdistill.data import Catalog, Sequences
@@ -99,7 +105,9 @@ class TeacherNetwork(nn.Module):
         settings, tokenizer = self.settings, llm.tokenizer
         texts = catalog.items[settings.item_text].tolist()
         tokens = ItemTokens.from_texts(texts, tokenizer, settings.max_title_tokens)
-        instruction = tokenizer(settings.instruction).input_ids or [llm.model.config.bos_token_id]
+        instruction = instruction_tokens(
+            tokenizer, settings.instruction, llm.model.config.bos_token_id
+        )
         self.register_buffer("instruction", torch.tensor(instruction), persistent=False)
         self.register_buffer("title_ids", tokens.ids, persistent=False)
         self.register_buffer("title_lengths", tokens.lengths, persistent=False)
@@ -207,12 +215,11 @@ class TeacherNetwork(nn.Module):
 
     def count_tokens(self, histories: Sequences) -> NDArray[np.int64]:
         """Count the prompt's tokens for each row of histories, shape [n_rows]."""
-        start = len(self.instruction) if self.peft is not None else 0
-        hybrid = self.peft is not None and self.settings.prompt == "hybrid"
-        text = self.title_lengths.cpu().numpy()[histories.items] if hybrid else 0
-        cost = np.concatenate([[0], np.cumsum(np.ones(len(histories.items), np.int64) + text)])
-        total: NDArray[np.int64] = cost[histories.offsets[1:]] - cost[histories.offsets[:-1]]
-        return start + total
+        if self.peft is None:
+            return count_tokens(histories, 0, None)
+        hybrid = self.settings.prompt == "hybrid"
+        text = self.title_lengths.cpu().numpy() if hybrid else None
+        return count_tokens(histories, len(self.instruction), text)
 
     def count_tokens_of(self, items: torch.Tensor) -> int:
         """Count the real tokens of one batch, items [batch, length]."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
+
+    from recdistill.data import Catalog, Sequences
+    from recdistill.teachers._settings import TeacherSettings
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,45 @@ class ItemTokens:
         rows = [torch.tensor(row[:max_tokens], dtype=torch.long) for row in ([], *encoded)]
         lengths = torch.tensor([len(row) for row in rows])
         return cls(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)
+
+
+def instruction_tokens(
+    tokenizer: PreTrainedTokenizerBase, text: str, begin: int | None
+) -> list[int]:
+    """Tokens before the first item; an empty text leaves the one that begins a sequence."""
+    ids: list[int] = tokenizer(text).input_ids
+    return ids or [begin or 0]
+
+
+def count_tokens(
+    histories: Sequences, n_instruction: int, title_lengths: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """Count the prompt's tokens for each row of histories, shape [n_rows].
+
+    Parameters
+    ----------
+    title_lengths : int64 array, shape [n_items + 1], optional
+        None in the compact style, where an item is its slot alone.
+    """
+    text = 0 if title_lengths is None else title_lengths[histories.items]
+    cost = np.concatenate([[0], np.cumsum(np.ones(len(histories.items), np.int64) + text)])
+    total: NDArray[np.int64] = cost[histories.offsets[1:]] - cost[histories.offsets[:-1]]
+    return n_instruction + total
+
+
+def prompt_lengths(
+    histories: Sequences,
+    catalog: Catalog,
+    tokenizer: PreTrainedTokenizerBase,
+    settings: TeacherSettings,
+) -> NDArray[np.int64]:
+    """Count each row's tokens as a teacher of these settings would, without building it."""
+    n_instruction = len(instruction_tokens(tokenizer, settings.instruction, None))
+    if settings.prompt == "compact":
+        return count_tokens(histories, n_instruction, None)
+    texts = catalog.items[settings.item_text].tolist()
+    tokens = ItemTokens.from_texts(texts, tokenizer, settings.max_title_tokens)
+    return count_tokens(histories, n_instruction, tokens.lengths.numpy())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recdistill.floors import PositionScores
-from recdistill.teachers._windows import export_windows, make_batch, slices
+from recdistill.teachers._windows import export_windows, make_batch, window_histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +105,7 @@ class TeacherRecommender:
         """
         windows = export_windows(histories, self.network.max_length)
         table = self._table()
-        for index in self._groups(slices(histories, windows), windows.n_read):
+        for index in self._groups(window_histories(histories, windows), windows.n_read):
             part = windows.take(index)
             batch = make_batch(histories, part).to(self.network.device)
             with self._ready():

@@ -46,6 +46,12 @@ def token_batches(
     return [batches[largest], *(rest[i] for i in generator.permutation(len(rest)))]
 
 
+def batch_shapes(n_tokens: NDArray[np.int64], budget: int) -> list[tuple[int, int]]:
+    """Rows and padded length of every batch; the same whatever the draw."""
+    batches = token_batches(n_tokens, budget, np.random.default_rng(0))
+    return [(len(batch), int(n_tokens[batch].max())) for batch in batches]
+
+
 class TokenSampler(Sampler[Any]):
     """Token-budget batches of one epoch, drawn from seed and epoch alone.
 

@@ -11,6 +11,7 @@ from pytorch_lightning import LightningModule
 from torch.utils.data import DataLoader
 
 from recdistill.errors import UserError
+from recdistill.memory import watch_step
 from recdistill.teachers._checks import (
     explain_nonfinite,
     require_finite_gradients,
@@ -21,7 +22,7 @@ from recdistill.teachers._progress import Progress, put
 from recdistill.teachers._recommender import TeacherRecommender
 from recdistill.teachers._schedule import parameter_groups, warmup_cosine
 from recdistill.teachers._token_batches import TokenSampler
-from recdistill.teachers._windows import Batch, WindowBatches, slices, training_windows
+from recdistill.teachers._windows import Batch, WindowBatches, training_windows, window_histories
 from recdistill.training import weighted_logsumexp
 
 if TYPE_CHECKING:
@@ -71,10 +72,11 @@ class TeacherModule(LightningModule):
         self.settings = settings
         self.catalog_digest = catalog_digest
         self.seed = seed
-        self.progress = Progress()
+        self.progress = Progress(n_parts=settings.n_parts)
+        self.measured_bytes = 0
         self._histories = histories
         self._windows = training_windows(histories, network.max_length, settings.windows)
-        self._n_tokens = network.count_tokens(slices(histories, self._windows))
+        self._n_tokens = network.count_tokens(window_histories(histories, self._windows))
         self._validate = validate
         self._log = log_metrics
         self._meter = Meter(settings.report_seconds)
@@ -115,7 +117,14 @@ class TeacherModule(LightningModule):
         self._meter.restart()
 
     def training_step(self, batch: Batch, _index: int) -> None:
-        """One optimiser step, in as many pieces as the memory asks for."""
+        """One optimiser step; the very first, which is the largest, may be watched."""
+        if self.settings.watch_memory and self.progress.step == 0:
+            self.measured_bytes = watch_step(self.network, partial(self._step, batch))
+        else:
+            self._step(batch)
+
+    def _step(self, batch: Batch) -> None:
+        """Step in as many pieces as the memory asks for."""
         optimizer: Any = self.optimizers()
         loss = self._backward_in_pieces(batch, optimizer)
         self.progress.step += 1
@@ -207,7 +216,10 @@ class TeacherModule(LightningModule):
         live = {name: p.detach().clone() for name, p in trainable.items()}
         candidate = progress.average or live
         put(candidate, trainable)
-        metrics = dict(self._validate(TeacherRecommender(self.network, self.catalog_digest)))
+        # Where training is cut into pieces memory is short, so scoring takes small portions too.
+        n_tokens = self.settings.batch // progress.n_parts if progress.n_parts > 1 else 0
+        scorer = TeacherRecommender(self.network, self.catalog_digest, n_tokens=n_tokens)
+        metrics = dict(self._validate(scorer))
         ndcg = metrics["ndcg_at_10"]
         progress.keep_if_best(self.current_epoch, ndcg, candidate)
         put(live, trainable)

@@ -31,6 +31,11 @@ class TrainingSettings:
     precision : {"auto", "32-true", "bf16-mixed", "16-mixed"}
         ``auto``: 32-bit on a CPU, bfloat16 where the GPU has it, else float16 with a loss scaler.
         Trainable weights are 32-bit in all of them.
+    n_parts : int
+        Pieces a step is cut into from the start; their gradients add up to the whole step's. Out
+        of memory doubles it.
+    watch_memory : bool
+        Measure what the first step, which is the largest, takes.
     checkpointing : bool
         Recompute activations in the backward: about a third more time for a fraction of the
         memory.
@@ -51,3 +56,5 @@ class TrainingSettings:
     matmul_precision: Literal["highest", "high", "medium"] = "high"
     checkpointing: bool = False
     report_seconds: float = 20.0
+    n_parts: int = 1
+    watch_memory: bool = False

@@ -125,7 +125,7 @@ class Batch:
 
 def make_batch(histories: Sequences, windows: Windows) -> Batch:
     """Read windows from the histories they were cut from, without a loop over them."""
-    spans = slices(histories, windows)
+    spans = window_histories(histories, windows)
     length = int(windows.n_read.max())
     whole = torch.from_numpy(spans.padded(length + 1)).long()  # [batch, length + 1]
     items = whole[:, :length].clone()
@@ -136,7 +136,7 @@ def make_batch(histories: Sequences, windows: Windows) -> Batch:
     return Batch(items, targets)
 
 
-def slices(histories: Sequences, windows: Windows) -> Sequences:
+def window_histories(histories: Sequences, windows: Windows) -> Sequences:
     """Return every window's items, the newest included, one row per window."""
     from recdistill.data import Sequences
 

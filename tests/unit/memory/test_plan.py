@@ -103,7 +103,7 @@ def test_a_plan_costs_less_than_five_seconds_and_a_gigabyte():
 
 
 def test_known_byte_counts_of_what_is_resident():
-    planned = plan(TINY.but(adapter="none", weights="random", device="cpu"))
+    planned = plan(TINY.but(adapter="none", train_backbone=True, device="cpu"))
     # 16 bytes per trained parameter: weight, gradient and two moments in single precision.
     trained = planned.causes["trainable"]
     assert planned.causes["gradients"] == trained

@@ -1,12 +1,9 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from recdistill.errors import UserError
 from recdistill.memory import (
     MemoryPlan,
     MemorySettings,
-    choose_micro_batch,
+    in_flags,
     largest,
     plan,
     refusal,
@@ -22,19 +19,8 @@ def _linear(settings: MemorySettings) -> MemoryPlan:
     return MemoryPlan(settings, 100 + kept * settings.batch, "forward", {}, {}, {}, 0, 0)
 
 
-@given(effective=st.integers(1, 256), budget=st.integers(111, 3000))
-def test_micro_batch_is_the_largest_divisor_that_fits(effective, budget):
-    micro, accumulation = choose_micro_batch(_linear, TINY, effective, budget)
-    assert micro * accumulation == effective
-    assert 100 + 10 * micro <= budget
-    larger = [n for n in range(micro + 1, effective + 1) if effective % n == 0]
-    assert all(100 + 10 * n > budget for n in larger)
-
-
-def test_a_single_row_that_does_not_fit_is_refused_with_what_does():
-    with pytest.raises(UserError, match="checkpointing=true"):
-        choose_micro_batch(_linear, TINY, 8, 105)
-    assert "use a smaller llm" in refusal(_linear(TINY), 50, _linear)
+def test_a_step_beyond_all_help_is_refused_in_one_sentence():
+    assert "nothing short of a smaller llm" in refusal(_linear(TINY), 50, _linear)
 
 
 def test_refusal_names_the_mildest_change():
@@ -61,3 +47,8 @@ def test_savings_are_real_differences():
     assert by_change["gating=rank"].saved_bytes == before.total_bytes - plan(TINY).total_bytes > 0
     assert "target_modules=q_proj,v_proj" not in by_change  # GPT-2 has no layers of these names
     assert "`gating=rank`" in savings_table(found)
+
+
+def test_a_change_is_spelt_as_the_flags_of_the_stages():
+    change = {"checkpointing": True, "batch": 1, "lora_dropout": 0.0, "precision": "bf16"}
+    assert in_flags(change) == "checkpointing=true, batch=1, lora.dropout=0.0, precision=bf16-mixed"

@@ -1,0 +1,121 @@
+"""A tiny random Llama on a tiny baseline: planned, trained, exported, distilled from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from mlflow import MlflowClient
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from recdistill.data import DataConfig, prepare
+from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe, artifacts
+
+LAYERS, WIDTH = 2, 32
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder as the Hugging Face Hub would give it, with random weights."""
+    folder = tmp_path_factory.mktemp("llama")
+    titles = prepare(DataConfig(max_users=60, seed=1)).catalog.items["title"]
+    splitter = pre_tokenizers.Whitespace()
+    words = {word for title in titles for word, _ in splitter.pre_tokenize_str(title)}
+    tokens = ["<unk>", "<s>", "The", "items", "this", "user", *sorted(words)]
+    vocabulary = {word: i for i, word in enumerate(dict.fromkeys(tokens))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = splitter
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        bos_token_id=1,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def baseline(recipe: Recipe) -> str:
+    """A finished student for the teacher to stand on; its run id."""
+    return str(recipe("train_baseline", *SMALL, *TINY_STUDENT).info.run_id)
+
+
+@pytest.fixture(scope="module")
+def small_teacher(baseline: str, llama: str) -> list[str]:
+    """Flags of a teacher that trains in seconds."""
+    own = ["--max_epochs=1", "--head.dim=16", "--lora.dropout=0", "--llm_layers=0"]
+    return [f"--baseline_run={baseline}", f"--llm={llama}", *own, *SMALL]
+
+
+@pytest.fixture(scope="module")
+def teacher(recipe: Recipe, small_teacher: list[str]) -> str:
+    """A finished teacher; its run id."""
+    return str(recipe("train_teacher", *small_teacher).info.run_id)
+
+
+def test_a_teacher_run_says_what_it_planned_and_what_it_took(teacher: str, baseline: str) -> None:
+    run = MlflowClient().get_run(teacher)
+    metrics = run.data.metrics
+    assert run.data.tags["baseline_run_id"] == baseline
+    assert {"memory/planned_peak_mb", "memory/planned/attention_mb"} <= set(metrics)
+    assert abs(metrics["memory/plan_error"]) < 0.2  # a step of a few MB; real ones are nearer
+    assert metrics["memory/planned_pieces"] == metrics["fit/n_pieces"] == 1
+    assert {"p/ndcg_at_10_vs_baseline", "test/recall_at_10", "val/ndcg_at_10"} <= set(metrics)
+    assert {"parameters.csv", "plan.md"} == artifacts(run, "memory")
+    assert {"adapter", "recommender", "config.json", "weights.safetensors"} == artifacts(
+        run, "model"
+    )
+
+
+def test_a_small_memory_cuts_the_step_and_changes_nothing_else(
+    recipe: Recipe, small_teacher: list[str], teacher: str
+) -> None:
+    before = MlflowClient().get_run(teacher).data.metrics
+    limit = 0.6 * before["memory/planned_peak_mb"]
+    tight = recipe("train_teacher", *small_teacher, f"--memory.limit_mb={limit}").data.metrics
+    assert tight["fit/n_pieces"] > 1
+    assert tight["memory/planned_peak_mb"] < limit
+    assert tight["memory/measured_peak_mb"] < limit * 1.1
+    assert tight["train/loss"] == pytest.approx(before["train/loss"], rel=1e-3)
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_loaded(
+    recipe: Recipe, small_teacher: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        recipe("train_teacher", *small_teacher, "--memory.limit_mb=0.1")
+    assert left.value.code == 2
+    said = capsys.readouterr()
+    assert "| cause | MB | share |" in said.out
+    assert "GiB are free" in said.err
+    assert "load_seconds" not in said.out
+
+
+def test_the_control_without_a_language_model_trains_too(
+    recipe: Recipe, small_teacher: list[str]
+) -> None:
+    head = recipe("train_teacher", *small_teacher, "--adapter=head")
+    assert head.info.run_name == "head-s0-teacher"
+    assert head.data.tags["llm.digest"] == "none"
+
+
+def test_a_teachers_table_teaches_a_student(recipe: Recipe, teacher: str, baseline: str) -> None:
+    table = recipe("export_teacher", f"--teacher_run={teacher}", "--top_k=20", *SMALL)
+    positions = prepare(DataConfig(max_users=60, seed=1)).train
+    assert table.data.metrics["table/n_rows"] == (positions.lengths - 1).sum()
+    assert "item_embeddings.npy" in artifacts(table, "table")
+    runs = (f"--baseline_run={baseline}", f"--teacher_run={table.info.run_id}")
+    student = recipe("distill", *runs, "--fusion_weight=0.2", *SMALL)
+    assert student.data.metrics["teacher/coverage"] == 1
+    assert Path(MlflowClient().download_artifacts(student.info.run_id, "model")).is_dir()
