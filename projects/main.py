@@ -1,4 +1,4 @@
-"""The whole story in one command: data, floors, baseline, and what the comparison says.
+"""The whole story in one command: data, floors, baselines, teachers, students, and the verdict.
 
     mlflow run . --env-manager local -P preset=quick
 
@@ -8,16 +8,26 @@ Every step is a child run of this one, in a process of its own; finished steps a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from projects._on_data import OnData
 from recdistill.config import as_dotted
+from recdistill.errors import UserError
+from recdistill.floors import FLOOR_KINDS
 from recdistill.tracking import Run, launch, stage
+
+if TYPE_CHECKING:
+    from recdistill.tracking import RunReference
+
+PROVES_NOTHING = (
+    "This is a quick run: it shows how everything works and proves nothing, because models were "
+    "cut short and single seeds differ by more than the models do. preset=full is the real one."
+)
 
 
 @dataclass(frozen=True)
 class Config(OnData):
-    """Which steps, how often."""
+    """Which steps, how often; conf/main.yaml says what they cost."""
 
     preset: str = "quick"
     floors: list[str] = field(
@@ -25,27 +35,95 @@ class Config(OnData):
     )
     model: str = "sasrec"
     n_seeds: int = 3
+    with_teacher: bool = True
+    with_students: bool = True
+    teaching_floors: list[str] = field(default_factory=lambda: ["ease", "knn", "counter"])
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if unknown := set(self.teaching_floors) - set(FLOOR_KINDS):
+            raise UserError(
+                f"teaching_floors has {sorted(unknown)[0]!r}: take some of "
+                f"{', '.join(FLOOR_KINDS)}."
+            )
+        if self.n_seeds < 1:
+            raise UserError(f"n_seeds is {self.n_seeds}; it must be at least 1.")
 
 
 def run(config: Config, run: Run) -> None:
     """Run the steps in order, each on the data the first one prepared."""
     run.rename(f"{config.dataset}-{config.preset}-main")
-    shared = _given(config)
+    shared = given(config)
 
     sampled = {k: v for k, v in shared.items() if k != "data_seed"} | {"seed": config.data_seed}
     launch(run, "prepare_data", sampled)
     config.prepared(run)
 
-    models = [launch(run, "train_baseline", {**shared, "model": kind}) for kind in config.floors]
+    floors = {}
+    for kind in dict.fromkeys([*config.floors, *config.teaching_floors]):
+        floors[kind] = launch(run, "train_baseline", {**shared, "model": kind})
+    baselines = []
     for seed in range(config.seed, config.seed + config.n_seeds):
         settings = {**shared, "model": config.model, "seed": seed}
-        models.append(launch(run, "train_baseline", settings))
+        baselines.append(launch(run, "train_baseline", settings))
 
-    compared = launch(run, "compare", {"runs": ",".join(m.id for m in models)})
+    teachers, tables = [], []
+    if config.with_teacher:
+        settings = {**shared, "baseline_run": baselines[0].id, "seed": config.seed}
+        teachers.append(launch(run, "train_teacher", settings))
+    if config.with_students:
+        tables = [launch(run, "export_teacher", {**shared, "teacher_run": t.id}) for t in teachers]
+        for kind in config.teaching_floors:
+            settings = {**shared, "teacher_run": floors[kind].id, "folds": config.folds}
+            tables.append(launch(run, "export_teacher", settings))
+
+    students = []
+    for seed, baseline in enumerate(baselines, start=config.seed):
+        if not tables:
+            break
+        taught = {"baseline_run": baseline.id, "teacher_run": ",".join(t.id for t in tables)}
+        students.append(launch(run, "distill", {**shared, **taught, "seed": seed}))
+
+    # Every stage has met the test users once, at its end; what is left is to compare.
+    models = [*floors.values(), *baselines, *teachers, *students]
+    finish(config, run, baselines[0], models)
+
+
+def finish(config: Config, run: Run, reference: RunReference, models: list[RunReference]) -> None:
+    """Compare everything with the baselines, and say which steps were computed."""
+    asked: dict[str, Any] = {"runs": ",".join(m.id for m in models), "reference": reference.id}
+    if config.preset == "quick":
+        asked |= {"title": f"A quick look at {config.dataset}", "question": PROVES_NOTHING}
+    compared = launch(run, "compare", asked)
     run.log_metrics({k: v for k, v in compared.metrics.items() if k.startswith(("delta/", "p/"))})
+    steps = story(run)
+    run.note(f"{PROVES_NOTHING}\n\n{steps}" if config.preset == "quick" else steps)
+    print(steps)
+    if config.preset == "quick":
+        print(PROVES_NOTHING)
 
 
-def _given(config: Config) -> dict[str, Any]:
+def story(run: Run) -> str:
+    """Tell the steps in order: what was run, for how long, what was there already."""
+    experiment = run.client.get_run(run.id).info.experiment_id
+    children = run.client.search_runs(
+        [experiment],
+        f"tags.`mlflow.parentRunId` = '{run.id}'",
+        order_by=["attributes.start_time ASC"],
+    )
+    lines = ["| step | run | seconds | |", "|---|---|---:|---|"]
+    for child in children:
+        seconds = (child.info.end_time - child.info.start_time) / 1000
+        origin = child.data.tags.get("cache.hit_of")
+        reused = f"reused from {origin[:8]}" if origin else ""
+        lines.append(
+            f"| {child.data.tags['stage']} | {child.info.run_name} | {seconds:.0f} | {reused} |"
+        )
+    return "\n".join(lines)
+
+
+def given(config: Config) -> dict[str, Any]:
     """Name the data's settings that differ from their defaults, as a child's parameters."""
     own, default = as_dotted(config), as_dotted(OnData())
     changed = {key: own[key] for key in default if own[key] != default[key] and key != "seed"}

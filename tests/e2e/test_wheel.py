@@ -60,7 +60,13 @@ def test_the_menu_and_the_settings_come_with_the_wheel(installed: Path, tmp_path
 
 @pytest.mark.slow
 def test_the_demo_runs_from_the_wheel(installed: Path, store: MlflowClient, tmp_path: Path) -> None:
-    few = ["--floors=[counter]", "--n_seeds=1", "--model=gru4rec"]
+    few = [
+        "--with_students=false",
+        "--floors=[counter]",
+        "--n_seeds=1",
+        "--model=gru4rec",
+        "--with_teacher=false",
+    ]
     printed = run(installed, tmp_path, "main", "--preset=quick", *SMALL, *few)
     runs = {r.data.tags["stage"]: r for r in store.search_runs(["0"])}
     assert set(runs) == {"main", "prepare_data", "train_baseline", "compare"}
