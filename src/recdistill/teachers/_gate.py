@@ -4,7 +4,8 @@ iLoRA (arXiv 2408.10159) adds to a frozen linear map the mixture ``s * sum_k g_k
 ``n`` experts of rank ``r/n`` with ``s = alpha/(r/n)``. The sum is the same as gating the rank-r
 vector and multiplying once, ``s * B((g (x) 1_{r/n}) * (A x))``, so no tensor of shape
 [batch, length, n_experts, out] ever exists. Written with ``alpha/r`` as PEFT's scale and the gate
-multiplied by ``n``, a uniform gate is a factor of one: plain LoRA.
+multiplied by ``n``, a uniform gate is a factor of one: plain LoRA. Where PEFT scales the wide
+output, here the scale is multiplied into the gate once per batch.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Gate:
             raise ValueError(f"rank {rank} is not a multiple of {n_experts} experts")
         self.n_experts = n_experts
         self.rank = rank
+        self.scale = 1.0
         self._entered = 0
         self._expanded: torch.Tensor | None = None
 
@@ -70,14 +72,14 @@ class Gate:
         """
         if not self._entered:
             raise RuntimeError("open the gate around forward and backward: `with network.gate:`")
-        # [batch, length, n_experts] -> [batch, length, rank], mean one
-        self._expanded = (weights * self.n_experts).repeat_interleave(
+        # [batch, length, n_experts] -> [batch, length, rank]; once here instead of in every layer
+        self._expanded = (weights * (self.n_experts * self.scale)).repeat_interleave(
             self.rank // self.n_experts, dim=-1
         )
 
     @property
     def expanded(self) -> torch.Tensor:
-        """Factor for each of the r low-rank units, shape [batch, length, rank]."""
+        """Factor on each of the r low-rank units, shape [batch, length, rank], PEFT's included."""
         if self._expanded is None:
             raise RuntimeError("a gated layer ran before the router had set the gate")
         return self._expanded
@@ -101,8 +103,8 @@ class GatedVariant(LoraVariant):  # type: ignore[misc]
         """Add the gated low-rank update to the frozen layer's result."""
         x = module.lora_dropout[active_adapter](x)
         low = module.lora_A[active_adapter](x)  # [batch, length, rank]
-        # The scale sits on the rank-r side, where it costs nothing.
-        factor = module.gate.expanded.to(low.dtype) * module.scaling[active_adapter]
+        # PEFT's scale is in the factor: on the rank-r side, where it costs nothing.
+        factor = module.gate.expanded.to(low.dtype)
         if low.dim() == 2:  # some models (OPT) flatten [batch, length] around their inner layers
             batch = len(factor)
             factor = factor.expand(batch, len(low) // batch, -1).flatten(0, 1)
@@ -149,8 +151,18 @@ def register_gate(config: LoraConfig) -> LoraConfig:
 
 
 def attach_gate(model: nn.Module, gate: Gate) -> int:
-    """Point every gated layer of the model at this gate and return how many there are."""
-    layers = [module for module in model.modules() if isinstance(module, GatedLinear)]
+    """Point every gated layer of the model at this gate and return how many there are.
+
+    Raises
+    ------
+    ValueError
+        When the layers are not scaled alike: one gate serves them all.
+    """
+    layers: list[Any] = [module for module in model.modules() if isinstance(module, GatedLinear)]
+    scales = {scale for layer in layers for scale in layer.scaling.values()}
+    if len(scales) > 1:
+        raise ValueError(f"the adapted layers have different scales: {sorted(scales)}")
+    gate.scale = scales.pop() if scales else 1.0
     for layer in layers:
         layer.gate = gate
     return len(layers)

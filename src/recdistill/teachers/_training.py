@@ -212,6 +212,8 @@ class TeacherModule(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Validate the averaged weights and keep the best."""
+        if self._meter.n_steps:  # an epoch shorter than the time between two reports
+            self._log(self._meter.take(self.device), self.progress.step)
         progress, trainable = self.progress, self.network.trainable()
         live = {name: p.detach().clone() for name, p in trainable.items()}
         candidate = progress.average or live
