@@ -2,6 +2,9 @@
 
 from recdistill.sweeps._crew import Crew, pid_of
 from recdistill.sweeps._mirror import Mirror
+from recdistill.sweeps._page import page
+from recdistill.sweeps._plots import draw
+from recdistill.sweeps._progress import Progress
 from recdistill.sweeps._queue import (
     claim,
     first_attempt,
@@ -10,6 +13,7 @@ from recdistill.sweeps._queue import (
     give_up_worker,
     n_finished,
     running,
+    score,
     state_of,
     tally,
     top_up,
@@ -29,6 +33,7 @@ from recdistill.sweeps._study import (
     set_parent_run,
     study_names,
 )
+from recdistill.sweeps._summary import best_trial, card, importances, trial_table
 from recdistill.sweeps._work import Trainer, Worker
 
 __all__ = [
@@ -37,28 +42,35 @@ __all__ = [
     "Facts",
     "Knob",
     "Mirror",
+    "Progress",
     "Repairs",
     "Space",
     "Trainer",
     "Worker",
+    "best_trial",
     "build_space",
+    "card",
     "claim",
     "create_study",
+    "draw",
     "first_attempt",
     "give_up",
     "give_up_stale",
     "give_up_worker",
     "halt",
     "has_password",
+    "importances",
     "load_study",
     "n_finished",
     "open_storage",
+    "page",
     "parent_run",
     "pid_of",
     "read_facts",
     "read_space",
     "reconcile",
     "running",
+    "score",
     "set_parent_run",
     "setting_types",
     "shown",
@@ -67,6 +79,7 @@ __all__ = [
     "tally",
     "top_up",
     "trial_runs",
+    "trial_table",
     "with_settings",
     "without_password",
 ]

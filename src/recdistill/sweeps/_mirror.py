@@ -74,6 +74,10 @@ class Mirror:
             trial.set_user_attr(RUN_ID, run_id)
         return TrialRun(self, run_id)
 
+    def resume(self, trial: FrozenTrial) -> TrialRun:
+        """Return the run of a trial that has begun; writes nowhere when there is none."""
+        return TrialRun(self, str(trial.user_attrs.get(RUN_ID, "")))
+
     def create(self, trial: FrozenTrial, settings: Mapping[str, Any]) -> str:
         """Create the child run of a trial and return its id."""
         run = self.client.create_run(
@@ -147,8 +151,11 @@ class TrialRun:
         """Set tags."""
         self._write([RunTag(name, value[:5000]) for name, value in tags.items()])
 
-    def close(self, state: State) -> None:
-        """Say how the trial ended."""
+    def close(self, state: State, overhead_seconds: float | None = None) -> None:
+        """Say how the trial ended, and what it took beside its training."""
+        if overhead_seconds is not None:
+            now = int(time.time() * 1000)
+            self._waiting.append(Metric("time/overhead_seconds", overhead_seconds, now, 0))
         self._write([RunTag(STATE, state)])
         if self._id:
             with tolerated(f"run {self._id} is not closed"):

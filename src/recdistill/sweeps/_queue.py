@@ -26,7 +26,7 @@ State = Literal["waiting", "running", "complete", "pruned", "failed", "retried"]
 
 WORKER, ERROR, RUN_ID = "worker", "error", "mlflow_run_id"
 RETRY_OF, FIRST, ATTEMPT, POINT = "retry_of", "first_attempt", "attempt", "point"
-SECONDS = "cpu_seconds"
+SECONDS, INTERRUPTED = "cpu_seconds", "interrupted"
 _INHERITED = (FIRST, POINT, SECONDS)
 MAX_ATTEMPTS = 3
 FINISHED: tuple[State, ...] = ("complete", "pruned", "failed")
@@ -38,7 +38,8 @@ def state_of(trial: FrozenTrial) -> State:
     ``failed`` is a trial that raised an error of its own, or whose worker died every time.
     """
     if trial.state is TrialState.FAIL:
-        own = ERROR in trial.user_attrs or attempt_of(trial) >= MAX_ATTEMPTS
+        spent = attempt_of(trial) >= MAX_ATTEMPTS and INTERRUPTED not in trial.user_attrs
+        own = ERROR in trial.user_attrs or spent
         return "failed" if own else "retried"
     names: dict[TrialState, State] = {
         TrialState.WAITING: "waiting",
@@ -57,6 +58,12 @@ def attempt_of(trial: FrozenTrial) -> int:
 def first_attempt(trial: FrozenTrial) -> int:
     """Return the number of the trial's first attempt; its checkpoints go by that."""
     return int(trial.user_attrs.get(FIRST, trial.number))
+
+
+def score(trial: FrozenTrial) -> float:
+    """Return the metric of a trial that has a result, the first of its objectives."""
+    found: list[float] = trial.values
+    return found[0]
 
 
 def tally(study: Study) -> Counter[State]:
@@ -124,11 +131,12 @@ def repeat(study: Study, dead: FrozenTrial) -> None:
     """Enqueue a trial that does again what ``dead`` was doing, unless it died too often."""
     if state_of(dead) != "retried":
         return
+    # Being asked to stop is nothing that the trial did; it does not use up an attempt.
+    attempt = attempt_of(dead) + (INTERRUPTED not in dead.user_attrs)
     known = {name: dead.user_attrs[name] for name in _INHERITED if name in dead.user_attrs}
     study.enqueue_trial(
         dead.params or dead.system_attrs.get("fixed_params", {}),
-        user_attrs=known
-        | {RETRY_OF: dead.number, FIRST: first_attempt(dead), ATTEMPT: attempt_of(dead) + 1},
+        user_attrs=known | {RETRY_OF: dead.number, FIRST: first_attempt(dead), ATTEMPT: attempt},
     )
 
 

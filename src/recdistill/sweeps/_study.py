@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _FACTS, _HALTED, _PARENT = "recdistill", "halted", "mlflow_parent_run_id"
 COST = "cost"
+_BESIDE = {"use_cache", "preset", "data_path"}
 _WORDS = {
     "catalog_digest": "another catalog",
     "split_digest": "another split of the data",
@@ -77,10 +78,17 @@ class Facts:
 
     def name(self) -> str:
         """Name the study by its content: the same question again is the same study."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name in _WORDS}
-        text = json.dumps(own | {"seed": self.seed, "sampler": self.sampler}, sort_keys=True)
+        text = json.dumps(
+            self.about() | {"seed": self.seed, "sampler": self.sampler}, sort_keys=True
+        )
         key = hashlib.sha256(text.encode()).hexdigest()[:8]
         return f"{self.stage}-{self.dataset}-{key}"
+
+    def about(self) -> dict[str, Any]:
+        """Return what must be equal for two studies to ask the same question."""
+        own = {name: getattr(self, name) for name in _WORDS}
+        own["settings"] = {k: v for k, v in self.settings.items() if k not in _BESIDE}
+        return own
 
     @property
     def metric(self) -> str:
@@ -131,13 +139,13 @@ def create_study(name: str, facts: Facts, storage: BaseStorage) -> Study:
         study = optuna.create_study(study_name=name, storage=storage, directions=directions)
     except optuna.exceptions.DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage)
-        before = read_facts(study)
+        before, asked = read_facts(study).about(), facts.about()
         for key, words in _WORDS.items():
-            if getattr(before, key) != getattr(facts, key):
+            if before[key] != asked[key]:
                 raise UserError(
-                    f"Study '{name}' is about {words} ({key}: {_short(getattr(before, key))}, "
-                    f"asked is {_short(getattr(facts, key))}): give this sweep another name with "
-                    "study=..., or leave study out and it gets one of its own."
+                    f"Study '{name}' is about {words} ({key}: {_short(before[key])}, asked is "
+                    f"{_short(asked[key])}): give this sweep another name with study=..., or leave "
+                    "study out and it gets one of its own."
                 ) from None
         return study
     study.set_user_attr(_FACTS, asdict(facts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from optuna.trial import TrialState
 
 from recdistill.sweeps._queue import (
     ERROR,
+    INTERRUPTED,
     POINT,
     SECONDS,
     claim,
@@ -86,6 +88,7 @@ class Worker:
     name: str
     checkpoints: Path
     _pruner: BasePruner = field(init=False)
+    _parent: int = field(default_factory=os.getppid)
 
     def __post_init__(self) -> None:
         self._pruner = self.facts.make_pruner()
@@ -100,6 +103,8 @@ class Worker:
         next_look, n_done = 0.0, 0
         while True:
             _leave_if_asked()
+            if os.getppid() != self._parent:
+                return n_done  # the sweep is gone, and whoever continues it brings own workers
             study = self._study()
             if time.monotonic() >= next_look:
                 give_up_stale(study, self.storage, grace)
@@ -122,58 +127,60 @@ class Worker:
 
     def _do(self, trial: Trial) -> bool:
         """Train one trial; True when it came to an end of its own."""
-        study = trial.study
-        frozen = study.get_trials(deepcopy=False)[trial.number]
+        began = time.monotonic()
+        study, frozen = trial.study, _frozen(trial)
         study.sampler = self.facts.sampler_for(frozen)
-        with _heartbeat(self.storage, trial._trial_id, self.facts.heartbeat_seconds):
+        folder = self.checkpoints / f"{first_attempt(frozen)}"
+        seconds = self.facts.heartbeat_seconds
+        with _heartbeat(self.storage, trial._trial_id, seconds, self._parent):
             try:
                 _leave_if_asked()
                 settings = self.space.suggest(trial)
-            except Interrupted:
-                give_up(study, self.storage, _frozen(trial))
-                raise
-            with _undisturbed():
-                shown = self.mirror.open(trial, settings)
-            log = _Log(self, trial, shown)
-            try:
-                best = self.train(
-                    {**self.space.fixed, **settings},
-                    log=log,
-                    checkpoint_folder=self.checkpoints / f"{first_attempt(frozen)}",
-                )
-                values = [log.seconds() if o == COST else best[o] for o in self.facts.objectives]
-                if any(math.isnan(value) for value in values):
-                    raise FloatingPointError("the training diverged: its validation is no number")
+                with _undisturbed():
+                    shown = self.mirror.open(trial, settings)
+                log = _Log(self, trial, shown, began)
+                values = self._train({**self.space.fixed, **settings}, log, folder)
             except optuna.TrialPruned:
-                return self._tell(trial, shown, TrialState.PRUNED)
+                return self._tell(log, folder, TrialState.PRUNED)
             except (Interrupted, KeyboardInterrupt):
                 with _undisturbed():
+                    trial.set_user_attr(INTERRUPTED, True)
                     give_up(study, self.storage, _frozen(trial))
-                    shown.close("retried")
+                    self.mirror.resume(_frozen(trial)).close("retried")
                 raise
             except _STORAGE_TROUBLE:
                 raise  # no fault of the trial's: this worker ends, and the trial is tried again
             except Exception as error:
                 said = f"{type(error).__name__}: {error}"[:2000]
                 trial.set_user_attr(ERROR, said)
-                shown.tag({"error": said})
-                ended = self._tell(trial, shown, TrialState.FAIL)
+                log.shown.tag({"error": said})
+                ended = self._tell(log, folder, TrialState.FAIL)
                 self._stop_if_hopeless(study, said)
                 return ended
-            shown.select(best)
-            return self._tell(trial, shown, TrialState.COMPLETE, values)
+            return self._tell(log, folder, TrialState.COMPLETE, values)
+
+    def _train(self, settings: Mapping[str, Any], log: _Log, folder: Path) -> list[float]:
+        """Train, and return a value for every objective."""
+        best = self.train(settings, log=log, checkpoint_folder=folder)
+        log.trained()
+        values = [log.cpu_seconds() if o == COST else best[o] for o in self.facts.objectives]
+        if any(math.isnan(value) for value in values):
+            raise FloatingPointError("the training diverged: its validation is no number")
+        log.shown.select(best)
+        return values
 
     def _tell(
-        self, trial: Trial, shown: TrialRun, state: TrialState, values: list[float] | None = None
+        self, log: _Log, folder: Path, state: TrialState, values: list[float] | None = None
     ) -> bool:
         with _undisturbed():
             try:
-                trial.study.tell(trial, values, state)
+                log.trial.study.tell(log.trial, values, state)
             except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
                 # Others held this worker for dead and gave the trial to somebody else.
-                shown.close("retried")
+                log.shown.close("retried")
                 return False
-            shown.close(state_of(_frozen(trial)))
+            log.shown.close(state_of(_frozen(log.trial)), log.overhead_seconds())
+            shutil.rmtree(folder, ignore_errors=True)
             return True
 
     def _stop_if_hopeless(self, study: Study, error: str) -> None:
@@ -184,20 +191,40 @@ class Worker:
 
 
 class _Log:
-    """Hears of every epoch: tells the pruner and MLflow, counts the seconds."""
+    """Hears of every epoch: tells the pruner and MLflow, and keeps the time."""
 
-    def __init__(self, worker: Worker, trial: Trial, shown: TrialRun) -> None:
+    def __init__(self, worker: Worker, trial: Trial, shown: TrialRun, began: float) -> None:
         self.worker, self.trial, self.shown = worker, trial, shown
         self._before = float(trial.user_attrs.get(SECONDS, 0.0))
-        self._began = time.process_time()
+        self._cpu_began = time.process_time()
+        self._began, self._train_began = began, time.monotonic()
+        self._train_ended = 0.0
+        self._reporting = 0.0
 
-    def seconds(self) -> float:
+    def cpu_seconds(self) -> float:
         """Processor seconds spent on this trial, those of dead attempts included."""
-        return self._before + time.process_time() - self._began
+        return self._before + time.process_time() - self._cpu_began
+
+    def trained(self) -> None:
+        """Note that the training is over."""
+        self._train_ended = time.monotonic()
+
+    def overhead_seconds(self) -> float:
+        """Return what this trial took beside its training: Optuna's and MLflow's part."""
+        now = time.monotonic()
+        training = (self._train_ended or now) - self._train_began - self._reporting
+        return now - self._began - training
 
     def __call__(self, metrics: Mapping[str, float], epoch: int) -> None:
+        began = time.monotonic()
+        try:
+            self._report(metrics, epoch)
+        finally:
+            self._reporting += time.monotonic() - began
+
+    def _report(self, metrics: Mapping[str, float], epoch: int) -> None:
         self.shown.log(metrics, epoch)
-        self.trial.set_user_attr(SECONDS, round(self.seconds(), 2))
+        self.trial.set_user_attr(SECONDS, round(self.cpu_seconds(), 2))
         value = metrics.get(self.worker.facts.metric)
         if value is None or len(self.worker.facts.objectives) > 1:
             return
@@ -212,9 +239,9 @@ def _frozen(trial: Trial) -> Any:
 
 
 @contextmanager
-def _heartbeat(storage: Any, trial_id: int, seconds: float) -> Iterator[None]:
+def _heartbeat(storage: Any, trial_id: int, seconds: float, parent: int) -> Iterator[None]:
     """Show signs of life from a thread; and end with the process that started this one."""
-    over, parent = threading.Event(), os.getppid()
+    over = threading.Event()
     storage.record_heartbeat(trial_id)
 
     def beat() -> None:

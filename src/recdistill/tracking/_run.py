@@ -179,7 +179,7 @@ class Run:
                 print(f"{self.stage}: nothing to compute, {done}.", flush=True)
                 return True
         if self._checkpoints.is_dir() and any(self._checkpoints.iterdir()) and originals:
-            self._go_on(originals[0].info.run_id)
+            self.take_up(originals[0].info.run_id)
         return False
 
     @property
@@ -209,7 +209,11 @@ class Run:
         self.rename(self.reused.name)
         self.note(f"Nothing was computed: run {origin} has done exactly this. Its files are there.")
 
-    def _go_on(self, interrupted: str) -> None:
+    def take_up(self, interrupted: str) -> None:
+        """Go on with an earlier run: from here on :attr:`id` is its id.
+
+        The run that was opened for this ends as a light one that points there.
+        """
         self._buffer.close(self.folder / "metrics.json")
         self._wrapper, self.id = self.id, interrupted
         self._buffer = MetricBuffer(self.client, interrupted)

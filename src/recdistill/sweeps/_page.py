@@ -1,0 +1,72 @@
+"""A sweep as one web page that needs no network: the table and four pictures to play with."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.trial import TrialState
+
+from recdistill.sweeps._queue import score
+from recdistill.sweeps._summary import trial_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from optuna import Study
+
+    from recdistill.sweeps._space import Space
+    from recdistill.sweeps._study import Facts
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; color: #1c2733;
+  padding: 0 1rem; }
+table { border-collapse: collapse; font-size: 13px; } td, th { padding: 3px 9px; text-align: right;
+  border-bottom: 1px solid #e3e7eb; white-space: nowrap; } th { position: sticky; top: 0;
+  background: #fff; } .table { max-height: 480px; overflow: auto; border: 1px solid #e3e7eb; }
+"""
+
+
+def page(study: Study, facts: Facts, space: Space, *, summary: str) -> str:
+    """Return the page; plotly's code is in it once, some five megabytes."""
+    from plotly.offline import get_plotlyjs
+
+    table = trial_table(study, facts, space)
+    parts = [
+        f"<!doctype html><meta charset=utf-8><title>{html.escape(study.study_name)}</title>",
+        f"<style>{_STYLE}</style><h1>{html.escape(study.study_name)}</h1>",
+        f"<p>{html.escape(summary)}</p>",
+        f"<script>{get_plotlyjs()}</script>",
+        *_figures(study, facts),
+        f"<h2>All {len(table)} trials</h2><div class=table>",
+        table.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.4g}", border=0),
+        "</div>",
+    ]
+    return "\n".join(parts)
+
+
+def _figures(study: Study, facts: Facts) -> list[str]:
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(done) < 2:
+        return []
+    show = optuna.visualization
+    kinds: dict[str, Callable[..., object]] = {
+        "History": show.plot_optimization_history,
+        "What mattered": show.plot_param_importances,
+        "All knobs together": show.plot_parallel_coordinate,
+        "Each knob alone": show.plot_slice,
+    }
+    out = []
+    for title, plot in kinds.items():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                drawn = plot(study, target=lambda trial: score(trial), target_name=facts.metric)
+        except (ValueError, RuntimeError):  # too few trials, or no knob that all share
+            continue
+        drawn.update_layout(title=None, height=420, margin={"t": 30})  # type: ignore[attr-defined]
+        body = drawn.to_html(full_html=False, include_plotlyjs=False)  # type: ignore[attr-defined]
+        out.append(f"<h2>{title}</h2>{body}")
+    return out

@@ -1,0 +1,221 @@
+"""Sweeps under kills, and over two machines that share two addresses and nothing else."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from _servers import ROOT, environment, free_port, running
+
+from recdistill.sweeps import (
+    first_attempt,
+    load_study,
+    open_storage,
+    reconcile,
+    state_of,
+    study_names,
+    trial_runs,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow import MlflowClient
+
+pytestmark = pytest.mark.e2e
+
+SMALL = ["--max_users=60", "--data_seed=1"]
+STUDENT = ["--max_epochs=2", "--max_length=20", "--student.dim=16", "--tokens_per_batch=800"]
+HILL = """
+import sys
+from pathlib import Path
+from recdistill.sweeps import Crew, load_study, open_storage
+from tests.unit.sweeps import toy
+
+if __name__ == "__main__":
+    name, url, tracking, parent, folder = sys.argv[1:]
+    storage = open_storage(url, heartbeat_seconds=1)
+    study, _ = load_study(name, storage)
+    crew = Crew(toy.make_worker, (name, url, tracking, parent, folder, 0.1), 3)
+    crew.run(study, storage, lambda: None)
+"""
+
+
+def test_kill_9_loses_nothing_and_doubles_nothing(store: MlflowClient, tmp_path: Path) -> None:
+    import psutil
+
+    from tests.unit.sweeps.conftest import make_hill
+
+    hill = make_hill(store, tmp_path)
+    hill.fill(24)
+    script = tmp_path / "hill.py"
+    script.write_text(HILL)
+    tracking = f"sqlite:///{tmp_path}/mlflow.db"
+    words = [hill.study.study_name, hill.url, tracking, hill.mirror.parent, str(tmp_path / "ckpt")]
+    env = environment(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    command = [sys.executable, str(script), *words]
+    draw = random.Random(7)  # noqa: S311
+    crew = subprocess.Popen(command, cwd=ROOT, env=env)
+    try:
+        for n_begun in (4, 9, 15):
+            _wait(lambda n=n_begun: _n_begun(hill.study) >= n)
+            time.sleep(draw.random() / 3)
+            server = next(
+                c for c in psutil.Process(crew.pid).children() if "forkserver" in str(c.cmdline())
+            )
+            draw.choice(_wait(server.children)).kill()
+        _wait(lambda: _n_begun(hill.study) >= 18)
+        crew.kill()  # the whole sweep dies; its workers notice
+        crew.wait()
+        subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=200)
+    finally:
+        crew.kill()
+    trials = hill.study.get_trials()
+    done = [first_attempt(trial) for trial in trials if state_of(trial) == "complete"]
+    assert sorted(done) == list(range(24)), "every place filled once"
+    assert sum(state_of(trial) == "retried" for trial in trials) >= 3
+    reconcile(hill.study, hill.mirror, hill.space)
+    assert not reconcile(hill.study, hill.mirror, hill.space).any()
+    shown = {
+        int(r.data.tags["trial.number"]): r.data.tags["state"] for r in trial_runs(hill.mirror)
+    }
+    assert shown == {trial.number: state_of(trial) for trial in trials}
+
+
+def test_a_second_machine_joins_with_two_addresses_only(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or os.geteuid() != 0:
+        pytest.skip("needs PostgreSQL's server programs and the right to change users")
+    with _two_machines() as (hub, inside), _postgres(hub) as url:
+        web = f"http://{hub}:{free_port()}"
+        server = environment(
+            MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path}/mlflow.db",
+            MLFLOW_SERVER_ALLOWED_HOSTS="*",
+            MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
+        )
+        command = [
+            "mlflow", "server", "--host", hub, "--port", web.rsplit(":", 1)[1], "--workers", "1",
+            "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db",
+            "--artifacts-destination", str(tmp_path / "artifacts"),
+        ]  # fmt: skip
+        with running(command, web, tmp_path / "server.log", server):
+            first, second = _workshop(tmp_path / "first"), _workshop(tmp_path / "second")
+            _stage(inside[0], first, web, "train_baseline", *SMALL, *STUDENT)
+            _stage(inside[0], first, web, "train_baseline", "--model=ease", *SMALL)
+            export = ["--teacher_run=ease-s0-baseline", "--folds=2", "--top_k=20", *SMALL]
+            _stage(inside[0], first, web, "export_teacher", *export)
+            at = [f"--storage={url}", "--workers=1"]
+            runs = ["--baseline_run=sasrec-s0-baseline", "--space=quick", "--n_seeds=0", *SMALL]
+            sweep = _start(inside[0], first, web, "sweep", "--n_trials=10", *runs, *at)
+            storage = open_storage(url)
+            _wait(lambda: study_names(storage))
+            _stage(inside[1], second, web, "sweep", "--join=latest", *at)
+            assert sweep.wait(300) == 0
+            study, _ = load_study(study_names(storage)[0], storage)
+            trials = study.get_trials()
+            crews = {trial.user_attrs["worker"].split(":")[2] for trial in trials}
+            assert {state_of(trial) for trial in trials} <= {"complete", "pruned"}
+            assert len(trials) == 10
+            assert len(crews) == 2, "both machines worked"
+            assert not (second / "data").exists(), "the data came from the sweep's own run"
+
+
+def _n_begun(study: object) -> int:
+    return sum(state_of(trial) != "waiting" for trial in study.get_trials(deepcopy=False))  # type: ignore[attr-defined]
+
+
+def _wait(happens: object, seconds: float = 240) -> object:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := happens():  # type: ignore[operator]
+            return found
+        time.sleep(0.2)
+    raise AssertionError("it did not happen in time")
+
+
+def _workshop(folder: Path) -> Path:
+    folder.mkdir()
+    for name in ("conf", "projects"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def _start(
+    inside: list[str], folder: Path, web: str, name: str, *words: str
+) -> subprocess.Popen[bytes]:
+    env = environment(MLFLOW_TRACKING_URI=web, OMP_NUM_THREADS="1")
+    return subprocess.Popen(
+        [*inside, sys.executable, "-m", f"projects.{name}", *words], cwd=folder, env=env
+    )
+
+
+def _stage(inside: list[str], folder: Path, web: str, name: str, *words: str) -> None:
+    assert _start(inside, folder, web, name, *words).wait(300) == 0
+
+
+@contextmanager
+def _two_machines() -> Iterator[tuple[str, list[list[str]]]]:
+    """Two network namespaces that reach the hub's address; plain processes where that is denied."""
+    names, link = [f"rd{os.getpid()}{side}" for side in "ab"], f"rdh{os.getpid()}"[:13]
+    steps = [f"ip link add {link} type bridge", f"ip addr add 10.231.7.1/24 dev {link}"]
+    steps += [f"ip link set {link} up"]
+    for i, name in enumerate(names):
+        here, there = f"{link[:11]}x{i}", f"{link[:11]}y{i}"
+        steps += [
+            f"ip netns add {name}", f"ip link add {here} type veth peer name {there}",
+            f"ip link set {there} netns {name}", f"ip link set {here} master {link}",
+            f"ip link set {here} up", f"ip -n {name} addr add 10.231.7.{i + 2}/24 dev {there}",
+            f"ip -n {name} link set {there} up", f"ip -n {name} link set lo up",
+        ]  # fmt: skip
+    try:
+        if shutil.which("ip") and all(_ok(step) for step in steps):
+            yield "10.231.7.1", [["ip", "netns", "exec", name] for name in names]
+        else:
+            yield "127.0.0.1", [[], []]
+    finally:
+        for name in names:
+            _ok(f"ip netns del {name}")
+        _ok(f"ip link del {link}")
+
+
+def _ok(step: str) -> bool:
+    if not shutil.which("ip"):
+        return False
+    return subprocess.run(step.split(), capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def _postgres(host: str) -> Iterator[str]:
+    """A PostgreSQL server of this test's own; ends with it. Yields the address of a data base."""
+    import tempfile
+
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="recdistill-pg-") as folder:
+        data = Path(folder) / "data"
+        shutil.chown(folder, "postgres", "postgres")
+        as_user = {"user": "postgres", "cwd": "/", "capture_output": True, "check": True}
+        initdb = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "--no-sync"]
+        subprocess.run(initdb, **as_user)  # type: ignore[call-overload]
+        with (data / "pg_hba.conf").open("a") as allowed:
+            allowed.write("host all all 10.231.7.0/24 trust\n")
+        options = f"-c listen_addresses={host} -c port={port} -c unix_socket_directories={folder}"
+        control = [str(programs / "pg_ctl"), "-D", str(data), "-w"]
+        subprocess.run(
+            [*control, "-l", f"{folder}/log", "-o", options, "start"],
+            user="postgres", cwd="/", check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            create = ["createdb", "-h", host, "-p", str(port), "-U", "postgres", "studies"]
+            subprocess.run([str(programs / create[0]), *create[1:]], **as_user)  # type: ignore[call-overload]
+            yield f"postgresql+psycopg://postgres@{host}:{port}/studies"
+        finally:
+            subprocess.run([*control, "-m", "fast", "stop"], **as_user)  # type: ignore[call-overload]

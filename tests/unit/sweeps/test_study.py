@@ -1,0 +1,75 @@
+"""Studies know what they are about, storages say what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recdistill.errors import UserError
+from recdistill.sweeps import (
+    create_study,
+    has_password,
+    load_study,
+    open_storage,
+    shown,
+    study_names,
+)
+from tests.unit.sweeps import toy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.sweeps.conftest import Hill
+
+
+def test_the_same_question_is_the_same_study(hill: Hill) -> None:
+    again = create_study(hill.facts.name(), hill.facts, hill.storage)
+    assert again.study_name == hill.study.study_name
+    assert replace(hill.facts, baseline="other").name() != hill.facts.name()
+    assert replace(hill.facts, pruner="median").name() == hill.facts.name()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"split_digest": "x"}, "another split of the data"),
+        ({"baseline": "x"}, "another baseline"),
+        ({"settings": {"seed": 1}}, "other settings"),
+    ],
+)
+def test_a_study_about_something_else_is_refused(
+    hill: Hill, change: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        create_study(hill.study.study_name, replace(hill.facts, **change), hill.storage)
+
+
+def test_another_machine_reads_what_it_needs_from_the_storage(hill: Hill) -> None:
+    _, facts = load_study(hill.study.study_name, open_storage(hill.url))
+    assert facts == hill.facts
+
+
+def test_an_unknown_study_is_named_beside_those_there_are(hill: Hill) -> None:
+    with pytest.raises(UserError, match=f"no study 'typo'.*{hill.study.study_name}"):
+        load_study("typo", hill.storage)
+    assert study_names(hill.storage) == [hill.study.study_name]
+
+
+def test_a_storage_out_of_reach_is_one_sentence_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no data base address"):
+        open_storage("studies.db")
+    url = "postgresql://me:hunter2@127.0.0.1:1/studies"
+    with pytest.raises(UserError, match="cannot be opened") as said:
+        open_storage(url)
+    assert "hunter2" not in str(said.value)
+    assert has_password(url)
+    assert "hunter2" not in shown(url)
+
+
+def test_pruning_ends_where_a_second_objective_begins() -> None:
+    pruned = toy.facts(pruner="median").make_pruner()
+    both = toy.facts(pruner="median", objectives=["val/ndcg_at_10", "cost"]).make_pruner()
+    assert type(pruned).__name__ == "MedianPruner"
+    assert type(both).__name__ == "NopPruner"
