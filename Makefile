@@ -24,7 +24,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit recipes e2e lock clean
+.PHONY: help install demo ui server server-stop test lint unit recipes e2e docs notebooks lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,10 +36,10 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@echo "Preparing $(VENV) with $$($(PYTHON) --version); a few minutes with pip, less with uv ..."
 ifneq ($(UV),)
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip install --python $(BIN)/python -c requirements.lock -e '.[dev,server]'
+	$(UV) pip install --python $(BIN)/python -c requirements.lock -e '.[dev,docs,server]'
 else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements.lock -e '.[dev,server]'
+	$(BIN)/python -m pip install -c requirements.lock -e '.[dev,docs,server]'
 endif
 	@touch $@
 
@@ -78,9 +78,15 @@ recipes: install ## Every entry point, small
 e2e: install ## Servers, browser, kills, the chain through mlflow run
 	pytest tests/e2e
 
+docs: install ## Build the documentation into site/, every warning an error
+	mkdocs build --quiet
+
+notebooks: install ## Execute the notebooks; the documentation then shows their results
+	RECDISTILL_NOTEBOOKS=build/notebooks pytest tests/recipes/test_notebooks.py
+
 lock: install ## Pin every package anew from pyproject.toml (needs uv)
 	@echo "# Every package of the tested environment, pinned. Used as constraints by 'make install'; made by 'make lock'." > requirements.lock.new
-	uv pip compile -q pyproject.toml --extra dev --extra server --python-version 3.11 --no-header --no-annotate | sed 's/+cpu//' >> requirements.lock.new
+	uv pip compile -q pyproject.toml --extra dev --extra docs --extra server --python-version 3.11 --no-header --no-annotate | sed 's/+cpu//' >> requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 clean: ## Remove caches and finished build files; runs and data stay

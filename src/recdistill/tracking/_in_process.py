@@ -1,0 +1,42 @@
+"""A stage called from Python: what a notebook does where a terminal has ``mlflow run``."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+from mlflow import MlflowClient
+
+from recdistill.config import home, parse
+from recdistill.tracking._references import RunReference, find_run
+from recdistill.tracking._stage import open_run
+
+
+def run_stage(name: str, **settings: Any) -> RunReference:
+    """Run a stage in this process and return its finished run.
+
+    Parameters
+    ----------
+    name : str
+        An entry point, such as ``train_baseline``.
+    settings : the stage's parameters
+        Dotted ones go in by ``**{"optimizer.lr": 0.001}``.
+
+    Raises
+    ------
+    UserError
+        As the stage itself would say it.
+    """
+    if str(home()) not in sys.path:
+        sys.path.append(str(home()))
+    module = importlib.import_module(f"projects.{name}")
+    config = parse(module.Config, name, [f"--{key}={_word(v)}" for key, v in settings.items()])
+    with open_run(name, config) as run:
+        module.run(config, run)
+    return find_run(MlflowClient(), run.id, stages=(name,))
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
