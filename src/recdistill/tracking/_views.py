@@ -170,3 +170,9 @@ def run_url(base: str, experiment_id: str, run_id: str, artifact: str | None = N
     """Address of a run's page, or of one of its artifacts shown there."""
     end = f"/artifacts/{artifact}" if artifact else ""
     return f"{base}/#/experiments/{experiment_id}/runs/{run_id}{end}"
+
+
+def model_url(base: str, name: str, version: int | None = None) -> str:
+    """Address of a registered model's page, where its versions and aliases are listed."""
+    end = f"/versions/{version}" if version else ""
+    return f"{base}/#/models/{quote(name, safe='')}{end}"

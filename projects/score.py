@@ -1,0 +1,98 @@
+"""Recommend to any number of users: Parquet in, Parquet out, bounded memory, resumable.
+
+mlflow run . --env-manager local -e score -P users=users.parquet -P output=recommendations
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from projects._on_data import OnData
+from recdistill.errors import UserError
+from recdistill.serving import Scoring, Workforce, gather_student, holder_of, score
+from recdistill.tracking import Run, stage
+
+if TYPE_CHECKING:
+    from recdistill.data import PreparedData
+    from recdistill.tracking import RunReference
+
+
+@dataclass(frozen=True)
+class Config(OnData):
+    """Which student recommends how many items to whom, and where they go."""
+
+    model_run: str = "latest"
+    users: str = ""
+    output: str = "recommendations"
+    k: int = 10
+    exclude: tuple[str, ...] = ()
+    keep_history: bool = False
+    titles: bool = False
+    part_size: int = 20_000
+    devices: int = 1
+    accelerator: str = "auto"
+    shard: int = 0
+    n_shards: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("k", "part_size", "devices", "n_shards"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if not 0 <= self.shard < self.n_shards:
+            raise UserError(f"shard is {self.shard}; it must be in 0 to {self.n_shards - 1}.")
+
+
+def run(config: Config, run: Run) -> None:
+    """Find the student, stream the users through it, say how fast."""
+    data = config.prepared(run)
+    model_run = student_run(config, run, data)
+    run.rename(f"{model_run.name}-score")
+    run.set_tags({"model_run_id": model_run.id, "output": str(Path(config.output).absolute())})
+    if config.k > data.catalog.n_items:
+        raise UserError(f"k is {config.k}, and the catalog has {data.catalog.n_items} items.")
+    student = gather_student(
+        model_run.artifact("model"), data.folder / "catalog.csv", run.folder / "student"
+    )
+    scoring = Scoring(
+        model_run.id,
+        config.users,
+        config.k,
+        tuple(config.exclude),
+        config.keep_history,
+        config.titles,
+        config.part_size,
+    )
+    workforce = Workforce(config.devices, config.accelerator, config.shard, config.n_shards)
+    output = Path(config.output)
+    n_before = len(list(output.glob("part-*.parquet")))
+    with run.phase("score"):
+        done = score(
+            student, scoring, output, data=None if config.users else data, workforce=workforce
+        )
+    counts = {"n_users": done.n_users, "n_empty": done.n_empty, "n_unknown": done.n_unknown}
+    run.log_metrics({f"score/{name}": value for name, value in counts.items()})
+    went_on = f", {n_before} parts of it by an earlier attempt" if n_before else ""
+    print(
+        f"{done.n_users} users in {done.n_parts} parts are in {output}{went_on}. "
+        f"{done.n_unknown} interactions with items outside the catalog were left out; "
+        f"{done.n_empty} users have no item that it knows, and empty lists."
+    )
+
+
+def student_run(config: Config, run: Run, data: PreparedData) -> RunReference:
+    """Return the run of the student: by id, by name, the newest, or the one that serves."""
+    if config.model_run != "champion":
+        stages = ("distill",) if config.model_run == "latest" else ("distill", "train_baseline")
+        return run.find(config.model_run, *stages, data=data)
+    name = f"recdistill-{data.dataset}"
+    holder = holder_of(run.client, name, "champion")
+    if holder is None:
+        raise UserError(f"There is no {name}@champion yet; run promote first.")
+    return holder.run
+
+
+if __name__ == "__main__":
+    stage(run, Config, "score")

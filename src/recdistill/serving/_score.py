@@ -1,0 +1,247 @@
+"""Recommend to millions of users: Parquet in, Parquet out, in parts that can be resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader, IterableDataset
+
+from recdistill.errors import UserError
+from recdistill.serving._histories import Part, parts_of_data, read_parts
+from recdistill.serving._names import ItemNames
+from recdistill.serving._top_k import TopK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recdistill.data import PreparedData
+
+_SETTINGS = "settings.json"
+_UNKNOWN, _EMPTY = b"recdistill.n_unknown", b"recdistill.n_empty"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What is computed; a folder of results holds one of these, and refuses another.
+
+    Attributes
+    ----------
+    model : names the student, as by its run id
+    users : the input's path; empty for all users of the prepared data
+    k : items per user
+    exclude : raw ids never recommended
+    keep_history : whether items of a user's history may come back
+    titles : whether to write titles beside the raw ids
+    part_size : users per output file
+    """
+
+    model: str
+    users: str
+    k: int = 10
+    exclude: tuple[str, ...] = ()
+    keep_history: bool = False
+    titles: bool = False
+    part_size: int = 20_000
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """Who computes: ``devices`` processes of one machine, and which share of the parts is theirs.
+
+    ``shard`` (from 0) of ``n_shards`` is for job arrays on several machines that share a folder.
+    """
+
+    devices: int = 1
+    accelerator: str = "auto"
+    shard: int = 0
+    n_shards: int = 1
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Counts over all finished parts of a folder, earlier attempts included."""
+
+    n_users: int
+    n_empty: int
+    n_unknown: int
+    n_parts: int
+
+
+def score(
+    student: Path,
+    scoring: Scoring,
+    output: Path,
+    *,
+    data: PreparedData | None = None,
+    workforce: Workforce | None = None,
+) -> Scored:
+    """Write ``part-*.parquet`` with columns user, items, scores (and titles) into ``output``.
+
+    A part appears under its name only when it is complete; parts that are there already are left
+    alone, so an interrupted scoring goes on where it stopped. A user none of whose items the
+    catalog knows gets empty lists.
+
+    Parameters
+    ----------
+    student : a folder from ``gather_student``
+    data : the prepared data, where ``scoring.users`` is empty
+
+    Raises
+    ------
+    UserError
+        When ``output`` holds the result of another scoring, or the input cannot be read.
+    """
+    force = workforce or Workforce()
+    output.mkdir(parents=True, exist_ok=True)
+    _claim(output, scoring)
+    trainer = pl.Trainer(
+        accelerator=force.accelerator,
+        devices=force.devices,
+        strategy="ddp_spawn" if force.devices > 1 else "auto",
+        callbacks=[_PartWriter(output)],
+        use_distributed_sampler=False,  # the parts are shared out below
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    parts = DataLoader(_Parts(student, scoring, output, force, data), batch_size=None)
+    trainer.predict(_Scorer(student, scoring, force.devices), parts, return_predictions=False)
+    return _count(output)
+
+
+class _Parts(IterableDataset[Part]):
+    """The parts that are this process's to do and not done yet."""
+
+    def __init__(
+        self,
+        student: Path,
+        scoring: Scoring,
+        output: Path,
+        force: Workforce,
+        data: PreparedData | None,
+    ) -> None:
+        self.student, self.scoring, self.output = student, scoring, output
+        self.force, self.data = force, data
+
+    def __iter__(self) -> Iterator[Part]:
+        mine = self.force.shard * self.force.devices + int(os.environ.get("LOCAL_RANK", "0"))
+        n = self.force.n_shards * self.force.devices
+        for part in self._all():
+            if part.index % n == mine and not _path(self.output, part.index).exists():
+                yield part
+
+    def _all(self) -> Iterator[Part]:
+        size = self.scoring.part_size
+        if self.data is not None:
+            return parts_of_data(self.data, size)
+        names = ItemNames.read(self.student / "catalog.csv")
+        return read_parts(Path(self.scoring.users), names.raw_ids, size)
+
+
+class _Scorer(pl.LightningModule):
+    """Lightning decides where and in how many processes; ``TopK`` does the work."""
+
+    def __init__(self, student: Path, scoring: Scoring, n_processes: int) -> None:
+        super().__init__()
+        self.student, self.scoring, self.n_processes = student, scoring, n_processes
+
+    def setup(self, stage: str) -> None:
+        """Load the student in the process, and on the device, that uses it."""
+        n_threads = max(1, (os.cpu_count() or 1) // self.n_processes)
+        device = str(self.trainer.strategy.root_device)
+        self.top_k = TopK.read(self.student, device=device, n_threads=n_threads)
+        self.excluded = self.top_k.names.resolve(self.scoring.exclude, "exclude")
+
+    def transfer_batch_to_device(self, batch: Part, device: Any, dataloader_idx: int) -> Part:
+        """Leave a part where it is: ``TopK`` moves a pass at a time."""
+        return batch
+
+    def predict_step(self, part: Part) -> pa.Table:
+        """Return the output rows of one part."""
+        wanted, names = self.scoring, self.top_k.names
+        lengths = np.diff(part.offsets)
+        known = lengths > 0
+        offsets = np.concatenate([[0], np.cumsum(lengths[known])])
+        best, scores = self.top_k.recommend(
+            part.items, offsets, wanted.k, exclude=self.excluded, keep_history=wanted.keep_history
+        )
+        # Where a long history leaves fewer than k items, the list is shorter.
+        real = np.isfinite(scores)
+        kept = np.zeros(len(lengths), np.int64)
+        kept[known] = real.sum(1)
+        ends = pa.array(np.concatenate([[0], np.cumsum(kept)]), pa.int32())
+        ids = pa.array(best[real] - 1)
+        columns = {"user": part.users, "items": _lists(ends, names.raw_ids[1:], ids)}
+        if wanted.titles:
+            columns["titles"] = _lists(ends, names.titles[1:], ids)
+        columns["scores"] = pa.ListArray.from_arrays(ends, pa.array(scores[real]))
+        counts = {_UNKNOWN: str(part.n_unknown), _EMPTY: str(int((~known).sum()))}
+        return pa.table(columns).replace_schema_metadata(counts)
+
+
+class _PartWriter(pl.Callback):
+    """Writes a part as soon as it is computed, whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_predict_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Part,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Rename the file only when all of it is there."""
+        path = _path(self.folder, batch.index)
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        pq.write_table(outputs, unfinished, compression="zstd")
+        unfinished.rename(path)
+
+
+def _lists(ends: pa.Array, values: np.ndarray[Any, Any], ids: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(ends, pa.array(values, pa.string()).take(ids))
+
+
+def _path(folder: Path, index: int) -> Path:
+    return folder / f"part-{index:06d}.parquet"
+
+
+def _claim(output: Path, scoring: Scoring) -> None:
+    """Write down what the folder is for; refuse it when that was something else."""
+    wanted = asdict(scoring) | {"exclude": list(scoring.exclude)}
+    path = output / _SETTINGS
+    if path.exists():
+        held = json.loads(path.read_text(encoding="utf-8"))
+        differing = [key for key in wanted if held.get(key) != wanted[key]]
+        if differing:
+            raise UserError(
+                f"{output} holds results of another scoring ({', '.join(differing)} differ): name "
+                "another output folder, or remove this one."
+            )
+    elif any(output.glob("part-*.parquet")):
+        raise UserError(f"{output} holds Parquet parts of something else: name another folder.")
+    else:
+        path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+
+
+def _count(output: Path) -> Scored:
+    totals = {_UNKNOWN: 0, _EMPTY: 0}
+    n_users = n_parts = 0
+    for path in sorted(output.glob("part-*.parquet")):
+        footer = pq.read_metadata(path)
+        n_users, n_parts = n_users + footer.num_rows, n_parts + 1
+        for key in totals:
+            totals[key] += int(footer.metadata[key])
+    return Scored(n_users, totals[_EMPTY], totals[_UNKNOWN], n_parts)

@@ -1,0 +1,94 @@
+"""promote and score on a small slice of real data, as their users run them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "recdistill-ml-100k"
+GIVEN = [*SMALL, f"--name={NAME}"]
+
+
+@pytest.fixture(scope="module")
+def students(recipe: Recipe) -> dict[str, str]:
+    """Ids of two students' runs: one that learnt a little, and one that hardly did."""
+    worse = recipe("train_baseline", *SMALL, *TINY_STUDENT, "--max_epochs=1", "--optimizer.lr=1e-9")
+    better = recipe("train_baseline", *SMALL, *TINY_STUDENT, "--max_epochs=6")
+    found = {"worse": worse, "better": better}
+    recalls = {name: run.data.metrics["test/ndcg_at_10"] for name, run in found.items()}
+    assert recalls["better"] > recalls["worse"]
+    return {name: run.info.run_id for name, run in found.items()}
+
+
+@pytest.fixture(scope="module")
+def champion(recipe: Recipe, students: dict[str, str]) -> str:
+    """The better student, promoted after the worse one; its run id."""
+    recipe("promote", f"--model_run={students['worse']}", *GIVEN)
+    run = recipe("promote", f"--model_run={students['better']}", *GIVEN)
+    assert run.data.metrics["delta/ndcg_at_10_vs_champion"] > 0
+    return students["better"]
+
+
+def test_the_champion_is_a_version_with_alias_tags_and_card(champion: str) -> None:
+    version = MlflowClient().get_model_version_by_alias(NAME, "champion")
+    assert version.version == "2"
+    assert version.tags["model_run_id"] == champion
+    assert {"dataset", "protocol", "catalog.digest", "test/ndcg_at_10"} <= set(version.tags)
+    assert "mlflow models serve" in version.description
+    assert "against" in version.description
+
+
+def test_a_worse_student_is_refused_with_the_numbers_unless_forced(
+    recipe: Recipe,
+    students: dict[str, str],
+    champion: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        recipe("promote", f"--model_run={students['worse']}", *GIVEN)
+    said = capsys.readouterr().err
+    assert "is worse than what serves: ndcg@10 0." in said
+    assert "on the same 60 users" in said
+    assert "force=true" in said
+    beside = f"--model_run={students['worse']}", "--alias=challenger", *GIVEN
+    recipe("promote", *beside)
+    client = MlflowClient()
+    assert client.get_model_version_by_alias(NAME, "champion").tags["model_run_id"] == champion
+    aliases = client.get_registered_model(NAME).aliases
+    assert aliases == {"champion": "2", "challenger": "3"}
+
+
+def test_the_registered_model_answers_by_itself(champion: str) -> None:
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
+    asked = pd.DataFrame({"history": [["50", "181"], ["Star Wars (1977)", "Toy Story"]]})
+    answers = model.predict(asked, params={"k": 3, "exclude": ["100"]})
+    assert [len(answer["titles"]) for answer in answers] == [3, 3]
+    assert not {"50", "181", "100"} & set(answers[0]["items"])
+    assert model.metadata.get_params_schema() is not None
+
+
+def test_a_floor_cannot_be_promoted(recipe: Recipe, capsys: pytest.CaptureFixture[str]) -> None:
+    floor = recipe("train_baseline", "--model=popularity", *SMALL).info.run_id
+    with pytest.raises(SystemExit):
+        recipe("promote", f"--model_run={floor}", *SMALL, "--name=other")
+    assert "only students are served" in capsys.readouterr().err
+
+
+def test_score_writes_a_list_for_everybody(
+    recipe: Recipe, champion: str, workshop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = recipe("score", "--model_run=champion", "--output=lists", "--titles=true", *SMALL)
+    assert run.data.tags["model_run_id"] == champion
+    assert run.data.metrics["score/n_users"] == 60
+    lists = pd.read_parquet(workshop / "lists")
+    assert lists["items"].map(len).tolist() == [10] * 60
+    assert "60 users in 1 parts are in lists" in capsys.readouterr().out

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from recdistill.data import Sequences
+from recdistill.errors import UserError
+from recdistill.serving import TopK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recdistill.students import StudentRecommender
+
+
+def histories(n: int, longest: int = 30) -> Sequences:
+    rng = np.random.default_rng(1)
+    return Sequences.from_lists(
+        rng.integers(1, 61, size).tolist() for size in rng.integers(1, longest, n)
+    )
+
+
+def expected(
+    student: StudentRecommender, rows: Sequences, k: int, barred: list[int], *, keep: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    scores = student.score(rows).clone()
+    scores[:, barred] = -torch.inf
+    if not keep:
+        at, _ = rows.keys()
+        scores[torch.from_numpy(at), torch.from_numpy(rows.items.astype(np.int64))] = -torch.inf
+    values, items = scores.topk(k)
+    return items.numpy(), values.numpy()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("barred", [[], [3, 41]])
+def test_served_lists_are_those_of_the_evaluated_student(
+    folder: Path, student: StudentRecommender, keep: bool, barred: list[int]
+) -> None:
+    rows = histories(150)
+    top_k = TopK.read(folder, n_threads=2)
+    items, scores = top_k.recommend(
+        rows.items.astype(np.int64), rows.offsets, 7, exclude=barred, keep_history=keep
+    )
+    wanted, values = expected(student, rows, 7, barred, keep=keep)
+    assert np.array_equal(items, wanted)
+    np.testing.assert_allclose(scores, values, atol=1e-4)
+
+
+def test_a_history_scores_the_same_alone_and_in_a_crowd(folder: Path) -> None:
+    rows = histories(80)
+    top_k = TopK.read(folder)
+    together = top_k.recommend(rows.items.astype(np.int64), rows.offsets, 5)
+    alone = rows.take(np.array([17]))
+    items, scores = top_k.recommend(alone.items.astype(np.int64), alone.offsets, 5)
+    assert np.array_equal(items[0], together[0][17])
+    np.testing.assert_allclose(scores[0], together[1][17], atol=1e-5)
+
+
+def test_the_callers_threads_stay_as_they_are(folder: Path) -> None:
+    before = torch.get_num_threads()
+    rows = histories(10)
+    TopK.read(folder, n_threads=3).recommend(rows.items.astype(np.int64), rows.offsets, 5)
+    assert torch.get_num_threads() == before
+
+
+def test_another_catalog_is_refused(folder: Path) -> None:
+    lines = (folder / "catalog.csv").read_text().splitlines()
+    (folder / "catalog.csv").write_text("\n".join(lines[:-1]))
+    with pytest.raises(UserError, match="60 items beside a catalog of 59"):
+        TopK.read(folder)
