@@ -14,8 +14,11 @@ from recdistill.serving import load_recommender
 from recdistill.teachers import TeacherTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recdistill.data import PreparedData
     from recdistill.distillation import BaselineView, JoinReport, Lessons, SelectionConfig
+    from recdistill.evaluation import Recommender
     from recdistill.tracking import Run, RunReference
 
 MODELS = ("train_baseline", "train_teacher", "distill")
@@ -64,9 +67,8 @@ class School:
 
     def __init__(self, taught: Taught, data: PreparedData) -> None:
         self._taught, self._data = taught, data
-        models = [load_recommender(t.artifact("model"), data.catalog) for t in taught.teachers]
-        self.weighed = pool(models, data, taught.weights)
         self._tables = [TeacherTable.open(t.artifact("table"), data) for t in taught.tables]
+        self.weighed = pool(judges(self._tables, taught.teachers, data), data, taught.weights)
         self._joined: dict[tuple[int, float], tuple[Lessons, JoinReport]] = {}
         self._views: dict[int, BaselineView] = {}
 
@@ -86,6 +88,19 @@ class School:
             )
             self._views[k] = view_training(before.model, self._data.train, k)
         return select(config, lessons, self._views.get(k), seed=seed)
+
+
+def judges(
+    tables: Sequence[TeacherTable], teachers: Sequence[RunReference], data: PreparedData
+) -> list[Recommender]:
+    """Return what scores the validation cases for each teacher, mostly without loading it.
+
+    A language model's table has its scores beside it; floors and students are loaded in no time.
+    """
+    return [
+        table.validation(data) or load_recommender(teacher.artifact("model"), data.catalog)
+        for table, teacher in zip(tables, teachers, strict=True)
+    ]
 
 
 def find_runs(baseline_run: str, teacher_run: str, run: Run, data: PreparedData) -> Taught:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from projects._on_data import OnData
-from projects._taught import MODELS, find_table
+from projects._taught import MODELS, find_table, judges
 from recdistill import students
 from recdistill.config import as_dotted
 from recdistill.distillation import inspect_lessons, join_tables, pool, view_training
@@ -19,7 +19,6 @@ from recdistill.distillation._mistakes import WHAT
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, load_evaluation
 from recdistill.reporting import Diagnosis, Rung, render_diagnosis
-from recdistill.serving import load_recommender
 from recdistill.teachers import TeacherTable
 from recdistill.tracking import Run, launch, stage
 
@@ -125,9 +124,9 @@ def inspect(
     teachers: list[RunReference],
 ) -> dict[str, float | None]:
     """Join the tables as distill does and look into what comes out."""
-    models = [load_recommender(t.artifact("model"), data.catalog) for t in teachers]
     opened = [TeacherTable.open(t.artifact("table"), data) for t in tables]
-    lessons, _ = join_tables(opened, pool(models, data).factors, data, k=config.top_k)
+    factors = pool(judges(opened, teachers, data), data).factors
+    lessons, _ = join_tables(opened, factors, data, k=config.top_k)
     model = students.load_model(baseline.artifact("model"), data.catalog).model
     view = view_training(model, data.train, config.top_k)
     return asdict(inspect_lessons(lessons, data.train, data.catalog.n_items, view))

@@ -2,6 +2,7 @@
 
 mlflow run . --env-manager local -e export_teacher
 mlflow run . --env-manager local -e export_teacher -P teacher_run=<a floor's run> -P folds=5
+mlflow run . --env-manager local -e export_teacher -P folds=3     (trains the teacher three times)
 """
 
 from __future__ import annotations
@@ -11,17 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from projects._on_data import OnData
+from projects._out_of_fold import out_of_fold_scores
 from recdistill.errors import UserError
-from recdistill.floors import (
-    CounterConfig,
-    EASEConfig,
-    Floor,
-    KNNConfig,
-    MarkovConfig,
-    PopularityConfig,
-    PositionScores,
-    cross_fitted_scores,
-)
 from recdistill.serving import load_recommender
 from recdistill.teachers import (
     Selection,
@@ -41,15 +33,10 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
+    from recdistill.floors import PositionScores
+    from recdistill.tracking import RunReference
 
 MODEL_STAGES = ("train_teacher", "train_baseline", "distill")
-FLOOR_CONFIGS: dict[str, Any] = {
-    "popularity": PopularityConfig,
-    "markov": MarkovConfig,
-    "ease": EASEConfig,
-    "knn": KNNConfig,
-    "counter": CounterConfig,
-}
 
 
 @dataclass(frozen=True)
@@ -90,7 +77,7 @@ def run(config: Config, run: Run) -> None:
         table = export_table(
             run.folder / "table",
             data,
-            scores(config, model, data),
+            scores(config, model, teacher_run, run, data),
             teacher_digest=folder_digest(folder),
             top_k=config.top_k,
             logits=config.logits,
@@ -98,6 +85,8 @@ def run(config: Config, run: Run) -> None:
             select=Selection.parse(config.select),
             seed=config.seed,
             item_vectors=item_vectors(model),
+            # What distilling asks of a language model later, so that it need not be loaded again.
+            validate_by=model if isinstance(model, TeacherRecommender) else None,
             facts={
                 "teacher_run_id": teacher_run.id,
                 "teacher": teacher_run.name,
@@ -119,24 +108,13 @@ def teacher_stages(config: Config) -> tuple[str, ...]:
     return MODEL_STAGES[:1] if config.teacher_run == "latest" else MODEL_STAGES
 
 
-def scores(config: Config, model: Recommender, data: PreparedData) -> Iterator[PositionScores]:
+def scores(
+    config: Config, model: Recommender, made_by: RunReference, run: Run, data: PreparedData
+) -> Iterator[PositionScores]:
     """Score positions by the model itself, or by refits that never saw the user."""
-    if not config.folds:
-        return training_scores(model, data)
-    if isinstance(model, Floor):
-        settings = FLOOR_CONFIGS[model.kind](**model.config)
-        return cross_fitted_scores(
-            model.kind,
-            settings,
-            data.train,
-            data.catalog,
-            n_folds=config.folds,
-            seed=config.seed,
-        )
-    raise UserError(
-        f"folds={config.folds} refits the teacher without each user, which takes a floor: name a "
-        "floor's run in teacher_run, or set folds=0."
-    )
+    if config.folds:
+        return out_of_fold_scores(model, made_by, run, data, config.folds, config.seed)
+    return training_scores(model, data)
 
 
 def item_vectors(model: Recommender) -> np.ndarray[Any, Any] | None:

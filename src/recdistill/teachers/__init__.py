@@ -24,6 +24,7 @@ from recdistill.teachers._table_writer import TableWriter
 from recdistill.teachers._token_batches import batch_shapes, token_batches
 from recdistill.teachers._training import TeacherModule
 from recdistill.teachers._training_settings import Precision, TrainingSettings
+from recdistill.teachers._validation import KnownScores
 from recdistill.teachers._windows import (
     Batch,
     Windows,
@@ -44,6 +45,7 @@ __all__ = [
     "GenerateSettings",
     "GenerativeTeacher",
     "ItemTokens",
+    "KnownScores",
     "Layout",
     "Origin",
     "Precision",

@@ -108,6 +108,7 @@ def export_table(
     select: Selection | None = None,
     seed: int = 0,
     item_vectors: NDArray[np.float32] | None = None,
+    validate_by: Recommender | None = None,
     facts: dict[str, Any] | None = None,
 ) -> TeacherTable:
     """Write a teacher table and open it.
@@ -119,6 +120,8 @@ def export_table(
         teachers that each answer for the users they never saw.
     teacher_digest : str
     item_vectors : float array, shape [n_items + 1, dim], optional
+    validate_by : Recommender, optional
+        The teacher, if its scores of the validation cases shall be kept with the table.
 
     Raises
     ------
@@ -142,6 +145,8 @@ def export_table(
                 writer.add(part.users[kept], part.positions[kept], part.scores[kept])
         if item_vectors is not None:
             writer.set_item_embeddings(item_vectors)
+        if validate_by is not None:
+            writer.set_validation(validate_by)
     table = TeacherTable.open(folder, data, verify=False)
     if not table.n_rows:
         raise UserError(

@@ -10,6 +10,7 @@ import numpy as np
 
 from recdistill.errors import UserError
 from recdistill.teachers._gguf import file_sha256
+from recdistill.teachers._validation import KnownScores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "manifest.json"
 ITEM_EMBEDDINGS = "item_embeddings.npy"
+VALIDATION = "validation_scores.npy"
 # Column -> number format on disk; logits also come as float16.
 COLUMNS = {
     "users": "int32",
@@ -139,6 +141,13 @@ class TeacherTable:
     def keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Users and positions of all rows, sorted by user, then position."""
         return self._sorted >> 32, self._sorted & 0xFFFFFFFF
+
+    def validation(self, data: PreparedData) -> KnownScores | None:
+        """Return the teacher as far as its scores of the validation cases go, or None."""
+        if not self.manifest.get("has_validation"):
+            return None
+        scores = np.load(self.folder / VALIDATION, mmap_mode="r")
+        return KnownScores(scores, data.val.history, data.catalog.digest)
 
     @property
     def item_embeddings(self) -> NDArray[np.float32] | None:

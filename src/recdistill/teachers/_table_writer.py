@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from recdistill.teachers._gguf import file_sha256
-from recdistill.teachers._table import COLUMNS, FORMAT, ITEM_EMBEDDINGS, MANIFEST
+from recdistill.teachers._table import COLUMNS, FORMAT, ITEM_EMBEDDINGS, MANIFEST, VALIDATION
+from recdistill.teachers._validation import MOST_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData, Sequences
+    from recdistill.evaluation import Recommender
 
 
 class TableWriter:
@@ -68,6 +70,7 @@ class TableWriter:
             "top_k": self.top_k,
             "mask_seen": mask_seen,
             "has_item_embeddings": False,
+            "has_validation": False,
             **(facts or {}),
         }
         self._pending: list[dict[str, NDArray[Any]]] = []
@@ -141,6 +144,15 @@ class TableWriter:
             raise ValueError("item embeddings need one row per item and one for padding")
         np.save(self.folder / ITEM_EMBEDDINGS, embeddings.astype(np.float32))
         self._facts["has_item_embeddings"] = True
+
+    def set_validation(self, model: Recommender) -> None:
+        """Keep the teacher's scores of the validation cases, unless they are very many."""
+        histories = self.data.val.history
+        if len(histories) * (self.data.catalog.n_items + 1) * 4 > MOST_BYTES:
+            return
+        scores = model.score(histories).float().cpu().numpy()
+        np.save(self.folder / VALIDATION, scores)
+        self._facts["has_validation"] = True
 
     def _flush(self) -> None:
         if not self._n_pending:

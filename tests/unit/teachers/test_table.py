@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.floors import cross_fitted_scores, fit_floor
 from recdistill.teachers import (
@@ -285,3 +286,21 @@ def test_dllm2rec_files_of_another_split_or_catalog_are_refused(
     (source / "myrank_train.txt").write_text("\n".join(lines[:-1]))
     with pytest.raises(UserError, match="of another split"):
         read_dllm2rec(source, tmp_path / "back", prepared)
+
+
+def test_validation_scores_beside_the_table_stand_in_for_the_teacher(
+    prepared: PreparedData, teacher: TeacherRecommender, table: TeacherTable, tmp_path: Path
+) -> None:
+    assert table.validation(prepared) is None
+    kept = export_table(
+        tmp_path / "kept",
+        prepared,
+        training_scores(teacher, prepared),
+        teacher_digest="t",
+        validate_by=teacher,
+    ).validation(prepared)
+    some = prepared.val.history.take(np.array([7, 2, 7]))
+    torch.testing.assert_close(kept.score(some), teacher.score(some))
+    assert kept.catalog_digest == prepared.catalog.digest
+    with pytest.raises(UserError, match="validation cases only"):
+        kept.score(Sequences.from_lists([[1, 1, 1, 1]]))
