@@ -1,14 +1,21 @@
-"""Ask the machine whether it can run this project, one sentence per finding."""
+"""Ask the machine whether it can run this project, one sentence per finding.
+
+mlflow run . --env-manager local -e doctor
+python -m projects.doctor      (also where the tracking store is down, which stops mlflow run)
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
 
+from recdistill.config import parse
 from recdistill.memory import examine, findings_table
 from recdistill.tracking import Run, stage
 
@@ -45,5 +52,24 @@ def run(config: Config, run: Run) -> None:
         sys.exit(1)
 
 
+def main(argv: list[str]) -> None:
+    """Run the stage; without a tracking store, examine all the same and record nothing."""
+    config = parse(Config, "doctor", argv)
+    # MLflow would otherwise repeat its question for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    try:
+        mlflow.MlflowClient().search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0][:300]
+
+        def tracking() -> str:
+            raise ConnectionError(f"{mlflow.get_tracking_uri()} does not answer ({reason})")
+
+        print(findings_table(examine(tracking, Path(), config.seconds)))
+        print("doctor: nothing was recorded, because the tracking store cannot be used.")
+        sys.exit(1)
+    stage(run, Config, "doctor", argv)
+
+
 if __name__ == "__main__":
-    stage(run, Config, "doctor")
+    main(sys.argv[1:])

@@ -61,7 +61,8 @@ def run(config: Config, run: Run) -> None:
     config.prepared(run)
 
     floors = {}
-    for kind in dict.fromkeys([*config.floors, *config.teaching_floors]):
+    teaching = config.teaching_floors if config.with_students else []
+    for kind in dict.fromkeys([*config.floors, *teaching]):
         floors[kind] = launch(run, "train_baseline", {**shared, "model": kind})
     baselines = []
     for seed in range(config.seed, config.seed + config.n_seeds):
@@ -74,7 +75,7 @@ def run(config: Config, run: Run) -> None:
         teachers.append(launch(run, "train_teacher", settings))
     if config.with_students:
         tables = [launch(run, "export_teacher", {**shared, "teacher_run": t.id}) for t in teachers]
-        for kind in config.teaching_floors:
+        for kind in teaching:
             settings = {**shared, "teacher_run": floors[kind].id, "folds": config.folds}
             tables.append(launch(run, "export_teacher", settings))
 

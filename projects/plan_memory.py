@@ -81,6 +81,11 @@ def _what_fits(
         f"The largest batch at length {settings.length} is {batch}; the largest length at batch "
         f"{settings.batch} is {length}."
     )
+    if batch:
+        yield (
+            f"train_teacher counts padded tokens per step: up to batch={batch * settings.length} "
+            "there, a step of such rows runs in one piece; above, it is cut by itself."
+        )
     if not fits:
         yield refusal(planned, budget)
 

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recdistill.data import (
-    Cleaning,
-    Columns,
-    DataConfig,
-    Reading,
-    SourceKind,
-    SplitRule,
-    Temporal,
-    prepare,
-    read_leakage,
-    summary,
-)
+from recdistill.data import DataConfig, prepare, read_leakage, summary
 from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
@@ -25,28 +14,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(DataConfig):
     """Settings of prepare_data; conf/prepare_data.yaml says what each does and costs."""
 
-    dataset: str = "ml-100k"
-    data_path: str = ""
-    source: SourceKind = "auto"
-    split: SplitRule = "leave_one_out"
-    train_file: str = ""
-    val_file: str = ""
-    test_file: str = ""
-    max_users: int = 0
-    min_interactions: int = 0
-    seed: int = 0
     preset: str = "full"
     use_cache: bool = True
-    columns: Columns = field(default_factory=Columns)
-    reading: Reading = field(default_factory=Reading)
-    cleaning: Cleaning = field(default_factory=Cleaning)
-    temporal: Temporal = field(default_factory=Temporal)
-
-    def __post_init__(self) -> None:
-        DataConfig.of(self)
 
 
 def run(config: Config, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,6 +53,35 @@ def recipe(workshop: Path) -> Recipe:
         return client.get_run(newest.info.run_id)
 
     return cook
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tiny language model in a folder as the Hugging Face Hub would give it, weights random."""
+    import torch
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("llama")
+    vocabulary = {token: i for i, token in enumerate(["<unk>", "<s>", *string.printable])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        bos_token_id=1,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return str(folder)
 
 
 def artifacts(run: Run, folder: str | None = None) -> set[str]:

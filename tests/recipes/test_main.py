@@ -1,0 +1,80 @@
+"""The whole story on a few users, its steps in this process instead of one each."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from recdistill.config import parse
+from recdistill.tracking import open_run
+from recdistill.tracking._references import find_run
+from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recdistill.tracking import Run, RunReference
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch, llama: str) -> None:
+    """Start a child's stage here, small, where main would start a process: ten times faster."""
+    small: dict[str, list[str]] = {
+        "train_baseline": TINY_STUDENT,
+        "train_teacher": [f"--llm={llama}", "--llm_layers=0", "--max_epochs=1", "--max_length=20"],
+    }
+
+    def launch(parent: Run, name: str, parameters: Mapping[str, Any]) -> RunReference:
+        stage = importlib.import_module(f"projects.{name}")
+        words = [f"--{key}={value}" for key, value in parameters.items()]
+        config = parse(stage.Config, name, [*words, *small.get(name, [])])
+        with open_run(name, config, parent=parent.id) as child:
+            stage.run(config, child)
+        return find_run(parent.client, child.id, stages=(name,))
+
+    monkeypatch.setattr("projects.main.launch", launch)
+
+
+FEW = ["--floors=[popularity]", "--teaching_floors=[ease]", "--folds=2"]
+
+
+def test_main_tells_the_whole_story_and_what_it_is_worth(
+    recipe: Recipe, in_this_process: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = recipe("main", "--preset=quick", *FEW, *SMALL)
+    children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    stages = sorted(child.data.tags["stage"] for child in children)
+    assert stages == [
+        "compare", "distill", "export_teacher", "export_teacher", "prepare_data", "train_baseline",
+        "train_baseline", "train_baseline", "train_teacher",
+    ]  # fmt: skip
+    student = next(c for c in children if c.data.tags["stage"] == "distill")
+    assert len(student.data.tags["table_run_id"].split(",")) == 2
+    assert any(name.startswith("p/") for name in run.data.metrics)
+    assert "proves nothing" in run.data.tags["mlflow.note.content"]
+    report = next(c for c in children if c.data.tags["stage"] == "compare").info.run_id
+    assert "proves nothing" in mlflow.artifacts.load_text(f"runs:/{report}/report.html")
+    assert "proves nothing" in capsys.readouterr().out
+
+
+def test_main_again_reuses_every_step(
+    recipe: Recipe, in_this_process: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe("main", "--preset=quick", *FEW, *SMALL)
+    said = capsys.readouterr().out
+    # All but prepare_data (which has its own cache on disk) and compare.
+    assert said.count("| reused from ") == 7
+    assert "nothing to compute" in said
+
+
+def test_main_without_a_teacher_learns_from_floors_alone(
+    recipe: Recipe, in_this_process: None
+) -> None:
+    run = recipe("main", "--preset=quick", "--with_teacher=false", *FEW, *SMALL)
+    children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    assert "train_teacher" not in {child.data.tags["stage"] for child in children}
+    assert "distill" in {child.data.tags["stage"] for child in children}
