@@ -13,6 +13,14 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 MARK = "<!-- entry points -->"
+# Said once here where a settings file leaves a common parameter to speak for itself.
+COMMON = {
+    "dataset": "which data: see [prepare_data](#prepare_data)",
+    "data_path": "file or folder of your own data",
+    "seed": "of everything that is drawn",
+    "preset": "`quick` or `full`: conf/presets",
+    "use_cache": "false: compute although this very run exists",
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -35,9 +43,11 @@ def section(name: str, declared: dict[str, Any]) -> str:
     purpose = (module.__doc__ or "").split("\n")[0]
     rows = list(table(module.Config, notes, declared))
     elsewhere = [f.name for f in fields(module.Config) if f.name not in notes.named]
-    text = [f"## {name}", purpose, shown(notes.intro)]
+    intro = notes.intro.removeprefix(f"{name}: ")
+    text = [f"## {name}", purpose, shown(intro[:1].upper() + intro[1:])]
     text += [f"```bash\nmlflow run . --env-manager local -e {name}\nrecdistill {name}\n```"]
-    text += ["| parameter | default | takes | meaning |\n|---|---|---|---|\n" + "\n".join(rows)]
+    head = "| parameter | default | takes | meaning |\n|---|---|---|---|\n"
+    text += ['<div class="parameters" markdown>', head + "\n".join(rows), "</div>"]
     if elsewhere:
         listed = ", ".join(f"`{one}`" for one in elsewhere)
         text += [f"Also the data's own, as in [prepare_data](#prepare_data): {listed}."]
@@ -59,7 +69,8 @@ def table(kind: type, notes: Notes, declared: dict[str, Any], prefix: str = "") 
         label = f"**`{name}`**" if name in declared else f"`{name}`"
         value = yaml.safe_dump(getattr(default, one.name), default_flow_style=True)
         value = value.replace("\n...\n", "").strip()
-        yield f"| {label} | `{value}` | {takes(hint)} | {shown(notes.of.get(name, ''))} |"
+        meaning = shown(notes.of.get(name, "")) or COMMON.get(name, "")
+        yield f"| {label} | `{value}` | {takes(hint)} | {meaning} |"
 
 
 def takes(hint: Any) -> str:
@@ -68,13 +79,15 @@ def takes(hint: Any) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(hint))
     if get_origin(hint) in (list, tuple):
         return f"list of {takes(get_args(hint)[0])}s"
+    if get_origin(hint) is dict:
+        return f"names with a {takes(get_args(hint)[1])} each"
     plain = {int: "whole number", float: "number", str: "text", bool: "true, false"}
     return plain.get(hint, str(hint).replace("|", "or"))
 
 
 def shown(text: str) -> str:
     """Escape what Markdown would take for its own."""
-    return re.sub(r"([*_<|])", r"\\\1", text)
+    return re.sub(r"([*_<|{}])", r"\\\1", text)
 
 
 @dataclass

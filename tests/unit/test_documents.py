@@ -19,7 +19,7 @@ from tests.documents import DOCUMENTS, ROOT, anchors, blocks, commands, links, s
 
 MENU = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
 LANGUAGES = {"bash", "python", "yaml", "text", "ini", "nginx"}
-SHELL = {"cd", "git", "export", "pip", "apt-get", "source", "curl", "ls"}
+SHELL = {"cd", "git", "export", "pip", "apt-get", "source", "curl", "ls", "optuna-dashboard"}
 GENERATED = {"docs/reference/entry_points.md"}
 BASH = [(d, b) for d in DOCUMENTS for b in blocks(d, "bash")]
 PYTHON = [(d, b) for d in DOCUMENTS for b in blocks(d, "python")]
