@@ -1,8 +1,12 @@
 """The stages: one file per entry point, each read top to bottom."""
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+
+# MLflow decides while it is imported whether to report usage to its makers.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 # An environment that `mlflow run` built holds the libraries but not this checkout.
 if find_spec("recdistill") is None:

@@ -60,6 +60,16 @@ class MetricBuffer:
                 with self._lock:
                     del self._waiting[: len(batch)]
 
+    def restore(self, rescue: Path) -> None:
+        """Take back what an earlier ``close`` could not write; remove the file once stored."""
+        if not rescue.is_file():
+            return
+        rows = json.loads(rescue.read_text())["metrics"]
+        with self._lock:
+            self._waiting.extend(Metric(*row) for row in rows)
+        if self.flush():
+            rescue.unlink()
+
     def close(self, rescue: Path) -> bool:
         """Write everything; what the store refuses for ``patience`` seconds goes to ``rescue``."""
         self._closing = True

@@ -217,6 +217,7 @@ class Run:
         self._buffer.close(self.folder / "metrics.json")
         self._wrapper, self.id = self.id, interrupted
         self._buffer = MetricBuffer(self.client, interrupted)
+        self._buffer.restore(_rescue(interrupted))
         self.client.update_run(interrupted, status="RUNNING")
         if "closed.reason" in self.client.get_run(interrupted).data.tags:
             self.client.delete_tag(interrupted, "closed.reason")
@@ -237,13 +238,14 @@ class Run:
         UserError
             When the tracking store stayed away: names the file that holds the metrics.
         """
-        rescue = STATE / f"unwritten-metrics-{self.id}.json"
+        rescue = _rescue(self.id)
         STATE.mkdir(exist_ok=True)
         try:
             if not self._buffer.close(rescue):
                 raise UserError(
                     f"The tracking store did not answer ({self._buffer.last_error}); the metrics "
-                    f"of run {self.id} are in {rescue}."
+                    f"of run {self.id} are in {rescue}. Start the same command again when the "
+                    "store is back: it goes on where this run stopped."
                 )
             if self._wrapper:
                 origin, self.id, self._wrapper = self.id, self._wrapper, None
@@ -265,10 +267,20 @@ class Run:
             self.client.set_terminated(run_id, status=status)
         except MlflowException as error:
             reason = str(error).splitlines()[0][:200]
+            left = (
+                "its metrics and files are written, and the next stage closes it"
+                if status == "FINISHED"
+                else "start the same command again when it is back, and it goes on from there"
+            )
             raise UserError(
                 f"The tracking store went away before run {run_id} could be closed as {status} "
-                f"({reason}); its metrics and files are written. The next stage closes it."
+                f"({reason}); {left}."
             ) from None
+
+
+def _rescue(run_id: str) -> Path:
+    """Where the metrics of a run wait that its tracking store did not take."""
+    return STATE / f"unwritten-metrics-{run_id}.json"
 
 
 def _is_random(name: str) -> bool:

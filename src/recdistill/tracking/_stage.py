@@ -107,14 +107,15 @@ def open_run(
             status = "KILLED"
             raise
         except UserError as error:
-            run.set_tags({"error": str(error)})
+            _record(run, str(error))
             raise
         except SystemExit as leaving:
             status = "FAILED" if leaving.code else "FINISHED"
             raise
         except BaseException as error:
-            run.set_tags({"error": f"{type(error).__name__}: {error}"})
-            run.log_text(traceback.format_exc(), "error.txt")
+            if isinstance(error, MlflowException) and not _answers(run):
+                raise _gone(run, error) from None
+            _record(run, f"{type(error).__name__}: {error}", traceback.format_exc())
             raise
         finally:
             if monitor:
@@ -138,6 +139,33 @@ def _describe(run: Run, config: Any, parent: str | None, tags: Mapping[str, str]
     run.log_dict(hardware(), "environment/hardware.json")
     if diff:
         run.log_text(diff, "environment/git.diff")
+
+
+def _record(run: Run, error: str, trace: str = "") -> None:
+    """Leave the reason on the run, where that is possible: it must not hide the reason itself."""
+    try:
+        run.set_tags({"error": error})
+        if trace:
+            run.log_text(trace, "error.txt")
+    except MlflowException as failed:
+        print(f"{run.stage}: the run could not be told why it failed ({failed})", file=sys.stderr)
+
+
+def _answers(run: Run) -> bool:
+    try:
+        run.client.get_run(run.id)
+    except MlflowException:
+        return False
+    return True
+
+
+def _gone(run: Run, error: MlflowException) -> UserError:
+    reason = str(error).splitlines()[0][:200]
+    return UserError(
+        f"The tracking store {mlflow.get_tracking_uri()} went away in the middle of run {run.id} "
+        f"({reason}). Start the same command again when it is back: what was trained is kept "
+        "and goes on from there."
+    )
 
 
 def _client() -> MlflowClient:

@@ -48,3 +48,18 @@ def test_what_never_arrives_is_kept_in_a_file(store: MlflowClient, tmp_path: Pat
     assert kept["run_id"] == run_id
     assert [row[0] for row in kept["metrics"]] == ["train/loss"]
     assert kept["metrics"][0][3] == 7
+
+
+def test_kept_metrics_are_written_when_the_run_is_taken_up(
+    store: MlflowClient, tmp_path: Path
+) -> None:
+    run_id = store.create_run("0").info.run_id
+    away = MetricBuffer(FlakyClient(store, refusals=10**6), run_id, patience=0.0)  # type: ignore[arg-type]
+    away.add({"train/loss": 0.5}, 7)
+    rescue = tmp_path / "rescue.json"
+    away.close(rescue)
+    back = MetricBuffer(store, run_id)
+    back.restore(rescue)
+    back.close(tmp_path / "other.json")
+    assert [(m.value, m.step) for m in store.get_metric_history(run_id, "train/loss")] == [(0.5, 7)]
+    assert not rescue.exists()

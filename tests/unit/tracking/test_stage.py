@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.tracking import Run, close_dead_runs, open_run, stage
@@ -129,3 +130,26 @@ def test_a_living_run_is_left_alone(store: MlflowClient) -> None:
         assert close_dead_runs(store) == []
         status = store.get_run(run.id).info.status
     assert RunStatus.from_string(status) == RunStatus.RUNNING
+
+
+class Gone:
+    """A client whose server is down."""
+
+    def __getattr__(self, name: str) -> object:
+        raise MlflowException("connection refused")
+
+
+def test_a_store_that_goes_away_is_said_in_one_sentence(
+    store: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(config: Settings, run: Run) -> None:
+        run.client = Gone()  # type: ignore[assignment]
+        run.log_text("half", "result.txt")
+
+    with pytest.raises(SystemExit) as left:
+        stage(work, Settings, "demo", [])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "The tracking store went away" in said
+    assert "start the same command again" in said
+    assert "Traceback" not in said
