@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,6 +54,7 @@ def make_worker(
 
     Runs inside a worker's process; a mistake that would stop every worker is told to the study.
     """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     torch.set_num_threads(n_threads)
     mlflow.set_tracking_uri(tracking_uri)
     client = MlflowClient()

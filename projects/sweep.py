@@ -121,8 +121,9 @@ def run(config: Config, run: Run) -> None:
     )
     mirror = Mirror(run.client, experiment_of(run), run.id, study.study_name, facts)
     try:
-        with run.phase("search"):
-            work(config, study, storage, facts)
+        if n_left:
+            with run.phase("search"):
+                work(config, study, storage, facts)
     finally:
         run.log_metrics({"sweep/n_repairs": sum(vars(reconcile(study, mirror, space)).values())})
         show(run, study, mirror, space, shown(config.storage_url()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 _WAIT_SECONDS = 60
+# What those read who open an empty data base while somebody else is making its tables.
+_N_ATTEMPTS, _RACE = 10, ("already exists", "duplicate key", "UNIQUE constraint", "no such table")
 
 
 def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 0) -> BaseStorage:
@@ -44,19 +47,24 @@ def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 
     elif address.get_backend_name() == "postgresql":
         engine["connect_args"] = {"connect_timeout": 10}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    for attempt in range(_N_ATTEMPTS):
         try:
             if sqlite:
                 _use_write_ahead_log(url)
-            storage = RDBStorage(
-                url,
-                engine_kwargs=engine,
-                heartbeat_interval=heartbeat_seconds,
-                grace_period=grace_seconds or 3 * heartbeat_seconds,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                storage = RDBStorage(
+                    url,
+                    engine_kwargs=engine,
+                    heartbeat_interval=heartbeat_seconds,
+                    grace_period=grace_seconds or 3 * heartbeat_seconds,
+                )
+            break
         except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError, RuntimeError) as error:
             reason = str(error.__cause__ or error).strip().splitlines()[0][:200]
+            if attempt + 1 < _N_ATTEMPTS and any(words in reason for words in _RACE):
+                time.sleep(1)
+                continue
             raise UserError(
                 f"The study storage {shown(url)} cannot be opened ({reason}); check that it runs "
                 "and that the address is right (storage=postgresql://user@host/database)."
