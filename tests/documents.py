@@ -64,10 +64,19 @@ def blocks(document: Path, language: str = "") -> list[Block]:
 
 def commands(block: Block) -> list[list[str]]:
     """Return a shell block's commands as words: comments gone, continued lines joined."""
-    text = block.text.replace("\\\n", " ")
-    parts = [part for line in text.splitlines() for part in line.split(" && ")]
-    words = [shlex.split(part, comments=True) for part in parts]
-    return [without_environment(line) for line in words if line]
+    found, pending = [], ""
+    for line in block.text.replace("\\\n", " ").splitlines():
+        for part in line.split(" && "):
+            pending += part + "\n"
+            try:
+                words = without_environment(shlex.split(pending, comments=True))
+            except ValueError:  # a quotation goes on in the next line
+                continue
+            pending = ""
+            if words:
+                found.append(words)
+    assert not pending, f"line {block.line} opens a quotation that never ends"
+    return found
 
 
 def without_environment(words: list[str]) -> list[str]:
