@@ -27,14 +27,19 @@ def free_bytes(gpu_gb: float = 0.0) -> int:
 def free_host_bytes(cgroup: Path = _CGROUP) -> int:
     """Bytes of main memory this process may still take, a container's limit included."""
     free = int(psutil.virtual_memory().available)
-    try:
-        limit = (cgroup / "memory.max").read_text().strip()
-        used = int((cgroup / "memory.current").read_text())
-        cached = dict(
-            line.split() for line in (cgroup / "memory.stat").read_text().splitlines()
-        )  # what the kernel gives back when it is needed
-    except (OSError, ValueError):  # no cgroup v2
-        return free
-    if limit == "max":
-        return free
-    return max(0, min(free, int(limit) - used + int(cached.get("inactive_file", 0))))
+    v1 = cgroup / "memory"
+    for folder, limit, used, cached in (
+        (cgroup, "memory.max", "memory.current", "inactive_file"),
+        (v1, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        try:
+            allowed = (folder / limit).read_text().strip()
+            taken = int((folder / used).read_text())
+            lines = (folder / "memory.stat").read_text().splitlines()
+        except (OSError, ValueError):  # another version of cgroups, or none
+            continue
+        if allowed != "max":
+            # What the kernel gives back as soon as it is needed does not count.
+            reclaimed = int(dict(line.split() for line in lines).get(cached, 0))
+            free = min(free, max(0, int(allowed) - taken + reclaimed))
+    return free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,8 @@ class CpuWatch:
         gc.collect()
         self._start = bytes_of(self._resident)
         self._resident.clear()
+        # Else the profiler announces its start and end on the terminal.
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")
         self._profile = torch.profiler.profile(
             activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
         )
