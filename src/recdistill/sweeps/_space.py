@@ -119,7 +119,7 @@ class Space:
         for name, knob in self.knobs.items():
             if not knob.asked({**self.fixed, **chosen}):
                 continue
-            value = point.get(name, own[name])
+            value = point[name] if name in point else own[name]
             if not knob.holds(value):
                 raise UserError(
                     f"A point of the search space has {name}={value}, outside of "
