@@ -135,6 +135,14 @@ class TeamServer:
             "MLFLOW_TRACKING_PASSWORD": self.password,
         }
 
+    def listening(self) -> list[int]:
+        """Return those of its ports that somebody still answers on: none after a clean stop."""
+        settings = yaml.safe_load((self.folder / "team.yaml").read_text())
+        ports = [int(self.url.rsplit(":", 1)[1]), self.postgres_port]
+        ports.append(int(settings["s3"]["endpoint"].rsplit(":", 1)[1]))
+        first = settings["s3"]["internal_port"]
+        return [port for port in [*ports, *range(first, first + 8)] if _answers(port)]
+
     def tracking(
         self, *words: str, check: bool = True, login: bool = False
     ) -> subprocess.CompletedProcess[str]:
@@ -152,6 +160,12 @@ class TeamServer:
         if check and done.returncode:
             raise AssertionError(f"tracking {' '.join(words)}:\n{done.stdout}\n{done.stderr}")
         return done
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port_range(n: int) -> int:

@@ -56,3 +56,4 @@ def team_server() -> Iterator[TeamServer]:
             yield server
         finally:
             server.tracking("stop")
+        assert server.listening() == []

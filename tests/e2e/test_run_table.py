@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import psutil
 import pytest
 import requests
 from matplotlib import pyplot as plt
@@ -50,6 +51,19 @@ def experiment(local_server: str) -> tuple[MlflowClient, str, dict[str, str]]:
     client.set_terminated(broken.info.run_id, status="FAILED")
     views.save_views(client, experiment_id)
     return client, experiment_id, runs
+
+
+def test_local_server_is_two_processes_that_talk_to_nobody_else(local_server: str) -> None:
+    port = local_server.rsplit(":", 1)[1]
+    (server,) = [p for p in psutil.process_iter(["cmdline"]) if _serves(p.info["cmdline"], port)]
+    processes = [server, *server.children(recursive=True)]
+    assert len(processes) == 2
+    for connection in (c for p in processes for c in p.net_connections("inet") if c.raddr):
+        assert connection.raddr.ip in ("127.0.0.1", "::1")
+
+
+def _serves(words: list[str] | None, port: str) -> bool:
+    return words is not None and "server" in words and port in words
 
 
 def test_results_view_shows_readable_columns_best_run_on_top(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import optuna
 import pytest
 import requests
 from _servers import ROOT, TeamServer, environment, missing_for_team
@@ -92,6 +93,16 @@ def test_no_secret_stands_on_a_command_line_or_on_disk(team_server: TeamServer) 
         assert secret not in lines
         if not name.endswith("S3_KEY"):  # an id; the store names it in its own log
             assert not [p for p in files if secret in p.read_text(errors="replace")]
+
+
+def test_optuna_studies_live_in_the_same_postgres(
+    team_server: TeamServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", team_server.secrets["RECDISTILL_TEAM_DB_PASSWORD"])
+    address = f"postgresql+psycopg://recdistill@127.0.0.1:{team_server.postgres_port}/optuna"
+    study = optuna.create_study(storage=address, study_name="shared")
+    study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=2)
+    assert len(optuna.load_study(study_name="shared", storage=address).trials) == 2
 
 
 def test_status_says_who_answers(team_server: TeamServer) -> None:

@@ -119,6 +119,13 @@ VIEWS = (
         order_by="val/recall_at_10",
     ),
     View(
+        "promoted",
+        "Promoted: what serves",
+        tags=("registered", "dataset", "error"),
+        metrics=("delta/ndcg_at_10_vs_champion", "p/ndcg_at_10_vs_champion"),
+        search="tags.stage = 'promote'",
+    ),
+    View(
         "troubles",
         "Failed or interrupted: why?",
         tags=("error", "closed.reason", "stage"),
