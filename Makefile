@@ -61,7 +61,7 @@ server-stop: ## End the team server cleanly
 	@(umask 077 && $(BIN)/python -m tracking secrets > $@)
 	@echo "Wrote fresh secrets to .env: keep it, and keep it to yourself."
 
-test: install lint unit recipes e2e ## Everything CI checks: style, types, layers, all tests
+test: install lint docs unit recipes e2e ## Everything CI checks: style, types, layers, all tests
 
 lint: install ## Style, types, dependency directions
 	ruff check .
