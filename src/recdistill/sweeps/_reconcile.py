@@ -66,6 +66,8 @@ def reconcile(study: Study, mirror: Mirror, space: Space) -> Repairs:
                 mirror.client.delete_run(run.info.run_id)
                 repairs.n_doubled += 1
         if kept is None:
+            if state_of(trial) == "running":
+                continue  # its worker may be making the run at this moment
             repairs.n_missing += 1
             run_id = mirror.create(trial, space.values(trial.params))
             kept = mirror.client.get_run(run_id)

@@ -253,6 +253,7 @@ class Run:
                 if status == "FINISHED":
                     self._buffer = MetricBuffer(self.client, self.id)
                     self._stand_for(origin)
+                    self.note(f"This run went on with run {origin}; everything is there.")
                     self._buffer.close(rescue)
             self._terminate(self.id, status)
             if status == "FINISHED" and self._checkpoints:

@@ -113,10 +113,10 @@ VIEWS = (
     View(
         "trials",
         "Sweep trials: best on top",
-        tags=("study", "dataset"),
-        metrics=("val/recall_at_10", "val/ndcg_at_10", "time/fit_seconds"),
+        tags=("study", "state"),
+        metrics=("val/ndcg_at_10", "delta/val_ndcg_at_10_vs_baseline", "val/recall_at_10"),
         search="tags.stage = 'trial'",
-        order_by="val/recall_at_10",
+        order_by="val/ndcg_at_10",
     ),
     View(
         "promoted",
