@@ -40,7 +40,7 @@ def champion(recipe: Recipe, students: dict[str, str]) -> str:
 
 def test_the_champion_is_a_version_with_alias_tags_and_card(champion: str) -> None:
     version = MlflowClient().get_model_version_by_alias(NAME, "champion")
-    assert version.version == "2"
+    assert int(version.version) == 2
     assert version.tags["model_run_id"] == champion
     assert {"dataset", "protocol", "catalog.digest", "test/ndcg_at_10"} <= set(version.tags)
     assert "mlflow models serve" in version.description
@@ -64,7 +64,10 @@ def test_a_worse_student_is_refused_with_the_numbers_unless_forced(
     client = MlflowClient()
     assert client.get_model_version_by_alias(NAME, "champion").tags["model_run_id"] == champion
     aliases = client.get_registered_model(NAME).aliases
-    assert aliases == {"champion": "2", "challenger": "3"}
+    assert {alias: int(version) for alias, version in aliases.items()} == {
+        "champion": 2,
+        "challenger": 3,
+    }
 
 
 def test_the_registered_model_answers_by_itself(champion: str) -> None:
