@@ -1,19 +1,27 @@
 """How much cheaper one forward per user is than one prompt per target, and what the gate costs.
 
-python -m benchmarks.teacher_speed --llm_layers 4 --users 12
+    python -m benchmarks.teacher_speed
 
 Trains nothing: it times forward and backward of the same language model on the same users of
-ML-100K. The reference is iLoRA's prompt, one per target: ten titles of history with slots, twenty
-candidate titles with slots, the target's title as the answer. Times are CPU seconds of the
-process on one thread (wall seconds on a GPU), so a busy machine distorts them little.
+ML-100K and writes ``benchmarks/results/teacher_speed.json``. The reference is iLoRA's prompt, one
+per target: ten titles of history with slots, twenty candidate titles with slots, the target's
+title as the answer. Export is timed against scoring the same positions one prompt each, once with
+the whole history (the same scores come out) and once with the ten newest items only.
+
+All measurements take turns, round after round, and a ratio is the median of the rounds' ratios:
+whatever else the machine does meets both sides alike. Times are CPU seconds of the process on one
+thread (wall seconds on a GPU).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import statistics
+import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +29,7 @@ import numpy as np
 import torch
 
 from recdistill.data import DataConfig, Sequences, prepare
+from recdistill.memory import watch_step
 from recdistill.students import StudentConfig, build_student
 from recdistill.teachers import (
     AdapterSettings,
@@ -39,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ON_GPU = torch.cuda.is_available()
+RESULT = Path(__file__).parent / "results" / "teacher_speed.json"
 
 
 def clock() -> float:
@@ -48,14 +58,21 @@ def clock() -> float:
     return time.perf_counter()
 
 
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    work()
-    taken = []
-    for _ in range(repeats):
-        start = clock()
-        work()
-        taken.append(clock() - start)
-    return statistics.median(taken)
+def take_turns(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Time each work once per round, after one round that does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for round_ in range(rounds + 1):
+        for name in list(works) if round_ % 2 else reversed(list(works)):
+            start = clock()
+            works[name]()
+            if round_:
+                taken[name].append(clock() - start)
+    return taken
+
+
+def ratio(over: list[float], under: list[float]) -> float:
+    """Median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
 class Bench:
@@ -120,65 +137,106 @@ class Bench:
 
         return step, n_rows
 
-    def targets(self, n_rows: int) -> tuple[Sequences, np.ndarray]:
-        """Targets spread evenly over the histories, each with its ten items before it."""
+    def targets(self, n_rows: int, n_history: int = 10) -> tuple[Sequences, np.ndarray]:
+        """Targets spread evenly over the histories, each with up to so many items before it."""
         rows, targets = [], []
         for k in range(n_rows):
             items = self.histories.row(k % len(self.histories))
             position = 10 + (7 * k) % (len(items) - 10)
-            rows.append(items[position - 10 : position].tolist())
+            rows.append(items[max(position - n_history, 0) : position].tolist())
             targets.append(items[position])
         return Sequences.from_lists(rows), np.array(targets, np.int32)
+
+    def prefixes(self, n_rows: int) -> Sequences:
+        """Whole histories before positions spread evenly over all of them."""
+        ends = [(u, p) for u in range(len(self.histories)) for p in range(1, self.lengths[u])]
+        chosen = [ends[int(k)] for k in np.linspace(0, len(ends) - 1, n_rows)]
+        return Sequences.from_lists([self.histories.row(u)[:p].tolist() for u, p in chosen])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Items of each user's history."""
+        return self.histories.lengths
+
+
+def training_speed(bench: Bench, options: argparse.Namespace) -> dict[str, float]:
+    """Supervised positions per second, packed and one prompt each."""
+    works, n_positions = {}, {}
+    network, llm = bench.network("hybrid")
+    for name, n_candidates in (("prompted_20_candidates", 20), ("prompted_no_candidates", 0)):
+        step, n_positions[name] = bench.prompted_step(network, llm, n_candidates, options.rows)
+        works[name] = step
+    works["hybrid"], n_positions["hybrid"] = bench.packed_step(network)
+    works["compact"], n_positions["compact"] = bench.packed_step(bench.network("compact")[0])
+    taken = take_turns(works, options.rounds)
+    each = {name: [t / n_positions[name] for t in times] for name, times in taken.items()}
+    found = {f"{n}_positions_per_second": 1 / statistics.median(t) for n, t in each.items()}
+    for prompt in ("hybrid", "compact"):
+        for reference in ("20_candidates", "no_candidates"):
+            found[f"{prompt}_over_{reference}"] = ratio(each[f"prompted_{reference}"], each[prompt])
+    return found
+
+
+def export_speed(bench: Bench, options: argparse.Namespace) -> dict[str, float]:
+    """Positions scored per second: a whole history per forward, and one prompt per position."""
+    network, _ = bench.network("compact")
+    scorer = TeacherRecommender(network, bench.data.catalog.digest)
+    whole, newest = bench.prefixes(4 * options.rows), bench.targets(8 * options.rows)[0]
+    works: dict[str, Callable[[], object]] = {
+        "packed": lambda: list(scorer.score_positions(bench.histories)),
+        "per_prompt": lambda: scorer.score(whole),
+        "per_prompt_of_10": lambda: scorer.score(newest),
+    }
+    n_positions = {
+        "packed": int((bench.lengths - 1).sum()),
+        "per_prompt": len(whole),
+        "per_prompt_of_10": len(newest),
+    }
+    taken = take_turns(works, options.rounds)
+    each = {name: [t / n_positions[name] for t in times] for name, times in taken.items()}
+    found = {f"export_{n}_positions_per_second": 1 / statistics.median(t) for n, t in each.items()}
+    found["export_over_per_prompt"] = ratio(each["per_prompt"], each["packed"])
+    found["export_over_per_prompt_of_10"] = ratio(each["per_prompt_of_10"], each["packed"])
+    found["export_mean_history"] = float(whole.lengths.mean())
+    return found
+
+
+def gate_cost(bench: Bench, options: argparse.Namespace) -> dict[str, float]:
+    """Step time and peak memory of gated over plain LoRA of the same rank, without dropout."""
+    networks = {kind: bench.network(kind=kind, dropout=0.0)[0] for kind in ("lora", "ilora")}
+    steps = {kind: bench.packed_step(network)[0] for kind, network in networks.items()}
+    taken = take_turns(steps, 2 * options.rounds)
+    peaks = {kind: watch_step(networks[kind], step) for kind, step in steps.items()}
+    return {
+        "gated_over_plain_lora_time": ratio(taken["ilora"], taken["lora"]),
+        "gated_over_plain_lora_memory": peaks["ilora"] / peaks["lora"],
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--llm_layers", type=int, default=4)
-    parser.add_argument("--users", type=int, default=12)
-    parser.add_argument("--rows", type=int, default=8, help="prompts per step of the reference")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path)
-    args = parser.parse_args()
+    parser.add_argument("--users", type=int, default=6)
+    parser.add_argument("--rows", type=int, default=4, help="prompts per step of the reference")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", default="training,export,gate")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    bench = Bench(args.llm_layers, args.users)
-    found: dict[str, float] = {"llm_layers": args.llm_layers}
-
-    network, llm = bench.network("hybrid")
-    for name, n_candidates in (("prompted_20_candidates", 20), ("prompted_no_candidates", 0)):
-        step, n = bench.prompted_step(network, llm, n_candidates, args.rows)
-        found[f"{name}_positions_per_second"] = n / seconds(step, args.repeats)
-    for prompt in ("hybrid", "compact"):
-        network, llm = bench.network(prompt)
-        step, n = bench.packed_step(network)
-        found[f"{prompt}_positions_per_second"] = n / seconds(step, args.repeats)
-        for reference in ("20_candidates", "no_candidates"):
-            base = found[f"prompted_{reference}_positions_per_second"]
-            found[f"{prompt}_over_{reference}"] = found[f"{prompt}_positions_per_second"] / base
-
-    # Scoring for export: every position of a user in one forward, against one prompt each.
-    network, llm = bench.network("compact")
-    scorer = TeacherRecommender(network, bench.data.catalog.digest)
-    n = int((bench.histories.lengths - 1).sum())
-    found["export_positions_per_second"] = n / seconds(
-        lambda: list(scorer.score_positions(bench.histories)), args.repeats
-    )
-    rows, _ = bench.targets(4 * args.rows)
-    found["export_per_prompt_positions_per_second"] = len(rows) / seconds(
-        lambda: scorer.score(rows), args.repeats
-    )
-
-    # Without dropout, whose cost is the same on both sides; the steps take turns.
-    steps = {
-        kind: bench.packed_step(bench.network(kind=kind, dropout=0.0)[0])[0]
-        for kind in ("lora", "ilora")
-    }
-    taken = {kind: [seconds(step, 1) for _ in range(args.repeats)] for kind, step in steps.items()}
-    found["gated_over_plain_lora"] = statistics.median(taken["ilora"]) / statistics.median(
-        taken["lora"]
-    )
-    print(json.dumps(found, indent=1))
-    if args.output:
-        args.output.write_text(json.dumps(found, indent=1) + "\n")
+    bench = Bench(options.llm_layers, options.users)
+    parts = {"training": training_speed, "export": export_speed, "gate": gate_cost}
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    for name in options.parts.split(","):
+        measured = parts[name](bench, options)
+        print(json.dumps(measured, indent=1), flush=True)
+        found[name] = {
+            "command": shlex.join(["python", "-m", "benchmarks.teacher_speed", *sys.argv[1:]]),
+            "date": datetime.now(UTC).date().isoformat(),
+            "device": torch.cuda.get_device_name() if ON_GPU else "CPU, one thread",
+            "llm": f"smollm2-135m, {options.llm_layers} layers",
+            "mean_history": float(bench.lengths.mean()),
+            **{key: round(value, 3) for key, value in measured.items()},
+        }
+        RESULT.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
