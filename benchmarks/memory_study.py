@@ -135,13 +135,19 @@ def seed_table() -> str:
 
 
 def replay() -> None:
-    """Measure the original configuration at a small batch, plain loop and Lightning."""
-    rows = []
+    """Measure the original configuration at a small batch, plain loop and Lightning.
+
+    What the file already has is kept: an interrupted replay goes on.
+    """
+    rows = json.loads(REPLAY.read_text(encoding="utf-8")) if REPLAY.exists() else []
+    known = [(row["change"], row["loop"]) for row in rows]
     for change in (
         {}, {"checkpointing": True}, {"resize_vocabulary": "trainable"},
         {"resize_vocabulary": "frozen"}, {"gating": "rank", "vocabulary_logits": False},
     ):  # fmt: skip
         for loop in ("plain", "lightning"):
+            if (change, loop) in known:
+                continue
             settings = SEED.but(device="cpu", batch=REPLAY_BATCH, **change)
             peak = measure(settings, loop=loop).peak_bytes  # type: ignore[arg-type]
             rows.append({"change": change, "loop": loop, "peak_bytes": peak,
