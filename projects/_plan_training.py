@@ -41,7 +41,7 @@ from recdistill.teachers import (
 if TYPE_CHECKING:
     from projects.train_teacher import Config
     from recdistill.data import PreparedData
-    from recdistill.memory import MemorySettings
+    from recdistill.memory import Cut, MemorySettings
     from recdistill.students import StudentRecommender
     from recdistill.teachers import GenerateSettings, TeacherSettings, TrainingSettings
     from recdistill.tracking import Run
@@ -119,33 +119,35 @@ def plan_training(
         run.log_metrics(refused.plan.metrics())
         run.log_text(refused.plan.table() + "\n", "memory/plan.md")
         raise
-    piece = cut.plan.settings
-    words = (
-        f"Memory: {cut.plan.total_bytes / MB:,.0f} MB planned for {piece.batch} rows of "
-        f"{piece.length} tokens, {budget / MB:,.0f} MB free"
-    )
-    if cut.measured_bytes:
-        words += f", {cut.measured_bytes / MB:,.0f} MB measured by the probe"
-    if cut.n_pieces > 1:
-        words += f"; a step is cut into {cut.n_pieces} pieces"
-    print(f"{words}.", flush=True)
-    run.log_text(f"{words}.\n\n{cut.plan.table()}\n", "memory/plan.md")
-    run.log_metrics(cut.plan.metrics())
-    run.log_metrics(
-        {
-            "memory/planned_rows": piece.batch,
-            "memory/planned_length": piece.length,
-            "memory/planned_pieces": cut.n_pieces,
-        }
-    )
-    if cut.measured_bytes:
-        run.log_metrics({"memory/probed_peak_mb": cut.measured_bytes / MB})
+    report(run, cut, budget)
     if config.mode == "generate":
         rows = -(-config.generate.micro_batch // cut.n_pieces)
         how = replace(config.generate, micro_batch=rows)
         return PlannedTraining(training, how, cut.plan.peak_bytes)
     training = replace(training, n_parts=cut.n_pieces)
     return PlannedTraining(training, config.generate, cut.plan.peak_bytes)
+
+
+def report(run: Run, cut: Cut, budget: int) -> None:
+    """Say and log what was planned, measured and cut."""
+    piece = cut.plan.settings
+    words = (
+        f"Memory: {cut.plan.total_bytes / MB:,.0f} MB planned for {piece.batch} rows of "
+        f"{piece.length} tokens, {budget / MB:,.0f} MB free"
+    )
+    figures = {
+        "memory/planned_rows": piece.batch,
+        "memory/planned_length": piece.length,
+        "memory/planned_pieces": cut.n_pieces,
+    }
+    if cut.measured_bytes:
+        words += f", {cut.measured_bytes / MB:,.0f} MB measured by the probe"
+        figures["memory/probed_peak_mb"] = cut.measured_bytes / MB
+    if cut.n_pieces > 1:
+        words += f"; a step is cut into {cut.n_pieces} pieces"
+    print(f"{words}.", flush=True)
+    run.log_text(f"{words}.\n\n{cut.plan.table()}\n", "memory/plan.md")
+    run.log_metrics(cut.plan.metrics() | figures)
 
 
 def copies(config: Config, *, on_gpu: bool) -> int:

@@ -20,8 +20,9 @@ def baseline(recipe: Recipe) -> str:
 @pytest.fixture(scope="module")
 def small_teacher(baseline: str, llama: str) -> list[str]:
     """Flags of a teacher that trains in seconds."""
-    own = ["--max_epochs=1", "--head.dim=16", "--lora.dropout=0", "--llm_layers=0"]
-    return [f"--baseline_run={baseline}", f"--llm={llama}", *own, *SMALL]
+    own = ["--max_epochs=1", "--head.dim=16", "--llm_layers=0"]
+    dry = ["--head.dropout=0", "--lora.dropout=0"]  # what is drawn depends on the pieces
+    return [f"--baseline_run={baseline}", f"--llm={llama}", *own, *dry, *SMALL]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,8 @@ def test_a_small_memory_cuts_the_step_and_changes_nothing_else(
     tight = recipe("train_teacher", *small_teacher, f"--memory.limit_mb={limit}").data.metrics
     assert tight["fit/n_pieces"] > 1
     assert tight["memory/planned_peak_mb"] < limit
-    assert tight["memory/measured_peak_mb"] < limit * 1.1
+    # The plan leaves out the baseline and its states: a few MB beside any language model.
+    assert tight["memory/measured_peak_mb"] < limit + 3
     for name in ("val/ndcg_at_10", "test/ndcg_at_10"):
         assert tight[name] == pytest.approx(before[name], abs=0.01)
 
