@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,5 +47,12 @@ def result(output: Any) -> str:
     if "image/png" in data:
         return f'<img alt="plot" src="data:image/png;base64,{data["image/png"].strip()}">'
     if "text/html" in data:
-        return f"<div>{data['text/html'].replace(chr(10), ' ')}</div>"
+        return plain_table(data["text/html"])
     return f"```text\n{data.get('text/plain', '')}\n```"
+
+
+def plain_table(html: str) -> str:
+    """Return pandas' table without its own looks, on one line so that Markdown lets it be."""
+    bare = re.sub(r"<style.*?</style>", "", html, flags=re.S)
+    bare = re.sub(r' (?:border|class|style)="[^"]*"', "", bare)
+    return " ".join(bare.split())

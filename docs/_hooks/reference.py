@@ -57,7 +57,9 @@ def section(name: str, declared: dict[str, Any]) -> str:
 def table(kind: type, notes: Notes, declared: dict[str, Any], prefix: str = "") -> Any:
     """Yield a row per parameter the settings file names, groups before their members."""
     default, hints = kind(), get_type_hints(kind)
-    for one in fields(kind):
+    told = list(notes.of)
+    ordered = sorted(fields(kind), key=lambda f: _place(f"{prefix}{f.name}", told))
+    for one in ordered:
         name, hint = f"{prefix}{one.name}", hints[one.name]
         if name.split(".")[0] not in notes.named:
             continue
@@ -73,6 +75,10 @@ def table(kind: type, notes: Notes, declared: dict[str, Any], prefix: str = "") 
         yield f"| {label} | `{value}` | {takes(hint)} | {meaning} |"
 
 
+def _place(name: str, told: list[str]) -> int:
+    return told.index(name) if name in told else len(told)
+
+
 def takes(hint: Any) -> str:
     """Say a type in words."""
     if get_origin(hint) is Literal:
@@ -86,8 +92,10 @@ def takes(hint: Any) -> str:
 
 
 def shown(text: str) -> str:
-    """Escape what Markdown would take for its own."""
-    return re.sub(r"([*_<|{}])", r"\\\1", text)
+    """Escape what Markdown would take for its own, code left as it is."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([*_<|{}])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 @dataclass
