@@ -19,7 +19,7 @@ from recdistill.sweeps._queue import (
     top_up,
 )
 from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
-from recdistill.sweeps._settings import setting_types, with_settings
+from recdistill.sweeps._settings import setting_types, type_of, with_settings
 from recdistill.sweeps._space import Knob, Space, build_space, read_space
 from recdistill.sweeps._storage import has_password, open_storage, shown, without_password
 from recdistill.sweeps._study import (
@@ -80,6 +80,7 @@ __all__ = [
     "top_up",
     "trial_runs",
     "trial_table",
+    "type_of",
     "with_settings",
     "without_password",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,14 +12,25 @@ C = TypeVar("C")
 
 
 def setting_types(kind: type, prefix: str = "") -> dict[str, Any]:
-    """Return the type of every setting by dotted name; nested settings are descended into."""
+    """Return the type of every setting by dotted name; nested settings are descended into.
+
+    Settings with names of the user's own (a mapping, such as a student's own loss terms) are
+    ``<setting>.*``; see :func:`type_of`.
+    """
     out: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
         if isinstance(hint, type) and is_dataclass(hint):
             out |= setting_types(hint, f"{prefix}{name}.")
+        elif get_origin(hint) is dict:
+            out[f"{prefix}{name}.*"] = get_args(hint)[1]
         else:
             out[prefix + name] = hint
     return out
+
+
+def type_of(name: str, types: Mapping[str, Any]) -> Any:
+    """Look up a setting's type in what `setting_types` returned; None where there is none."""
+    return types.get(name, types.get(f"{name.partition('.')[0]}.*"))
 
 
 def with_settings(config: C, settings: Mapping[str, Any]) -> C:
@@ -33,5 +44,6 @@ def with_settings(config: C, settings: Mapping[str, Any]) -> C:
         else:
             own[first] = value
     for first, inner in nested.items():
-        own[first] = with_settings(getattr(config, first), inner)
+        before = getattr(config, first)
+        own[first] = before | inner if isinstance(before, dict) else with_settings(before, inner)
     return replace(config, **own)  # type: ignore[type-var]

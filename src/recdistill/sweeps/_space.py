@@ -11,6 +11,7 @@ import yaml
 
 from recdistill.config import conf_folder
 from recdistill.errors import UserError
+from recdistill.sweeps._settings import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,14 +196,14 @@ def build_space(plain: Mapping[str, Any], types: Mapping[str, type], stage: str)
     points = plain.get("points") or {}
     fixed = plain.get("fixed") or {}
     for name in (*knobs, *fixed, *(n for point in points.values() for n in point)):
-        if name not in types:
+        if type_of(name, types) is None:
             close = difflib.get_close_matches(name, types, n=1, cutoff=0.5)
             hint = f"did you mean '{close[0]}'?" if close else f"conf/{stage}.yaml has all."
             raise UserError(f"The search space names '{name}', no setting of {stage}; {hint}")
     for name, point in points.items():
         if stray := [n for n in point if n not in knobs]:
             raise UserError(f"Point '{name}' sets {stray[0]}, which is no knob of the space.")
-    built = {name: _knob(name, spec, types[name]) for name, spec in knobs.items()}
+    built = {name: _knob(name, spec, type_of(name, types)) for name, spec in knobs.items()}
     if not built:
         raise UserError("The search space has no knobs, so there is nothing to search.")
     earlier: set[str] = set(fixed)

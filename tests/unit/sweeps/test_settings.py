@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from projects import train_baseline
+from projects import distill, train_baseline
 from recdistill.errors import UserError
-from recdistill.sweeps import setting_types, with_settings
+from recdistill.sweeps import setting_types, type_of, with_settings
 
 
 def test_every_leaf_has_its_type() -> None:
@@ -27,3 +27,13 @@ def test_settings_are_changed_in_a_copy() -> None:
 def test_an_impossible_value_is_refused_as_anywhere_else() -> None:
     with pytest.raises(UserError, match=r"optimizer\.lr"):
         with_settings(train_baseline.Config(), {"optimizer.lr": -1.0})
+
+
+def test_a_loss_term_of_the_users_own_is_a_setting_like_any_other() -> None:
+    types = setting_types(distill.Config)
+    assert type_of("terms.order:Order", types) is float
+    assert type_of("temrs.order:Order", types) is None
+    before = distill.Config(terms={"other:Other": 1.0})
+    after = with_settings(before, {"terms.order:Order": 0.3})
+    assert after.term_weights()["order:Order"] == 0.3
+    assert after.terms["other:Other"] == 1.0
