@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from recdistill.tracking import Run, RunReference
 
 
+_WORDS = {"recall": "recall@10", "ndcg": "NDCG@10"}
+
+
 def show(run: Run, study: Study, mirror: Mirror, space: Space, storage: str) -> None:
     """Write card, table, pictures and page of what the study holds by now."""
     facts = mirror.facts
@@ -66,9 +69,9 @@ def retrain_best(run: Run, study: Study, facts: Facts, space: Space, *, n_seeds:
             students.append(launch(run, facts.stage, {"config": file, "seed": s}))
             baselines.append(launch(run, "train_baseline", {"config": baseline_file, "seed": s}))
     fresh = [b for b in baselines if run.client.get_run(b.id).info.start_time >= began]
-    seeds = f"{n_seeds} seeds each, from {seed}"
+    seeds = f"seeds {', '.join(str(s) for s in range(seed, seed + n_seeds))}"
     if fresh:
-        seeds += f"; {len(fresh)} of the baseline's were not there yet and were trained now"
+        seeds += f"; the baseline had to be trained on {len(fresh)} of them"
     words = [f"**On test data** (best trial retrained, {seeds}):"]
     for metric in ("recall", "ndcg"):
         found = compare_paired(_per_user(students), _per_user(baselines), metric=metric)
@@ -81,7 +84,7 @@ def retrain_best(run: Run, study: Study, facts: Facts, space: Space, *, n_seeds:
             }
         )
         words.append(
-            f"{metric}@10 {found.value_a:.4f}, {found.delta:+.4f} [{found.low:+.4f}, "
+            f"{_WORDS[metric]} {found.value_a:.4f}, {found.delta:+.4f} [{found.low:+.4f}, "
             f"{found.high:+.4f}] against the baseline, p {found.p:.3f}."
         )
     sentence = " ".join(words)
