@@ -4,7 +4,8 @@ Command: ``python -m benchmarks.memory_study``.
 
 Everything is planned anew from configurations (a minute or two on one core); the measured columns
 come from ``benchmarks/data/memory_grid_cpu.json``, which ``python -m benchmarks.memory_grid``
-rewrites. ``--replay`` also measures the original configuration on this machine's CPU.
+rewrites. ``--replay`` also measures the original configuration on this machine's CPU, and
+``--tables grid,replay`` renews these tables only.
 """
 
 from __future__ import annotations
@@ -198,19 +199,23 @@ def draw() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--replay", action="store_true", help="measure the original configuration")
-    if parser.parse_args().replay:
-        replay()
-    page = PAGE.read_text(encoding="utf-8")
     tables = {"grid": grid_table, "llama": llama_table, "knobs": knob_table, "seed": seed_table,
               "replay": replay_table}  # fmt: skip
-    for name, make in tables.items():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--replay", action="store_true", help="measure the original configuration")
+    parser.add_argument("--tables", default="", help="only these, as in grid,replay; no pictures")
+    options = parser.parse_args()
+    if options.replay:
+        replay()
+    for name in filter(None, options.tables.split(",")) if options.tables else tables:
         start, end = f"<!-- {name} -->\n", f"<!-- end {name} -->"
-        before, rest = page.split(start)
-        page = before + start + make() + "\n" + end + rest.split(end, 1)[1]
-        PAGE.write_text(page, encoding="utf-8")
-    draw()
+        made = tables[name]()
+        before, rest = PAGE.read_text(encoding="utf-8").split(start)
+        PAGE.write_text(
+            before + start + made + "\n" + end + rest.split(end, 1)[1], encoding="utf-8"
+        )
+    if not options.tables:
+        draw()
 
 
 if __name__ == "__main__":

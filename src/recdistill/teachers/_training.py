@@ -252,6 +252,8 @@ class TeacherModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""
         self.progress = Progress(**checkpoint["progress"])
+        # There may be less memory now than there was.
+        self.progress.n_parts = max(self.progress.n_parts, self.settings.n_parts)
 
 
 def _out_of_memory(error: BaseException) -> bool:
