@@ -211,9 +211,8 @@ def main() -> None:
         start, end = f"<!-- {name} -->\n", f"<!-- end {name} -->"
         made = tables[name]()
         before, rest = PAGE.read_text(encoding="utf-8").split(start)
-        PAGE.write_text(
-            before + start + made + "\n" + end + rest.split(end, 1)[1], encoding="utf-8"
-        )
+        page = before + start + made + "\n" + end + rest.split(end, 1)[1]
+        PAGE.write_text(page, encoding="utf-8")
     if not options.tables:
         draw()
 
