@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -34,6 +35,15 @@ pytestmark = pytest.mark.e2e
 
 SMALL = ["--max_users=60", "--data_seed=1"]
 STUDENT = ["--max_epochs=2", "--max_length=20", "--student.dim=16", "--tokens_per_batch=800"]
+SWEEP = ["-m", "projects.sweep"]
+COOK = """
+import importlib, json, sys
+from recdistill.tracking import stage
+
+for name, *words in json.loads(sys.argv[1]):
+    module = importlib.import_module(f"projects.{name}")
+    stage(module.run, module.Config, name, words)
+"""
 HILL = """
 import sys
 from pathlib import Path
@@ -75,7 +85,7 @@ def test_kill_9_loses_nothing_and_doubles_nothing(store: MlflowClient, tmp_path:
         _wait(lambda: _n_begun(hill.study) >= 18)
         crew.kill()  # the whole sweep dies; its workers notice
         crew.wait()
-        subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=200)
+        subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=600)
     finally:
         crew.kill()
     trials = hill.study.get_trials()
@@ -106,19 +116,21 @@ def test_a_second_machine_joins_with_two_addresses_only(tmp_path: Path) -> None:
             "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db",
             "--artifacts-destination", str(tmp_path / "artifacts"),
         ]  # fmt: skip
-        with running(command, web, tmp_path / "server.log", server):
+        with running(command, web, tmp_path / "server.log", server, seconds=600):
             first, second = _workshop(tmp_path / "first"), _workshop(tmp_path / "second")
-            _stage(inside[0], first, web, "train_baseline", *SMALL, *STUDENT)
-            _stage(inside[0], first, web, "train_baseline", "--model=ease", *SMALL)
-            export = ["--teacher_run=ease-s0-baseline", "--folds=2", "--top_k=20", *SMALL]
-            _stage(inside[0], first, web, "export_teacher", *export)
+            stages = [
+                ["train_baseline", *SMALL, *STUDENT],
+                ["train_baseline", "--model=ease", *SMALL],
+                ["export_teacher", "--teacher_run=ease-s0-baseline", "--folds=2", *SMALL],
+            ]
+            assert _start(inside[0], first, web, "-c", COOK, json.dumps(stages)).wait(900) == 0
             at = [f"--storage={url}", "--workers=1"]
             runs = ["--baseline_run=sasrec-s0-baseline", "--space=quick", "--n_seeds=0", *SMALL]
-            sweep = _start(inside[0], first, web, "sweep", "--n_trials=10", *runs, *at)
+            sweep = _start(inside[0], first, web, *SWEEP, "--n_trials=10", *runs, *at)
             storage = open_storage(url)
             _wait(lambda: study_names(storage))
-            _stage(inside[1], second, web, "sweep", "--join=latest", *at)
-            assert sweep.wait(300) == 0
+            joined = _start(inside[1], second, web, *SWEEP, "--join=latest", *at)
+            assert (joined.wait(900), sweep.wait(900)) == (0, 0)
             study, _ = load_study(study_names(storage)[0], storage)
             trials = study.get_trials()
             crews = {trial.user_attrs["worker"].split(":")[2] for trial in trials}
@@ -132,7 +144,7 @@ def _n_begun(study: object) -> int:
     return sum(state_of(trial) != "waiting" for trial in study.get_trials(deepcopy=False))  # type: ignore[attr-defined]
 
 
-def _wait(happens: object, seconds: float = 240) -> object:
+def _wait(happens: object, seconds: float = 600) -> object:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := happens():  # type: ignore[operator]
@@ -148,17 +160,9 @@ def _workshop(folder: Path) -> Path:
     return folder
 
 
-def _start(
-    inside: list[str], folder: Path, web: str, name: str, *words: str
-) -> subprocess.Popen[bytes]:
-    env = environment(MLFLOW_TRACKING_URI=web, OMP_NUM_THREADS="1")
-    return subprocess.Popen(
-        [*inside, sys.executable, "-m", f"projects.{name}", *words], cwd=folder, env=env
-    )
-
-
-def _stage(inside: list[str], folder: Path, web: str, name: str, *words: str) -> None:
-    assert _start(inside, folder, web, name, *words).wait(300) == 0
+def _start(inside: list[str], folder: Path, web: str, *words: str) -> subprocess.Popen[bytes]:
+    env = environment(MLFLOW_TRACKING_URI=web, OMP_NUM_THREADS="1", PYTHONPATH=str(folder))
+    return subprocess.Popen([*inside, sys.executable, *words], cwd=folder, env=env)
 
 
 @contextmanager
