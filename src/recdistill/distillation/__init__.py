@@ -36,6 +36,7 @@ from recdistill.distillation._selection import (
     select,
     view_training,
 )
+from recdistill.distillation._stacking import comparable, stack
 from recdistill.distillation._student import Fusion, Teaching, distil_student
 from recdistill.distillation._terms import Answer, Question, Term
 
@@ -73,6 +74,7 @@ __all__ = [
     "calibrated_scale",
     "catalog_pass",
     "collect_lessons",
+    "comparable",
     "distil_student",
     "floor_lessons",
     "fold_items",
@@ -85,6 +87,7 @@ __all__ = [
     "position_weights",
     "select",
     "sources_digest",
+    "stack",
     "standardised",
     "view_training",
     "weight_grid",

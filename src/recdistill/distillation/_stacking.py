@@ -1,0 +1,97 @@
+"""Weights of several teachers by the likelihood of targets that none of them has seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional as F
+
+from recdistill.distillation._ensemble import standardised
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recdistill.evaluation import Recommender
+
+_SMALLEST_VOTE = 1e-7
+
+
+def comparable(model: Recommender, scores: torch.Tensor) -> torch.Tensor:
+    """Turn a member's scores into terms of a log-linear pool.
+
+    Votes that were counted become their logarithm, a regression's are standardised row by row, and
+    a network's logits are what they are; only their mean is taken out.
+
+    Parameters
+    ----------
+    model : Recommender
+        A floor says by its ``kind`` what its scores are.
+    scores : float tensor, shape [n, n_items + 1]
+
+    Returns
+    -------
+    float tensor of the same shape, column 0 -inf
+    """
+    kind = getattr(model, "kind", "")
+    if kind == "ease":
+        return standardised(scores)
+    items = scores[:, 1:]
+    if kind:
+        items = items.clamp(min=_SMALLEST_VOTE).log()
+    items = items - items.mean(1, keepdim=True)
+    return torch.cat([torch.full_like(scores[:, :1], -torch.inf), items], 1)
+
+
+def stack(
+    members: Sequence[torch.Tensor], targets: torch.Tensor, hidden: torch.Tensor
+) -> tuple[tuple[float, ...], float]:
+    """Weigh members so that the softmax of their weighted sum makes the targets most likely.
+
+    A log-linear opinion pool (Genest and Zidek 1986) fitted on held-out cases, as in stacking
+    (Wolpert 1992). The problem is convex, and thousands of training positions of users the members
+    never saw say more about the weights than one validation target per user. The sum is a logit
+    already: it needs no temperature of its own.
+
+    Parameters
+    ----------
+    members : float tensors, each [n, n_items + 1], column 0 -inf; see ``comparable``
+    targets : int64 tensor, shape [n]
+    hidden : bool tensor, shape [n, n_items + 1]
+        Items that cannot be next, such as those already seen. Cases whose target is hidden are
+        left out.
+
+    Returns
+    -------
+    weights : one per member, none negative
+    loss : float
+        Mean negative log-likelihood, in nats.
+
+    Raises
+    ------
+    UserError
+        When no target is left.
+    """
+    kept = ~hidden.gather(1, targets[:, None])[:, 0]
+    if not kept.any():
+        raise UserError("No target is left to weigh teachers by: all are hidden by the histories.")
+    terms = torch.stack([m[kept, 1:].float() for m in members])  # [members, n, n_items]
+    closed, wanted = hidden[kept, 1:], targets[kept] - 1
+    weights = torch.full((len(members),), 1 / len(members), requires_grad=True)
+    search = torch.optim.LBFGS([weights], max_iter=50, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        logits = torch.einsum("m,mni->ni", weights.clamp(min=0), terms)
+        return F.cross_entropy(logits.masked_fill(closed, -torch.inf), wanted)
+
+    def closure() -> float:
+        search.zero_grad()
+        value = loss()
+        value.backward()  # type: ignore[no-untyped-call]
+        return float(value.detach())
+
+    search.step(closure)
+    with torch.no_grad():
+        final = float(loss())
+    return tuple(weights.detach().clamp(min=0).tolist()), final
