@@ -49,7 +49,7 @@ def test_a_small_memory_cuts_the_step_and_changes_nothing_else(
     recipe: Recipe, small_teacher: list[str], teacher: str
 ) -> None:
     before = MlflowClient().get_run(teacher).data.metrics
-    limit = 0.6 * before["memory/planned_peak_mb"]
+    limit = 0.5 * before["memory/planned_peak_mb"]  # clear of the plan's error: no probe
     tight = recipe("train_teacher", *small_teacher, f"--memory.limit_mb={limit}").data.metrics
     assert tight["fit/n_pieces"] > 1
     assert tight["memory/planned_peak_mb"] < limit

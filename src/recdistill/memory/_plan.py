@@ -20,9 +20,9 @@ MARGIN = {"cuda": 0.10, "cpu": 0.0}
 CONTEXT_BYTES = {"cuda": 500 * MB, "cpu": 0}  # CUDA context and kernels, outside the allocator
 DEPTHS = (4, 6)  # of the two rehearsals that a deeper decoder is planned from
 RESIDENT = ("weights", "trainable", "optimizer", "copies", "workspace")
-# How far plan and measurement may lie apart. On CPU the worst of the committed grid is 2.5%; on a
-# GPU the promise is 10%.
-ERROR = {"cuda": 0.10, "cpu": 0.03}
+# How far plan and measurement may lie apart. On CPU the worst of the committed grid is 2.5% and a
+# whole teacher on ML-100K is 3.4%; on a GPU the promise is 10%.
+ERROR = {"cuda": 0.10, "cpu": 0.05}
 Verdict = Literal["fits", "unsure", "too large"]
 
 

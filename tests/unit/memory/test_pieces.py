@@ -24,7 +24,7 @@ def test_the_fewest_pieces_are_taken_of_which_the_largest_fits(shapes, budget):
     try:
         cut = cut_to_fit(TINY, shapes, budget, plan_function=_linear)
     except UserError:
-        assert max(10_000 + 10 * length for _, length in shapes) * 1.04 > budget
+        assert max(10_000 + 10 * length for _, length in shapes) * 1.06 > budget
         return
     for rows, length in shapes:
         piece = -(-rows // cut.n_pieces)
@@ -32,14 +32,14 @@ def test_the_fewest_pieces_are_taken_of_which_the_largest_fits(shapes, budget):
             assert 10_000 + 10 * piece * length <= budget
     if cut.n_pieces > 1:
         larger = max(-(-rows // (cut.n_pieces // 2)) * length for rows, length in shapes)
-        assert (10_000 + 10 * larger) * 1.031 > budget
+        assert (10_000 + 10 * larger) * 1.051 > budget
 
 
 def test_one_row_that_cannot_fit_is_refused_with_the_nearest_setting_that_does():
     nearest = [("max_length=90", TINY.but(length=95)), ("checkpointing=true",
                 TINY.but(length=100, checkpointing=True))]  # fmt: skip
     with pytest.raises(UserError, match="nearest setting that fits is checkpointing=true"):
-        cut_to_fit(TINY, [(4, 100)], 10_500, nearest=nearest, plan_function=_linear)
+        cut_to_fit(TINY, [(4, 100)], 10_300, nearest=nearest, plan_function=_linear)
 
 
 def test_where_the_plan_cannot_tell_the_measurement_does():
@@ -73,6 +73,6 @@ def test_no_measured_setting_is_wrongly_refused_or_wrongly_accepted():
             verdict = planned.verdict(budget)
             assert verdict != ("too large" if budget >= needed else "fits"), row["settings"]
             undecided += verdict == "unsure"
-            if not 940 <= permille <= 1060:
+            if not 920 <= permille <= 1080:
                 assert verdict != "unsure"
     assert undecided > 0
