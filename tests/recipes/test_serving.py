@@ -95,3 +95,12 @@ def test_score_writes_a_list_for_everybody(
     lists = pd.read_parquet(workshop / "lists")
     assert lists["items"].map(len).tolist() == [10] * 60
     assert "60 users in 1 parts are in lists" in capsys.readouterr().out
+
+
+def test_two_processes_write_the_same_lists(recipe: Recipe, champion: str, workshop: Path) -> None:
+    halves = ["--part_size=20", "--accelerator=cpu", *SMALL]
+    recipe("score", f"--model_run={champion}", "--output=one", *halves)
+    recipe("score", f"--model_run={champion}", "--output=two", "--devices=2", *halves)
+    one, two = (pd.read_parquet(workshop / name) for name in ("one", "two"))
+    assert len(list((workshop / "two").glob("part-*.parquet"))) == 3
+    assert two["items"].map(list).tolist() == one["items"].map(list).tolist()

@@ -113,13 +113,24 @@ def score(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    parts = DataLoader(_Parts(student, scoring, output, force, data), batch_size=None)
-    trainer.predict(_Scorer(student, scoring, force.devices), parts, return_predictions=False)
+    trainer.predict(_Scorer(student, scoring, output, force, data), return_predictions=False)
     return _count(output)
 
 
 class _Parts(IterableDataset[Part]):
-    """The parts that are this process's to do and not done yet."""
+    """Those of the parts that are worker ``mine`` of ``n``'s to do, and not done yet."""
+
+    def __init__(self, parts: Iterator[Part], output: Path, mine: int, n: int) -> None:
+        self.parts, self.output, self.mine, self.n = parts, output, mine, n
+
+    def __iter__(self) -> Iterator[Part]:
+        for part in self.parts:
+            if part.index % self.n == self.mine and not _path(self.output, part.index).exists():
+                yield part
+
+
+class _Scorer(pl.LightningModule):
+    """Lightning decides where and in how many processes; ``TopK`` does the work."""
 
     def __init__(
         self,
@@ -129,34 +140,25 @@ class _Parts(IterableDataset[Part]):
         force: Workforce,
         data: PreparedData | None,
     ) -> None:
+        super().__init__()
         self.student, self.scoring, self.output = student, scoring, output
         self.force, self.data = force, data
 
-    def __iter__(self) -> Iterator[Part]:
-        mine = self.force.shard * self.force.devices + int(os.environ.get("LOCAL_RANK", "0"))
-        n = self.force.n_shards * self.force.devices
-        for part in self._all():
-            if part.index % n == mine and not _path(self.output, part.index).exists():
-                yield part
-
-    def _all(self) -> Iterator[Part]:
+    def predict_dataloader(self) -> DataLoader[Part]:
+        """Return this process's share of the parts."""
         size = self.scoring.part_size
         if self.data is not None:
-            return parts_of_data(self.data, size)
-        names = ItemNames.read(self.student / "catalog.csv")
-        return read_parts(Path(self.scoring.users), names.raw_ids, size)
-
-
-class _Scorer(pl.LightningModule):
-    """Lightning decides where and in how many processes; ``TopK`` does the work."""
-
-    def __init__(self, student: Path, scoring: Scoring, n_processes: int) -> None:
-        super().__init__()
-        self.student, self.scoring, self.n_processes = student, scoring, n_processes
+            parts = parts_of_data(self.data, size)
+        else:
+            names = ItemNames.read(self.student / "catalog.csv")
+            parts = read_parts(Path(self.scoring.users), names.raw_ids, size)
+        n_here, rank = self.trainer.world_size, self.trainer.global_rank
+        mine, n = self.force.shard * n_here + rank, self.force.n_shards * n_here
+        return DataLoader(_Parts(parts, self.output, mine, n), batch_size=None)
 
     def setup(self, stage: str) -> None:
         """Load the student in the process, and on the device, that uses it."""
-        n_threads = max(1, (os.cpu_count() or 1) // self.n_processes)
+        n_threads = max(1, (os.cpu_count() or 1) // self.force.devices)
         device = str(self.trainer.strategy.root_device)
         self.top_k = TopK.read(self.student, device=device, n_threads=n_threads)
         self.excluded = self.top_k.names.resolve(self.scoring.exclude, "exclude")
