@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
 
-_SETTINGS = "settings.json"
+_SETTINGS = "_settings.json"  # readers of Parquet folders pass over names with an underscore
 _UNKNOWN, _EMPTY = b"recdistill.n_unknown", b"recdistill.n_empty"
 
 
@@ -207,7 +207,7 @@ class _PartWriter(pl.Callback):
     ) -> None:
         """Rename the file only when all of it is there."""
         path = _path(self.folder, batch.index)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        unfinished = path.with_name(f"_{path.name}.{os.getpid()}")
         pq.write_table(outputs, unfinished, compression="zstd")
         unfinished.rename(path)
 
