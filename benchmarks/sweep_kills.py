@@ -35,7 +35,6 @@ from recdistill.sweeps import (
     first_attempt,
     load_study,
     open_storage,
-    running,
     state_of,
     study_names,
 )
@@ -117,10 +116,11 @@ def kills(options: argparse.Namespace, folder: Path, flags: list[str]) -> dict[s
     words += ["--heartbeat_seconds=5"]
     began = time.time()
     n_killed, moments = 0, []
+    opened: dict[str, Any] = {}
     with sweeping(words) as sweep:
         done_at = sorted(draw.sample(range(5, options.n_trials - 5), options.kills))
         for i, mark in enumerate(done_at):
-            if not wait_until(lambda mark=mark: n_children(folder) >= mark, sweep):
+            if not wait_until(lambda mark=mark: n_ended(folder, opened) >= mark, sweep):
                 break
             time.sleep(draw.random())
             last = i == len(done_at) - 1
@@ -166,11 +166,14 @@ def look() -> dict[str, Any]:
             ["0"], "tags.stage = 'trial'", max_results=1000, page_token=page.token
         )
     shown = {int(run.data.tags["trial.number"]): run.data.tags["state"] for run in runs}
-    overhead = [
-        run.data.metrics["time/overhead_seconds"]
-        for run in runs
-        if "time/overhead_seconds" in run.data.metrics
-    ]
+    overhead = {
+        kind: [
+            run.data.metrics[f"time/overhead_{kind}"]
+            for run in runs
+            if f"time/overhead_{kind}" in run.data.metrics
+        ]
+        for kind in ("seconds", "cpu_seconds")
+    }
     return {
         "states": dict(states),
         "n_places": len(places),
@@ -180,11 +183,14 @@ def look() -> dict[str, Any]:
         "n_runs": len(runs),
         "mlflow_agrees": len(runs) == len(shown)
         and shown == {t.number: state_of(t) for t in trials},
-        "overhead_seconds": {
-            "median": round(float(np.median(overhead)), 3),
-            "p95": round(float(np.percentile(overhead, 95)), 3),
-            "max": round(float(np.max(overhead)), 3),
-            "n": len(overhead),
+        "overhead": {
+            kind: {
+                "median": round(float(np.median(found)), 3),
+                "p95": round(float(np.percentile(found, 95)), 3),
+                "n_trials": len(found),
+            }
+            for kind, found in overhead.items()
+            if found
         },
     }
 
@@ -242,19 +248,18 @@ def workers_of(pid: int) -> list[int]:
         time.sleep(0.1)
 
 
-def n_children(folder: Path) -> int:
-    """Count the trials that some worker has begun."""
-    file = folder / "studies.db"
-    if not file.exists():
-        return 0
-    storage = open_storage(f"sqlite:///{file}")
-    names = study_names(storage)
-    if not names:
-        return 0
-    study, _ = load_study(names[0], storage)
-    return sum(1 for t in study.get_trials(deepcopy=False) if state_of(t) != "waiting") - len(
-        running(study)
-    )
+def n_ended(folder: Path, opened: dict[str, Any]) -> int:
+    """Count the trials that some worker has begun and left; ``opened`` keeps the connection."""
+    if "study" not in opened:
+        if not (folder / "studies.db").exists():
+            return 0
+        storage = opened.setdefault("storage", open_storage(f"sqlite:///{folder}/studies.db"))
+        names = study_names(storage)
+        if not names:
+            return 0
+        opened["study"] = load_study(names[0], storage)[0]
+    states = Counter(state_of(trial) for trial in opened["study"].get_trials(deepcopy=False))
+    return sum(states.values()) - states["waiting"] - states["running"]
 
 
 def wait_until(happens: Any, sweep: subprocess.Popen[bytes]) -> bool:

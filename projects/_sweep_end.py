@@ -31,7 +31,9 @@ def show(run: Run, study: Study, mirror: Mirror, space: Space, storage: str) -> 
     if table.empty:
         return
     run.note(card(study, facts, space, storage=storage))
-    run.client.log_table(run.id, table, "trials.json")
+    # What `log_table` writes, but anew each time: that function appends.
+    run.log_text(table.to_json(orient="split", index=False), "trials.json")
+    run.set_tags({"mlflow.loggedArtifacts": '[{"path": "trials.json", "type": "table"}]'})
     run.log_text(table.to_csv(index=False), "trials.csv")
     if draw(study, facts, space, run.folder / "plots"):
         run.log_artifact(run.folder / "plots", "plots")

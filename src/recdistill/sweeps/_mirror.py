@@ -118,7 +118,9 @@ class Mirror:
     def deltas(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """Differences to baseline and teacher, on validation."""
         return {
-            f"delta/val_{metric}_vs_{whom}": metrics[f"val/{metric}"] - known[f"val/{metric}"]
+            f"delta/val_{metric}_vs_{whom}": difference(
+                metrics[f"val/{metric}"], known[f"val/{metric}"]
+            )
             for whom, known in self.facts.references.items()
             for metric in _AGAINST
             if f"val/{metric}" in metrics and f"val/{metric}" in known
@@ -151,11 +153,10 @@ class TrialRun:
         """Set tags."""
         self._write([RunTag(name, value[:5000]) for name, value in tags.items()])
 
-    def close(self, state: State, overhead_seconds: float | None = None) -> None:
-        """Say how the trial ended, and what it took beside its training."""
-        if overhead_seconds is not None:
-            now = int(time.time() * 1000)
-            self._waiting.append(Metric("time/overhead_seconds", overhead_seconds, now, 0))
+    def close(self, state: State, took: Mapping[str, float] | None = None) -> None:
+        """Say how the trial ended, and what it ``took`` beside its training."""
+        now = int(time.time() * 1000)
+        self._waiting += [Metric(name, value, now, 0) for name, value in (took or {}).items()]
         self._write([RunTag(STATE, state)])
         if self._id:
             with tolerated(f"run {self._id} is not closed"):
@@ -167,6 +168,11 @@ class TrialRun:
         with tolerated(f"run {self._id} lacks some metrics"):
             self._mirror.client.log_batch(self._id, metrics=self._waiting[:1000], tags=tags or [])
             del self._waiting[:1000]
+
+
+def difference(value: float, reference: float) -> float:
+    """Subtract; what MLflow rounded off the reference must not look like a difference."""
+    return round(value - reference, 7) + 0.0  # and no -0.0
 
 
 def run_name(trial: FrozenTrial, settings: Mapping[str, Any]) -> str:

@@ -38,11 +38,12 @@ def page(study: Study, facts: Facts, space: Space, *, summary: str) -> str:
         f"<!doctype html><meta charset=utf-8><title>{html.escape(study.study_name)}</title>",
         f"<style>{_STYLE}</style><h1>{html.escape(study.study_name)}</h1>",
         f"<p>{html.escape(summary)}</p>",
-        f"<script>{get_plotlyjs()}</script>",
-        *_figures(study, facts),
         f"<h2>All {len(table)} trials</h2><div class=table>",
         table.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.4g}", border=0),
         "</div>",
+        # After what can be read at once: a browser takes a moment over five megabytes.
+        f"<script>{get_plotlyjs()}</script>",
+        *_figures(study, facts),
     ]
     return "\n".join(parts)
 

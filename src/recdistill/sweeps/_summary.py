@@ -8,6 +8,7 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
+from recdistill.sweeps._mirror import difference
 from recdistill.sweeps._queue import ERROR, POINT, RETRY_OF, SECONDS, score, state_of, tally
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def trial_table(study: Study, facts: Facts, space: Space) -> pd.DataFrame:
         row |= dict(zip(facts.objectives, result, strict=False))
         for whom, known in facts.references.items():
             if result and facts.metric in known:
-                row[f"vs_{whom}"] = score(trial) - known[facts.metric]
+                row[f"vs_{whom}"] = difference(score(trial), known[facts.metric])
         row |= space.values(trial.params)
         row["point"] = trial.user_attrs.get(POINT, "")
         row["epochs"] = trial.last_step or 0

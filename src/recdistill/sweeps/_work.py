@@ -127,7 +127,7 @@ class Worker:
 
     def _do(self, trial: Trial) -> bool:
         """Train one trial; True when it came to an end of its own."""
-        began = time.monotonic()
+        began = _Clock()
         study, frozen = trial.study, _frozen(trial)
         study.sampler = self.facts.sampler_for(frozen)
         folder = self.checkpoints / f"{first_attempt(frozen)}"
@@ -179,7 +179,7 @@ class Worker:
                 # Others held this worker for dead and gave the trial to somebody else.
                 log.shown.close("retried")
                 return False
-            log.shown.close(state_of(_frozen(log.trial)), log.overhead_seconds())
+            log.shown.close(state_of(_frozen(log.trial)), log.overhead())
             shutil.rmtree(folder, ignore_errors=True)
             return True
 
@@ -190,37 +190,51 @@ class Worker:
             halt(study, f"every one of the first {counts['failed']} trials failed, as in: {error}")
 
 
+@dataclass(frozen=True)
+class _Clock:
+    """A moment, or the time between two: on the wall, and of this process's processors."""
+
+    wall: float = field(default_factory=time.monotonic)
+    cpu: float = field(default_factory=time.process_time)
+
+    def __sub__(self, other: _Clock) -> _Clock:
+        return _Clock(self.wall - other.wall, self.cpu - other.cpu)
+
+    def __add__(self, other: _Clock) -> _Clock:
+        return _Clock(self.wall + other.wall, self.cpu + other.cpu)
+
+
 class _Log:
     """Hears of every epoch: tells the pruner and MLflow, and keeps the time."""
 
-    def __init__(self, worker: Worker, trial: Trial, shown: TrialRun, began: float) -> None:
+    def __init__(self, worker: Worker, trial: Trial, shown: TrialRun, began: _Clock) -> None:
         self.worker, self.trial, self.shown = worker, trial, shown
         self._before = float(trial.user_attrs.get(SECONDS, 0.0))
-        self._cpu_began = time.process_time()
-        self._began, self._train_began = began, time.monotonic()
-        self._train_ended = 0.0
-        self._reporting = 0.0
+        self._began, self._train_began = began, _Clock()
+        self._train_ended: _Clock | None = None
+        self._reporting = _Clock(0.0, 0.0)
 
     def cpu_seconds(self) -> float:
         """Processor seconds spent on this trial, those of dead attempts included."""
-        return self._before + time.process_time() - self._cpu_began
+        return self._before + (_Clock() - self._train_began).cpu
 
     def trained(self) -> None:
         """Note that the training is over."""
-        self._train_ended = time.monotonic()
+        self._train_ended = _Clock()
 
-    def overhead_seconds(self) -> float:
+    def overhead(self) -> dict[str, float]:
         """Return what this trial took beside its training: Optuna's and MLflow's part."""
-        now = time.monotonic()
+        now = _Clock()
         training = (self._train_ended or now) - self._train_began - self._reporting
-        return now - self._began - training
+        rest = now - self._began - training
+        return {"time/overhead_seconds": rest.wall, "time/overhead_cpu_seconds": rest.cpu}
 
     def __call__(self, metrics: Mapping[str, float], epoch: int) -> None:
-        began = time.monotonic()
+        began = _Clock()
         try:
             self._report(metrics, epoch)
         finally:
-            self._reporting += time.monotonic() - began
+            self._reporting += _Clock() - began
 
     def _report(self, metrics: Mapping[str, float], epoch: int) -> None:
         self.shown.log(metrics, epoch)
