@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = float(os.environ.get("RECDISTILL_PATIENCE", "300"))
+"""Seconds that a server may take to come up; minutes, because a machine can be very busy."""
 
 
 def free_port() -> int:
@@ -51,7 +53,7 @@ def healthy(url: str) -> bool:
 
 @contextmanager
 def running(
-    command: list[str], url: str, log: Path, env: Mapping[str, str], seconds: float = 300
+    command: list[str], url: str, log: Path, env: Mapping[str, str], seconds: float = PATIENCE
 ) -> Iterator[None]:
     """Run a server until the block ends; enter the block once it answers."""
     with log.open("w") as out:
