@@ -75,8 +75,8 @@ unit: install ## Unit tests (seconds)
 recipes: install ## Every entry point, small
 	pytest tests/recipes -n 2
 
-e2e: install ## Servers, browser, kills, the chain through mlflow run
-	pytest tests/e2e
+e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures in build/screenshots
+	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e
 
 docs: install ## Build the documentation into site/, every warning an error
 	mkdocs build --quiet

@@ -36,7 +36,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if not (CHROMIUM.exists() and DRIVER.exists()):
         pytest.skip(f"no {CHROMIUM} and {DRIVER}; apt-get install chromium chromium-driver")
     wished = os.environ.get("RECDISTILL_SCREENSHOTS")
-    folder = Path(wished) if wished else tmp_path_factory.mktemp("screenshots")
+    folder = Path(wished).absolute() if wished else tmp_path_factory.mktemp("screenshots")
     with Browser(folder) as opened:
         yield opened
 
