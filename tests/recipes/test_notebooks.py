@@ -43,7 +43,7 @@ def test_it_runs(
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(
-        notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=1800, resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     assert any(cell.get("outputs") for cell in notebook.cells)
     if kept := os.environ.get("RECDISTILL_NOTEBOOKS"):
