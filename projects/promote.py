@@ -70,10 +70,15 @@ def judge(config: Config, student: RunReference, holder: Holder, who: str, run: 
     """Say how the student does against the holder on the same test users; refuse a worse one."""
     if holder.run.id == student.id:
         return f"It was {who} already (version {holder.version})."
+    splits = [one.tags.get("split.digest", "unknown") for one in (student, holder.run)]
+    if splits[0] != splits[1]:
+        raise UserError(
+            f"{who} (version {holder.version}) was tested on another split ({splits[1][:12]}, this "
+            f"is {splits[0][:12]}), so the two cannot be compared. Replace it unseen with force=true."
+        )
     test = against(student, holder.run, config.metric)
-    values = {f"{config.metric}_at_{K}_vs_{config.alias}": test}
-    run.log_metrics({f"delta/{key}": t.delta for key, t in values.items()})
-    run.log_metrics({f"p/{key}": t.p for key, t in values.items()})
+    compared = f"{config.metric}_at_{K}_vs_{config.alias}"
+    run.log_metrics({f"delta/{compared}": test.delta, f"p/{compared}": test.p})
     numbers = (
         f"{config.metric}@{K} {test.value_a:.4f} against {test.value_b:.4f} of {holder.run.name} "
         f"({who}, version {holder.version}), difference {test.delta:+.4f} "
