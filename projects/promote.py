@@ -74,7 +74,7 @@ def judge(config: Config, student: RunReference, holder: Holder, who: str, run: 
     if splits[0] != splits[1]:
         raise UserError(
             f"{who} (version {holder.version}) was tested on another split ({splits[1][:12]}, this "
-            f"is {splits[0][:12]}), so the two cannot be compared. Replace it unseen with force=true."
+            f"is {splits[0][:12]}), so they cannot be compared. Replace it unseen with force=true."
         )
     test = against(student, holder.run, config.metric)
     compared = f"{config.metric}_at_{K}_vs_{config.alias}"
