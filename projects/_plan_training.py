@@ -135,7 +135,7 @@ def report(run: Run, cut: Cut, budget: int) -> None:
         f"Memory: {cut.plan.total_bytes / MB:,.0f} MB planned for {piece.batch} rows of "
         f"{piece.length} tokens, {budget / MB:,.0f} MB free"
     )
-    figures = {
+    figures: dict[str, float] = {
         "memory/planned_rows": piece.batch,
         "memory/planned_length": piece.length,
         "memory/planned_pieces": cut.n_pieces,

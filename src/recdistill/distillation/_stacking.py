@@ -91,7 +91,7 @@ def stack(
         value.backward()  # type: ignore[no-untyped-call]
         return float(value.detach())
 
-    search.step(closure)
+    search.step(closure)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         final = float(loss())
     return tuple(weights.detach().clamp(min=0).tolist()), final

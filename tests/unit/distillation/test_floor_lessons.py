@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
-from recdistill.data import PreparedData
 from recdistill.distillation import Teaching, collect_lessons, distil_student, floor_lessons
 from recdistill.errors import UserError
 from recdistill.floors import cross_fitted_scores
 from recdistill.students import StudentConfig, StudentRecipe
 from recdistill.training import FitConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recdistill.data import PreparedData
 
 
 def test_one_floor_lists_what_it_would_list_alone(walks: PreparedData) -> None:
