@@ -36,6 +36,12 @@ pytestmark = pytest.mark.e2e
 SMALL = ["--max_users=60", "--data_seed=1"]
 STUDENT = ["--max_epochs=2", "--max_length=20", "--student.dim=16", "--tokens_per_batch=800"]
 SWEEP = ["-m", "projects.sweep"]
+# Trials of several seconds, so that a machine which joins late still finds some to do.
+SPACE = """
+knobs:
+  listwise_weight: {range: [0.2, 3.0], log: true, zero: true}
+fixed: {max_epochs: 60}
+"""
 COOK = """
 import importlib, json, sys
 from recdistill.tracking import stage
@@ -126,8 +132,10 @@ def test_a_second_machine_joins_with_two_addresses_only(tmp_path: Path) -> None:
             ]
             assert _start(inside[0], first, web, "-c", COOK, json.dumps(stages)).wait(900) == 0
             at = [f"--storage={url}", "--workers=1"]
-            runs = ["--baseline_run=sasrec-s0-baseline", "--space=quick", "--n_seeds=0", *SMALL]
-            sweep = _start(inside[0], first, web, *SWEEP, "--n_trials=10", *runs, *at)
+            (first / "space.yaml").write_text(SPACE)
+            runs = ["--baseline_run=sasrec-s0-baseline", "--space=space.yaml", "--n_seeds=0"]
+            alone = ["--pruner=none", *SMALL]
+            sweep = _start(inside[0], first, web, *SWEEP, "--n_trials=10", *runs, *alone, *at)
             storage = open_storage(url)
             _wait(lambda: study_names(storage))
             joined = _start(inside[1], second, web, *SWEEP, "--join=latest", *at)
