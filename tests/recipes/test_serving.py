@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import mlflow
@@ -100,7 +103,12 @@ def test_score_writes_a_list_for_everybody(
 def test_two_processes_write_the_same_lists(recipe: Recipe, champion: str, workshop: Path) -> None:
     halves = ["--part_size=20", "--accelerator=cpu", *SMALL]
     recipe("score", f"--model_run={champion}", "--output=one", *halves)
-    recipe("score", f"--model_run={champion}", "--output=two", "--devices=2", *halves)
+    # From a process of its own, as users do: the processes that Lightning starts import the main
+    # module, and a test runner's is none to import.
+    words = [f"--model_run={champion}", "--output=two", "--devices=2", *halves]
+    command = [sys.executable, "-m", "projects.score", *words]
+    env = os.environ | {"MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()}
+    subprocess.run(command, check=True, timeout=400, cwd=workshop, env=env)
     one, two = (pd.read_parquet(workshop / name) for name in ("one", "two"))
     assert len(list((workshop / "two").glob("part-*.parquet"))) == 3
     assert two["items"].map(list).tolist() == one["items"].map(list).tolist()
