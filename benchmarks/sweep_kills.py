@@ -113,7 +113,6 @@ def kills(options: argparse.Namespace, folder: Path, flags: list[str]) -> dict[s
     """Sweep, kill, look."""
     draw = random.Random(options.seed)  # noqa: S311
     words = [f"--n_trials={options.n_trials}", f"--workers={options.workers}", *flags]
-    words += ["--heartbeat_seconds=5"]
     began = time.time()
     n_killed, moments = 0, []
     opened: dict[str, Any] = {}

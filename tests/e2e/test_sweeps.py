@@ -50,19 +50,6 @@ for name, *words in json.loads(sys.argv[1]):
     module = importlib.import_module(f"projects.{name}")
     stage(module.run, module.Config, name, words)
 """
-HILL = """
-import sys
-from pathlib import Path
-from recdistill.sweeps import Crew, load_study, open_storage
-from tests.unit.sweeps import toy
-
-if __name__ == "__main__":
-    name, url, tracking, parent, folder = sys.argv[1:]
-    storage = open_storage(url, heartbeat_seconds=1)
-    study, _ = load_study(name, storage)
-    crew = Crew(toy.make_worker, (name, url, tracking, parent, folder, 0.1), 3)
-    crew.run(study, storage, lambda: None)
-"""
 
 
 def test_kill_9_loses_nothing_and_doubles_nothing(store: MlflowClient, tmp_path: Path) -> None:
@@ -72,12 +59,10 @@ def test_kill_9_loses_nothing_and_doubles_nothing(store: MlflowClient, tmp_path:
 
     hill = make_hill(store, tmp_path)
     hill.fill(24)
-    script = tmp_path / "hill.py"
-    script.write_text(HILL)
     tracking = f"sqlite:///{tmp_path}/mlflow.db"
     words = [hill.study.study_name, hill.url, tracking, hill.mirror.parent, str(tmp_path / "ckpt")]
     env = environment(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
-    command = [sys.executable, str(script), *words]
+    command = [sys.executable, "-m", "tests.unit.sweeps.crew", *words, "3", "0.1"]
     draw = random.Random(7)  # noqa: S311
     crew = subprocess.Popen(command, cwd=ROOT, env=env)
     try:
@@ -89,8 +74,10 @@ def test_kill_9_loses_nothing_and_doubles_nothing(store: MlflowClient, tmp_path:
             )
             draw.choice(_wait(server.children)).kill()
         _wait(lambda: _n_begun(hill.study) >= 18)
+        workers = psutil.Process(crew.pid).children(recursive=True)
         crew.kill()  # the whole sweep dies; its workers notice
         crew.wait()
+        assert not psutil.wait_procs(workers, timeout=60)[1]
         subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=600)
     finally:
         crew.kill()

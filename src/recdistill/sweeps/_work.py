@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import shutil
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import optuna
 import sqlalchemy
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from recdistill.sweeps._queue import (
@@ -88,7 +90,6 @@ class Worker:
     name: str
     checkpoints: Path
     _pruner: BasePruner = field(init=False)
-    _parent: int = field(default_factory=os.getppid)
 
     def __post_init__(self) -> None:
         self._pruner = self.facts.make_pruner()
@@ -103,7 +104,7 @@ class Worker:
         next_look, n_done = 0.0, 0
         while True:
             _leave_if_asked()
-            if os.getppid() != self._parent:
+            if _orphaned():
                 return n_done  # the sweep is gone, and whoever continues it brings own workers
             study = self._study()
             if time.monotonic() >= next_look:
@@ -132,31 +133,30 @@ class Worker:
         study.sampler = self.facts.sampler_for(frozen)
         folder = self.checkpoints / f"{first_attempt(frozen)}"
         seconds = self.facts.heartbeat_seconds
-        with _heartbeat(self.storage, trial._trial_id, seconds, self._parent):
+        log = _Log(self, trial, self.mirror.resume(frozen), began)
+        with _heartbeat(self.storage, trial._trial_id, seconds):
             try:
                 _leave_if_asked()
                 settings = self.space.suggest(trial)
                 with _undisturbed():
-                    shown = self.mirror.open(trial, settings)
-                log = _Log(self, trial, shown, began)
+                    log.show(self.mirror.open(trial, settings))
+                _leave_if_asked()
                 values = self._train({**self.space.fixed, **settings}, log, folder)
             except optuna.TrialPruned:
                 return self._tell(log, folder, TrialState.PRUNED)
             except (Interrupted, KeyboardInterrupt):
                 with _undisturbed():
-                    trial.set_user_attr(INTERRUPTED, True)
+                    with suppress(UpdateFinishedTrialError):
+                        trial.set_user_attr(INTERRUPTED, True)
                     give_up(study, self.storage, _frozen(trial))
-                    self.mirror.resume(_frozen(trial)).close("retried")
+                    log.shown.close(state_of(_frozen(trial)))
                 raise
+            except UpdateFinishedTrialError:
+                return self._leave(log)
             except _STORAGE_TROUBLE:
                 raise  # no fault of the trial's: this worker ends, and the trial is tried again
             except Exception as error:
-                said = f"{type(error).__name__}: {error}"[:2000]
-                trial.set_user_attr(ERROR, said)
-                log.shown.tag({"error": said})
-                ended = self._tell(log, folder, TrialState.FAIL)
-                self._stop_if_hopeless(study, said)
-                return ended
+                return self._fail(log, folder, f"{type(error).__name__}: {error}"[:2000])
             return self._tell(log, folder, TrialState.COMPLETE, values)
 
     def _train(self, settings: Mapping[str, Any], log: _Log, folder: Path) -> list[float]:
@@ -175,13 +175,26 @@ class Worker:
         with _undisturbed():
             try:
                 log.trial.study.tell(log.trial, values, state)
-            except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
-                # Others held this worker for dead and gave the trial to somebody else.
-                log.shown.close("retried")
-                return False
+            except (ValueError, UpdateFinishedTrialError):
+                return self._leave(log)
             log.shown.close(state_of(_frozen(log.trial)), log.overhead())
             shutil.rmtree(folder, ignore_errors=True)
             return True
+
+    def _leave(self, log: _Log) -> bool:
+        """Leave a trial to others, who held this worker for dead and gave it to somebody else."""
+        log.shown.close(state_of(_frozen(log.trial)))
+        return False
+
+    def _fail(self, log: _Log, folder: Path, error: str) -> bool:
+        try:
+            log.trial.set_user_attr(ERROR, error)
+        except UpdateFinishedTrialError:
+            return self._leave(log)
+        log.shown.tag({"error": error})
+        ended = self._tell(log, folder, TrialState.FAIL)
+        self._stop_if_hopeless(log.trial.study, error)
+        return ended
 
     def _stop_if_hopeless(self, study: Study, error: str) -> None:
         counts = tally(study)
@@ -218,6 +231,10 @@ class _Log:
         """Processor seconds spent on this trial, those of dead attempts included."""
         return self._before + (_Clock() - self._train_began).cpu
 
+    def show(self, shown: TrialRun) -> None:
+        """Write to this run from now on; the training begins."""
+        self.shown, self._train_began = shown, _Clock()
+
     def trained(self) -> None:
         """Note that the training is over."""
         self._train_ended = _Clock()
@@ -230,6 +247,7 @@ class _Log:
         return {"time/overhead_seconds": rest.wall, "time/overhead_cpu_seconds": rest.cpu}
 
     def __call__(self, metrics: Mapping[str, float], epoch: int) -> None:
+        _leave_if_asked()
         began = _Clock()
         try:
             self._report(metrics, epoch)
@@ -253,15 +271,15 @@ def _frozen(trial: Trial) -> Any:
 
 
 @contextmanager
-def _heartbeat(storage: Any, trial_id: int, seconds: float, parent: int) -> Iterator[None]:
-    """Show signs of life from a thread; and end with the process that started this one."""
+def _heartbeat(storage: Any, trial_id: int, seconds: float) -> Iterator[None]:
+    """Show signs of life from a thread; and end with the sweep."""
     over = threading.Event()
     storage.record_heartbeat(trial_id)
 
     def beat() -> None:
         due = time.monotonic() + seconds
         while not over.wait(min(seconds, 2.0)):
-            if os.getppid() != parent:
+            if _orphaned():
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             if time.monotonic() >= due:
@@ -278,6 +296,17 @@ def _heartbeat(storage: Any, trial_id: int, seconds: float, parent: int) -> Iter
     finally:
         over.set()
         thread.join()
+
+
+def _orphaned() -> bool:
+    """Whether the sweep that started this process is gone.
+
+    Not ``os.getppid``: workers are children of a fork server, which lives as long as they do. What
+    is watched is a pipe that the sweep alone holds open, so that no other process can be mistaken
+    for it.
+    """
+    sweep = multiprocessing.parent_process()
+    return sweep is not None and not sweep.is_alive()
 
 
 class _Stop:

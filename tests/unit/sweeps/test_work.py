@@ -10,7 +10,7 @@ import optuna
 import pytest
 from mlflow.exceptions import MlflowException
 
-from recdistill.sweeps import tally, trial_runs
+from recdistill.sweeps import give_up, tally, trial_runs
 from recdistill.sweeps._queue import ERROR
 from recdistill.sweeps._study import halted
 from recdistill.sweeps._work import Interrupted
@@ -115,6 +115,35 @@ def test_sigterm_hands_the_trial_back_and_the_next_worker_goes_on_from_its_check
     assert states(hill) == {"000 nothing": "retried KILLED"}
     assert hill.worker(interrupted).work() == 1
     assert seen == [1, 2, 2, 3], "epoch 1 had been kept, and epoch 2 not yet"
+
+
+@pytest.mark.parametrize("at", ["an epoch", "an error", "the end", "a signal"])
+def test_a_worker_that_was_held_for_dead_leaves_its_trial_to_its_successor(
+    hill: Hill, at: str
+) -> None:
+    def silent(settings: Mapping[str, Any], **rest: Any) -> Mapping[str, float]:
+        first = hill.study.get_trials()[0]
+        if not give_up(hill.study, hill.storage, first):
+            return toy.climb(settings, **rest)
+        if at == "an error":
+            raise ArithmeticError("the loss is no number")
+        if at == "a signal":
+            os.kill(os.getpid(), signal.SIGTERM)
+        if at == "the end":
+            return {"epoch": 1.0, "val/ndcg_at_10": 0.1}
+        return toy.climb(settings, **rest)
+
+    hill.fill(1)
+    if at == "a signal":
+        with pytest.raises(Interrupted):
+            hill.worker(silent).work()
+    assert hill.worker(silent).work() == 1
+    assert tally(hill.study) == {"retried": 1, "complete": 1}
+    assert hill.study.get_trials()[1].value > 0.5
+    assert states(hill) == {
+        "000 nothing": "retried KILLED",
+        "001 nothing (attempt 2)": "complete FINISHED",
+    }
 
 
 def test_cost_is_a_second_objective(store: MlflowClient, tmp_path: Path) -> None:
