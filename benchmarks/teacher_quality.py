@@ -1,0 +1,242 @@
+"""What the language model adds: the teacher and its two controls against their baseline.
+
+    python -m benchmarks.teacher_quality run ml-100k     # resumable
+    python -m benchmarks.teacher_quality table           # only compute the tables anew
+
+Three teachers per seed, trained as ``train_teacher`` does with one and the same settings
+(conf/presets/full.yaml, chosen for the pretrained one on validation with seed 0): a pretrained
+language model, the same network with random weights, and the same head without a language model.
+Each stands on the baseline of its own seed. Every model meets the test part once. A model whose
+per-user table is in ``benchmarks/results/teacher_quality/`` is not trained again; ``table``
+computes every figure of docs/research/teacher.md from those tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import baselines
+from projects.train_teacher import Config, build, find_llm
+from recdistill.config import parse
+from recdistill.data import DataConfig, prepare
+from recdistill.evaluation import compare_paired, evaluate
+from recdistill.students import load_model, save_model
+from recdistill.teachers import TeacherRecommender, fit_teacher
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recdistill.data import PreparedData
+    from recdistill.students import StudentRecommender
+
+RESULTS = Path(__file__).parent / "results" / "teacher_quality"
+PAGE = Path(__file__).parents[1] / "docs" / "research" / "teacher.md"
+SCRATCH = Path(tempfile.gettempdir()) / "recdistill-teacher-quality"
+VARIANTS = {
+    "pretrained": [],
+    "random": ["--weights", "random"],
+    "head": ["--adapter", "head"],
+}
+SAID = {
+    "baseline": "baseline (SASRec)",
+    "pretrained": "pretrained LLM",
+    "random": "the same with random weights",
+    "head": "the same head, no LLM",
+}
+# Bands of the target's interactions in training. Whose target was which item may not be
+# redistributed, so its exact count is not kept.
+BANDS = (5, 20, 100)
+
+
+def baseline(data: PreparedData, seed: int) -> StudentRecommender:
+    """Train the frozen recommender, or find it trained."""
+    folder = SCRATCH / data.dataset / f"baseline-s{seed}"
+    if not folder.is_dir():
+        trained = baselines.train(baselines.settings(data.dataset, "sasrec", seed), data)
+        save_model(trained, folder)
+    return load_model(folder, data.catalog)
+
+
+def keep(model: Any, data: PreparedData, name: str, facts: dict[str, Any]) -> None:
+    """Test a model once and write its ranks and what is known of its training."""
+    evaluation = evaluate(model, data.test, data.catalog, data.train)
+    table = evaluation.per_user
+    band = np.searchsorted(BANDS, table["target_popularity"], side="right").astype(np.int8)
+    kept = table[baselines.KEPT].assign(target_band=band)
+    kept.attrs = table.attrs
+    metrics = evaluation.metrics()
+    facts |= {m: metrics[m] for m in ("recall_at_10", "ndcg_at_10")}
+    folder = RESULTS / data.dataset
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+    kept.to_parquet(folder / f"{name}.parquet", compression="zstd")
+    print(name, facts, flush=True)
+
+
+def teach(data: PreparedData, variant: str, seed: int) -> None:
+    """Train one teacher as the stage does, and test it."""
+    words = ["--dataset", data.dataset, "--seed", str(seed), *VARIANTS[variant]]
+    config = parse(Config, "train_teacher", words)
+    base = baseline(data, seed)
+    settings = config.teacher_settings(base.model.max_length)
+    network = build(settings, base, find_llm(config), data, seed)
+    started = time.process_time()
+    fitted = fit_teacher(
+        network,
+        data,
+        config.training_settings(),
+        validate=lambda model: evaluate(model, data.val, data.catalog, data.train).metrics(),
+        log=lambda metrics, step: None,
+        checkpoints=SCRATCH / data.dataset / f"{variant}-s{seed}",
+        seed=seed,
+    )
+    facts = {
+        "seed": seed,
+        "cpu_seconds": round(time.process_time() - started),
+        "best_epoch": fitted.best_epoch,
+        "n_steps": fitted.n_steps,
+        "val_ndcg_at_10": fitted.best_ndcg,
+        "n_trainable": sum(p.numel() for p in network.trainable().values()),
+    }
+    keep(TeacherRecommender(network, data.catalog.digest), data, f"{variant}-s{seed}", facts)
+
+
+def run(dataset: str, seeds: Sequence[int]) -> None:
+    """Train and test what has no table yet."""
+    data = prepare(DataConfig(dataset=dataset))
+    published = baselines.RESULTS / dataset
+    for seed in seeds:
+        for variant in VARIANTS:
+            if not (RESULTS / dataset / f"{variant}-s{seed}.parquet").is_file():
+                teach(data, variant, seed)
+        if not any(
+            (folder / f"{model}-s{seed}.parquet").is_file()
+            for folder, model in ((published, "sasrec"), (RESULTS / dataset, "baseline"))
+        ):
+            keep(baseline(data, seed), data, f"baseline-s{seed}", {"seed": seed})
+
+
+def tables(dataset: str, model: str) -> list[pd.DataFrame]:
+    """Read a model's per-user tables, one per seed that every model has."""
+    folder = RESULTS / dataset
+    seeds = [
+        s for s in range(10) if all((folder / f"{v}-s{s}.parquet").is_file() for v in VARIANTS)
+    ]
+    found = []
+    for seed in seeds:
+        file = folder / f"{model}-s{seed}.parquet"
+        if model == "baseline" and not file.is_file():
+            file = baselines.RESULTS / dataset / f"sasrec-s{seed}.parquet"
+        found.append(pd.read_parquet(file).assign(target=0))
+    return found
+
+
+def facts(dataset: str, variant: str, name: str) -> float:
+    """Mean of one fact over the seeds."""
+    files = sorted((RESULTS / dataset).glob(f"{variant}-s*.json"))
+    return float(np.mean([json.loads(file.read_text())[name] for file in files]))
+
+
+def difference(a: list[pd.DataFrame], b: list[pd.DataFrame], metric: str) -> str:
+    """Say a paired difference with its interval and p."""
+    test = compare_paired(a, b, metric=metric)  # type: ignore[arg-type]
+    return f"{test.delta:+.4f} [{test.low:+.4f}, {test.high:+.4f}], p = {test.p:.2g}"
+
+
+def quality(dataset: str) -> str:
+    """Compute the main table: each model against the baseline."""
+    base = tables(dataset, "baseline")
+    lines = [
+        "| model | seeds | recall@10 | NDCG@10 | recall@10 over the baseline [95 %] "
+        "| NDCG@10 over the baseline [95 %] | CPU s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for model in ("baseline", *VARIANTS):
+        own = tables(dataset, model)
+        values = {m: compare_paired(own, base, metric=m).value_a for m in ("recall", "ndcg")}
+        row = [SAID[model], str(len(own)), f"{values['recall']:.4f}", f"{values['ndcg']:.4f}"]
+        if model == "baseline":
+            row += ["", "", ""]
+        else:
+            row += [difference(own, base, m) for m in ("recall", "ndcg")]
+            row += [f"{facts(dataset, model, 'cpu_seconds'):.0f}"]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def controls(dataset: str) -> str:
+    """Compute the second table: the pretrained model against its controls, and by groups."""
+    pretrained = tables(dataset, "pretrained")
+    others = {name: tables(dataset, name) for name in ("random", "head")}
+    popularity = pretrained[0]["target_band"].to_numpy()
+    length = pretrained[0]["history_length"].to_numpy()
+    short, long = np.quantile(length, [0.25, 0.75])
+    groups = {"all users": np.ones(len(length), bool)}
+    edges = [0, *BANDS]
+    for band, low in enumerate(edges):
+        upper = f" to {edges[band + 1] - 1}" if band + 1 < len(edges) else " or more"
+        groups[f"target seen {low}{upper} times in training"] = popularity == band
+    groups[f"history of up to {short:.0f} items"] = length <= short
+    groups[f"history of {long:.0f} items or more"] = length >= long
+    lines = [
+        "| users | n | NDCG@10 pretrained | minus random weights [95 %] | minus no LLM [95 %] |",
+        "|---|---|---|---|---|",
+    ]
+    for name, members in groups.items():
+        if not members.any():
+            continue
+        own = part(pretrained, members)
+        value = compare_paired(own, own, metric="ndcg").value_a
+        row = [name, str(int(members.sum())), f"{value:.4f}"]
+        row += [difference(own, part(other, members), "ndcg") for other in others.values()]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def part(found: list[pd.DataFrame], members: np.ndarray) -> list[pd.DataFrame]:
+    """Keep some users of every seed's table."""
+    return [table[members] for table in found]
+
+
+def write_page(dataset: str) -> None:
+    """Replace the tables between the page's markers."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, make in (("quality", quality), ("controls", controls)):
+        start, end = f"<!-- {dataset} {name} -->", f"<!-- /{dataset} {name} -->"
+        body = make(dataset)
+        print(body)
+        if start in text:
+            before, after = text.split(start)[0], text.split(end)[1]
+            text = f"{before}{start}\n{body}\n{end}{after}"
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("datasets", nargs="*")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    if options.what == "run":
+        logging.getLogger("recdistill").setLevel(logging.INFO)
+        logging.basicConfig(format="%(message)s", stream=sys.stdout)
+        for dataset in options.datasets or ["ml-100k"]:
+            run(dataset, range(options.seeds))
+    elif options.what == "table":
+        for folder in sorted(RESULTS.iterdir()):
+            write_page(folder.name)
+
+
+if __name__ == "__main__":
+    main()
