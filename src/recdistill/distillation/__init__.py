@@ -15,10 +15,13 @@ from recdistill.distillation._ensemble import (
 )
 from recdistill.distillation._floor_lessons import floor_lessons
 from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
+from recdistill.distillation._futures import Futures
+from recdistill.distillation._imagine import ImagineConfig, imagine
 from recdistill.distillation._inspection import Inspection, inspect_lessons
 from recdistill.distillation._join import JoinReport, join_tables
 from recdistill.distillation._lessons import Lesson, Lessons
 from recdistill.distillation._listwise import Listwise, ListwiseConfig
+from recdistill.distillation._log_linear_pool import LogLinearPool, weigh_on_validation
 from recdistill.distillation._objective import DistillationObjective, Weighted
 from recdistill.distillation._ranking import (
     Ranking,
@@ -52,13 +55,16 @@ __all__ = [
     "Ensemble",
     "Fusion",
     "FusionConfig",
+    "Futures",
     "Ground",
+    "ImagineConfig",
     "Inspection",
     "JoinReport",
     "Lesson",
     "Lessons",
     "Listwise",
     "ListwiseConfig",
+    "LogLinearPool",
     "Policy",
     "Pool",
     "Question",
@@ -79,6 +85,7 @@ __all__ = [
     "floor_lessons",
     "fold_items",
     "fuse_items",
+    "imagine",
     "inspect_lessons",
     "join_tables",
     "overlap",
@@ -90,6 +97,7 @@ __all__ = [
     "stack",
     "standardised",
     "view_training",
+    "weigh_on_validation",
     "weight_grid",
     "weighted_sum",
 ]

@@ -10,6 +10,8 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from recdistill.data import Sequences
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -81,6 +83,15 @@ class Lessons:
     logits: Tensor
     doubt: Tensor
     weights: Tensor
+
+    @classmethod
+    def none(cls, train: Sequences) -> Lessons:
+        """Say nothing about any training position."""
+        n = len(train.items)
+        nothing = torch.zeros(n, 1)
+        silence = torch.full((n, 1), -torch.inf)
+        offsets = torch.from_numpy(train.offsets)
+        return cls(offsets, nothing.int(), silence, nothing[:, 0], nothing[:, 0])
 
     @property
     def taught(self) -> Tensor:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
+    from recdistill.distillation._futures import Futures
     from recdistill.distillation._lessons import Lessons
     from recdistill.distillation._mistakes import Spoiler
     from recdistill.students import StudentRecipe
@@ -61,6 +62,8 @@ class Teaching:
     fusion : Fusion, optional
     start : dict, optional
         Weights to start from.
+    futures : Futures, optional
+        The teachers' lists along imagined continuations of the users' training items.
     """
 
     lessons: Lessons
@@ -71,6 +74,7 @@ class Teaching:
     inspect_every: int = 50
     fusion: Fusion | None = None
     start: Mapping[str, torch.Tensor] | None = None
+    futures: Futures | None = None
 
 
 def distil_student(
@@ -106,6 +110,7 @@ def distil_student(
         fuse_items(student, fusion.vectors, fusion.weight, fusion.config, seed=seed)
     ground = Ground(teaching.lessons, torch.from_numpy(counts))
     terms = {name: build_term(name, teaching.terms, ground) for name in teaching.weights}
+    futures = teaching.futures if any(teaching.weights.values()) else None
     if spoiler:
         student = spoiler.student(student)
         terms = {name: spoiler.term(term) for name, term in terms.items()}
@@ -115,6 +120,7 @@ def distil_student(
         teaching.lessons,
         loss_weight=teaching.loss_weight,
         inspect_every=teaching.inspect_every,
+        futures=futures,
     )
     objective: Objective = distillation
     loop = recipe.loop
@@ -131,6 +137,7 @@ def distil_student(
         checkpoint_folder=checkpoint_folder,
         seed=seed,
         signature=asdict(recipe.architecture) | {"terms": dict(teaching.weights)},
+        tails=futures.items.numpy() if futures else None,
     )
     fold_items(student)
     trained = StudentRecommender(

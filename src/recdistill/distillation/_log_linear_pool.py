@@ -1,0 +1,79 @@
+"""Several teachers as one: a weighted sum of comparable scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from recdistill.distillation._stacking import comparable, stack
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recdistill.data import PreparedData, Sequences
+    from recdistill.evaluation import Recommender
+
+_CASES_WEIGHED = 3000
+
+
+@dataclass
+class LogLinearPool:
+    """A log-linear opinion pool; an ``evaluation.Recommender`` whose scores are logits.
+
+    Attributes
+    ----------
+    members : sequence of Recommender, all of one catalog
+    weights : sequence of float
+    catalog_digest : str
+    """
+
+    members: Sequence[Recommender]
+    weights: Sequence[float]
+    catalog_digest: str
+
+    def __post_init__(self) -> None:
+        if len(self.members) != len(self.weights) or not any(self.weights):
+            raise UserError("A pool needs one weight per member, and one that is not zero.")
+        if {m.catalog_digest for m in self.members} != {self.catalog_digest}:
+            raise UserError("The members of a pool must be of one catalog.")
+
+    def score(self, histories: Sequences) -> torch.Tensor:
+        """Score the catalog after each history; see ``Recommender``."""
+        used = [(m, w) for m, w in zip(self.members, self.weights, strict=True) if w]
+        total = torch.zeros(())
+        for member, weight in used:
+            scores = comparable(member, member.score(histories).float().cpu())
+            total = total + weight * scores
+        return total
+
+
+def weigh_on_validation(
+    members: Sequence[Recommender], data: PreparedData, *, seed: int = 0
+) -> tuple[tuple[float, ...], float]:
+    """Weigh members fitted on the training part by the validation targets; see ``stack``.
+
+    Parameters
+    ----------
+    members : sequence of Recommender
+    data : PreparedData
+        Only ``val`` is read, at most 3,000 cases of it.
+
+    Returns
+    -------
+    weights : one per member, not negative
+    loss : float
+        Mean negative log-likelihood of the targets under the pool.
+    """
+    cases = data.val
+    random = np.random.default_rng(seed)
+    some = np.sort(random.permutation(len(cases.targets))[:_CASES_WEIGHED])
+    history = cases.history.take(some)
+    terms = [comparable(m, m.score(history).float().cpu()) for m in members]
+    seen = torch.zeros(len(some), data.catalog.n_items + 1, dtype=torch.bool)
+    rows, _ = history.keys()
+    seen[torch.from_numpy(rows), torch.from_numpy(history.items).long()] = True
+    return stack(terms, torch.from_numpy(cases.targets[some].astype(np.int64)), seen)
