@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recdistill.tracking import Run, RunReference
 
 MODELS = ("train_baseline", "train_teacher", "distill")
+NO_TABLE = "none"
 
 
 @dataclass(frozen=True)
@@ -106,26 +107,36 @@ def judges(
 def find_runs(baseline_run: str, teacher_run: str, run: Run, data: PreparedData) -> Taught:
     """Resolve the baseline, the tables, and the teachers that wrote the tables."""
     baseline = run.find(baseline_run, "train_baseline", data=data)
-    tables, weights = [], []
-    for part in teacher_run.split(","):
-        reference, _, weight = (
-            part.strip().rpartition(":") if ":" in part else (part.strip(), "", "")
-        )
-        tables.append(find_table(run, reference, data))
-        weights.append(weight)
+    if teacher_run == NO_TABLE:
+        return Taught(baseline, [], [], None)
+    references, weights = weighted_references(teacher_run)
+    tables = [find_table(run, reference, data) for reference in references]
+    teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
+    return Taught(baseline, tables, teachers, weights)
+
+
+def weighted_references(text: str) -> tuple[list[str], list[float] | None]:
+    """Take ``run,run`` or ``run:0.6,run:0.4`` apart; no weights are None.
+
+    Raises
+    ------
+    UserError
+        When some have a weight and some have none, or one is no number.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    pairs = [part.rpartition(":") if ":" in part else (part, "", "") for part in parts]
+    weights = [weight for _, _, weight in pairs]
     if any(weights) and not all(weights):
         raise UserError(
-            f"teacher_run={teacher_run} gives a weight to some teachers only: give one to "
-            "each (run:weight), or none and have them picked on validation."
+            f"teacher_run={text} gives a weight to some teachers only: give one to each "
+            "(run:weight), or none and have them picked on validation."
         )
     try:
-        numbers = [float(w) for w in weights] if all(weights) else None
+        return [name for name, _, _ in pairs], [float(w) for w in weights] if any(weights) else None
     except ValueError:
         raise UserError(
-            f"teacher_run={teacher_run} has a weight that is no number; write run:0.6."
+            f"teacher_run={text} has a weight that is no number; write run:0.6."
         ) from None
-    teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
-    return Taught(baseline, tables, teachers, numbers)
 
 
 def find_table(run: Run, reference: str, data: PreparedData) -> RunReference:

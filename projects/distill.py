@@ -2,6 +2,7 @@
 
 mlflow run . --env-manager local -e distill -P baseline_run=latest -P teacher_run=latest
 mlflow run . --env-manager local -e distill -P teacher_run=ease-table:0.6,knn-table:0.4
+mlflow run . --env-manager local -e distill -P teacher_run=none -P imagined_run=latest
 mlflow run . --env-manager local -e distill -P listwise_weight=0 -P ranking_weight=0.5
 """
 
@@ -16,7 +17,7 @@ import torch
 from projects import train_baseline
 from projects._finish import against, log_evaluation, sentence
 from projects._on_data import OnData
-from projects._taught import School, Taught, find_runs, item_vectors
+from projects._taught import NO_TABLE, School, Taught, find_runs, item_vectors
 from recdistill import students
 from recdistill.config import parse
 from recdistill.distillation import (
@@ -24,6 +25,8 @@ from recdistill.distillation import (
     DROSConfig,
     Fusion,
     FusionConfig,
+    Futures,
+    Lessons,
     ListwiseConfig,
     Policy,
     RankingConfig,
@@ -38,7 +41,6 @@ from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
-    from recdistill.distillation import Lessons
     from recdistill.distillation._mistakes import Spoiler
     from recdistill.students import StudentKind, StudentRecipe
     from recdistill.tracking import RunReference
@@ -61,6 +63,9 @@ class Config(OnData):
 
     baseline_run: str = "latest"
     teacher_run: str = "latest"
+    imagined_run: str = ""
+    imagined_weight: float = 2.0
+    imagined_top_k: int = 20
     ranking_weight: float = 0.0
     listwise_weight: float = 1.0
     fusion_weight: float = 0.0
@@ -77,6 +82,8 @@ class Config(OnData):
     warm_start: bool = False
     max_epochs: int = 0
     lr: float = 0.0
+    dropout: float = -1.0
+    label_smoothing: float = -1.0
     inspect_every: int = 50
     annealing: Annealing = field(default_factory=Annealing)
     ranking: RankingOptions = field(default_factory=RankingOptions)
@@ -89,6 +96,16 @@ class Config(OnData):
         self.selected()
         if self.top_k < 1:
             raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
+        if self.imagined_weight < 0:
+            raise UserError(f"imagined_weight is {self.imagined_weight}; it cannot be negative.")
+        if (
+            self.teacher_run == NO_TABLE
+            and not self.imagined_run
+            and any(self.term_weights().values())
+        ):
+            raise UserError(
+                "teacher_run=none leaves nothing to learn from: name a table, or an imagined_run."
+            )
 
     def term_configs(self) -> TermConfigs:
         """Gather every term's settings from this stage's."""
@@ -124,6 +141,10 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     run.set_tags(taught.tags())
     inputs = {"split": data.split_digest, "baseline": taught.baseline.id}
     inputs |= {"tables": ",".join(t.id for t in taught.tables), "teacher": config.teacher_run}
+    imagined = run.find(config.imagined_run, "imagine", data=data) if config.imagined_run else None
+    if imagined:
+        inputs |= {"imagined": imagined.id}
+        run.set_tags({"imagined_run_id": imagined.id})
     if own := sources_digest(config.terms):
         inputs |= {"terms": own}
     if run.already_done(inputs, use_cache=config.use_cache):
@@ -132,10 +153,13 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     recipe = like_baseline(config, baseline_settings(taught.baseline))
     with run.phase("lessons"):
         lessons = learn(config, run, data, taught)
+    teaching = teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons)
+    if imagined:
+        teaching = replace(teaching, futures=foreseen(config, imagined, data))
     with run.phase("fit"):
         student = distil_student(
             recipe,
-            teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons),
+            teaching,
             data,
             seed=config.seed,
             log=run.log_metrics,
@@ -149,7 +173,7 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
 
     test = log_evaluation(run, student.recommender, data)
     words = [sentence(run.name(), test), *against(run, test, "baseline", [taught.baseline])]
-    words += against(run, test, "teacher", taught.teachers)
+    words += against(run, test, "teacher", [*([imagined] if imagined else []), *taught.teachers])
     run.note("\n\n".join(words))
     print("\n".join(words))
 
@@ -159,7 +183,13 @@ def like_baseline(config: Config, training: train_baseline.Config) -> StudentRec
     optimizer = replace(training.optimizer, lr=config.lr or training.optimizer.lr)
     max_epochs = config.max_epochs or training.max_epochs
     training = replace(training, max_epochs=max_epochs, optimizer=optimizer)
-    return training.recipe(cast("StudentKind", training.model))
+    recipe = training.recipe(cast("StudentKind", training.model))
+    if config.dropout >= 0:
+        recipe = replace(recipe, architecture=replace(recipe.architecture, dropout=config.dropout))
+    if config.label_smoothing >= 0:
+        smoothed = replace(recipe.loss, label_smoothing=config.label_smoothing)
+        recipe = replace(recipe, loss=smoothed)
+    return recipe
 
 
 def baseline_settings(baseline: RunReference) -> train_baseline.Config:
@@ -176,6 +206,8 @@ def baseline_settings(baseline: RunReference) -> train_baseline.Config:
 
 def learn(config: Config, run: Run, data: PreparedData, taught: Taught) -> Lessons:
     """Weigh the teachers, join their tables with the training targets, spend the budget."""
+    if not taught.tables:
+        return Lessons.none(data.train)
     school = School(taught, data)
     lessons, report = school.lessons(config.top_k, config.min_coverage)
     lessons = school.chosen(lessons, config.selected(), config.top_k, seed=config.seed)
@@ -193,6 +225,13 @@ def learn(config: Config, run: Run, data: PreparedData, taught: Taught) -> Lesso
     weights = zip(names, school.weighed.weights, strict=True)
     run.log_params({f"teacher.weight.{n}": w for n, w in weights})
     return lessons
+
+
+def foreseen(config: Config, imagined: RunReference, data: PreparedData) -> Futures:
+    """Read the imagined futures, so many items of each list."""
+    found = Futures.load(imagined.artifact("futures"), data, weight=config.imagined_weight)
+    k = min(config.imagined_top_k, found.lists.shape[-1])
+    return replace(found, lists=found.lists[..., :k], logits=found.logits[..., :k])
 
 
 def teach(config: Config, data: PreparedData, taught: Taught, lessons: Lessons) -> Teaching:
@@ -222,6 +261,8 @@ def name(config: Config) -> str:
     if config.fusion_weight:
         weights["fusion"] = config.fusion_weight
     terms = "-".join(f"{n.split(':')[-1]}{w:g}" for n, w in weights.items()) or "zero"
+    if config.imagined_run:
+        terms += f"-imagined{config.imagined_weight:g}"
     return f"{terms}-s{config.seed}-distill"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recdistill.data import Sequences
-from recdistill.distillation import Futures, ImagineConfig, imagine
+from recdistill.distillation import Futures, ImagineConfig, LogLinearPool, imagine
 from recdistill.errors import UserError
 
 N_ITEMS = 12
@@ -48,6 +48,35 @@ def test_items_are_drawn_by_the_teacher_and_lists_leave_out_what_is_known(
                 known = set(row) | set(expected[:place])
                 assert not known & set(futures.lists[variant, user, place].tolist())
     assert (futures.logits[:, [n > 0 for n in lengths], :, 0] > -0.01).all()
+
+
+class Reader(Follower):
+    """The same, and reads a whole history in one forward."""
+
+    def score_positions(self, train: Sequences):
+        rows, positions = train.keys()
+        for start in range(0, len(rows), 4):
+            part = slice(start, start + 4)
+            later = positions[part] > 0
+            users, places = rows[part][later], positions[part][later]
+            prefixes = [train.row(u)[:p] for u, p in zip(users, places, strict=True)]
+            if prefixes:
+                yield SimpleNamespace(
+                    users=users, positions=places, scores=self.score(Sequences.from_lists(prefixes))
+                )
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_whoever_reads_whole_histories_says_the_same_in_one_go(n_members: int) -> None:
+    train = Sequences.from_lists([[1, 2, 3], [], [5], [7, 8]])
+    config = ImagineConfig(2, 3, top_k=4)
+    slow = LogLinearPool([Follower()] * n_members, [0.5] * n_members, "c")
+    fast = LogLinearPool([Reader()] + [Follower()] * (n_members - 1), [0.5] * n_members, "c")
+    one = imagine(slow, train, config, seed=0)
+    two = imagine(fast, train, config, seed=0, drawn_by=slow)
+    assert torch.equal(one.items, two.items)
+    assert torch.equal(one.lists, two.lists)
+    assert torch.allclose(one.logits, two.logits, atol=1e-2)
 
 
 def test_the_same_seed_imagines_the_same_and_variants_differ() -> None:
