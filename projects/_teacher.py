@@ -39,7 +39,7 @@ class Head:
     """The scoring head; ``TeacherSettings`` says what each does."""
 
     dim: int = 256
-    dropout: float = 0.1
+    dropout: float = 0.4
     free_items: bool = True
     residual: bool = False
 
@@ -49,7 +49,7 @@ class TeacherKnobs:
     """What makes a teacher and decides its size; conf/train_teacher.yaml says what each costs."""
 
     llm: str = "smollm2-135m"
-    llm_layers: int = 4
+    llm_layers: int = 2
     prompt: Prompt = "compact"
     mode: Literal["rank", "generate"] = "rank"
     adapter: AdapterKind = "ilora"
@@ -97,11 +97,10 @@ class TeacherKnobs:
         if self.adapter == "head":
             raise UserError("adapter=head has no language model: its memory needs no plan.")
         precision: str = self.precision
-        if precision == "auto" and device == "cpu":
-            precision = "32-true"
+        if precision == "auto" and device == "cuda" and not torch.cuda.is_available():
+            precision = "bf16-mixed"
         elif precision == "auto":
-            here = torch.cuda.is_available()
-            precision = resolve_precision("auto")[0] if here else "bf16-mixed"
+            precision = resolve_precision("auto", device)[0]
         return MemorySettings(
             llm=self.llm,
             llm_layers=self.llm_layers,

@@ -59,9 +59,9 @@ class Text:
 class Optimizer:
     """Learning rates; ``TrainingSettings`` says what each does."""
 
-    lr: float = 1e-3
+    lr: float = 5e-4
     router_lr: float = 3e-4
-    head_lr: float = 1e-3
+    head_lr: float = 5e-4
     weight_decay: float = 0.01
     warmup: float = 0.05
     clip: float = 1.0
@@ -72,9 +72,9 @@ class Config(TeacherKnobs, OnData):
     """Which teacher; conf/train_teacher.yaml says what each knob does and costs."""
 
     baseline_run: str = "latest"
-    batch: int = 2048
+    batch: int = 512
     max_length: int = 0
-    max_epochs: int = 4
+    max_epochs: int = 5
     patience: int = 2
     windows: Literal["newest", "all"] = "newest"
     ema: float = 0.98

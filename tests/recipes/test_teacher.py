@@ -22,7 +22,9 @@ def small_teacher(baseline: str, llama: str) -> list[str]:
     """Flags of a teacher that trains in seconds."""
     own = ["--max_epochs=1", "--head.dim=16", "--llm_layers=0"]
     dry = ["--head.dropout=0", "--lora.dropout=0"]  # what is drawn depends on the pieces
-    return [f"--baseline_run={baseline}", f"--llm={llama}", *own, *dry, *SMALL]
+    # Steps of a size whose memory is worth planning, in numbers that every machine has.
+    steps = ["--batch=2048", "--precision=32-true"]
+    return [f"--baseline_run={baseline}", f"--llm={llama}", *own, *dry, *steps, *SMALL]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pytorch_lightning import Trainer
@@ -51,8 +51,16 @@ class Fitted:
     measured_bytes: int = 0
 
 
-def resolve_precision(precision: Precision) -> tuple[str, torch.dtype]:
+def resolve_precision(
+    precision: Precision, device: Literal["cuda", "cpu"] | None = None
+) -> tuple[str, torch.dtype]:
     """Choose Lightning's precision and the frozen language model's number format.
+
+    Parameters
+    ----------
+    precision : Precision
+    device : {"cuda", "cpu"}, optional
+        For which; by default the GPU if there is one.
 
     Returns
     -------
@@ -66,10 +74,15 @@ def resolve_precision(precision: Precision) -> tuple[str, torch.dtype]:
     UserError
         When float16 with a loss scaler is asked for without a GPU.
     """
-    gpu = torch.cuda.is_available()
-    if precision == "auto":
-        bf16 = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "32-true" if not gpu else "bf16-mixed" if bf16 else "16-mixed"
+    gpu = torch.cuda.is_available() if device is None else device == "cuda"
+    if precision == "auto" and gpu:
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16-mixed" if native else "16-mixed"
+    elif precision == "auto":
+        # Emulated, bfloat16 would be slower than 32 bits.
+        can = torch.cpu.get_capabilities()
+        native = can.get("avx512_bf16", False) or can.get("amx_bf16", False)
+        precision = "bf16-mixed" if native else "32-true"
     if precision == "16-mixed" and not gpu:
         raise UserError(
             "precision=16-mixed needs a GPU for its loss scaler: use bf16-mixed, 32-true or auto."

@@ -86,7 +86,7 @@ class TeacherSettings:
     item_text: Literal["title", "text"] = "title"
     max_title_tokens: int = 16
     head_dim: int = 256
-    head_dropout: float = 0.1
+    head_dropout: float = 0.4
     free_items: bool = True
     residual: bool = False
     train_backbone: bool = False

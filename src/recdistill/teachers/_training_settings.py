@@ -29,8 +29,8 @@ class TrainingSettings:
         Decay of the running average of the trainable weights, which is what is validated and
         kept; 0 keeps the weights of the last step instead.
     precision : {"auto", "32-true", "bf16-mixed", "16-mixed"}
-        ``auto``: 32-bit on a CPU, bfloat16 where the GPU has it, else float16 with a loss scaler.
-        Trainable weights are 32-bit in all of them.
+        ``auto``: bfloat16 where the device computes in it, else 32-bit on a CPU and float16 with a
+        loss scaler on a GPU. Trainable weights are 32-bit in all of them.
     n_parts : int
         Pieces a step is cut into from the start; their gradients add up to the whole step's. Out
         of memory doubles it.
@@ -41,14 +41,14 @@ class TrainingSettings:
         memory.
     """
 
-    lr: float = 1e-3
+    lr: float = 5e-4
     router_lr: float = 3e-4
-    head_lr: float = 1e-3
+    head_lr: float = 5e-4
     weight_decay: float = 0.01
     warmup: float = 0.05
-    max_epochs: int = 6
+    max_epochs: int = 5
     patience: int = 2
-    batch: int = 2048
+    batch: int = 512
     windows: Coverage = "newest"
     ema: float = 0.98
     clip: float = 1.0

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
 
-SETTINGS = TrainingSettings(max_epochs=2, batch=60, lr=0.01, head_lr=0.02, ema=0.5, patience=9)
+# 32 bits on every device: what is compared to the last digit must not round differently.
+SETTINGS = TrainingSettings(
+    max_epochs=2, batch=60, lr=0.01, head_lr=0.02, ema=0.5, patience=9, precision="32-true"
+)
 
 
 def module_for(network: TeacherNetwork, data: PreparedData) -> TeacherModule:
@@ -240,7 +243,13 @@ def test_audit_lists_every_tensor_once_with_its_bytes() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")
-def test_precision_follows_the_device() -> None:
-    assert resolve_precision("auto") == ("32-true", torch.float32)
+def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    for able, expected in (
+        ({}, ("32-true", torch.float32)),
+        ({"avx512_bf16": False, "amx_bf16": False}, ("32-true", torch.float32)),
+        ({"avx512_bf16": True}, ("bf16-mixed", torch.bfloat16)),
+    ):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        assert resolve_precision("auto") == resolve_precision("auto", "cpu") == expected
     with pytest.raises(UserError, match="needs a GPU"):
         resolve_precision("16-mixed")
