@@ -7,7 +7,9 @@
 kills random workers at random moments; the last kill hits the sweep itself, which the same command
 then continues. Afterwards every place of the study must be filled exactly once, and MLflow and
 Optuna must agree. ``speed`` has one and two workers (one thread each) do the same list of trials,
-taking turns, so that a machine's other load falls on both.
+taking turns, so that a machine's other load falls on both; beside the ratio of the times it prints
+that of the times without what the workers stood in the queue for a core, which is what they would
+take on a machine that does nothing else.
 Results: ``benchmarks/results/sweep_*.json``.
 """
 
@@ -203,15 +205,20 @@ def speed(options: argparse.Namespace, flags: list[str]) -> dict[str, Any]:
             words = [f"--n_trials={options.n_trials}", f"--workers={n_workers}", f"--study={name}"]
             words += ["--sampler=random", "--pruner=none", *flags]
             with sweeping(words) as sweep:
+                queued = queued_seconds(sweep, name)
                 assert sweep.wait() == 0
             study, _ = load_study(name, open_storage("sqlite:///studies.db"))
             trials = study.get_trials(deepcopy=False)
             started = min(trial.datetime_start for trial in trials)
             ended = max(trial.datetime_complete for trial in trials)
+            seconds = (ended - started).total_seconds()
             turns.append(
                 {
                     "workers": n_workers,
-                    "seconds": round((ended - started).total_seconds(), 2),
+                    "seconds": round(seconds, 2),
+                    "queued_seconds_per_worker": round(sum(queued) / len(queued), 2),
+                    "seconds_on_free_cores": round(seconds - sum(queued) / len(queued), 2),
+                    "load_average": round(os.getloadavg()[0], 1),
                     "cpu_seconds": round(sum(t.user_attrs["cpu_seconds"] for t in trials), 2),
                     "params": [t.params for t in trials],
                 }
@@ -219,8 +226,40 @@ def speed(options: argparse.Namespace, flags: list[str]) -> dict[str, Any]:
     assert all(turn["params"] == turns[0]["params"] for turn in turns), "not the same list"
     for turn in turns:
         del turn["params"]
-    one, two = (float(np.mean([t["seconds"] for t in turns if t["workers"] == n])) for n in (1, 2))
-    return {"turns": turns, "two_workers_are_faster_by": round(one / two, 3)}
+
+    def ratio(kind: str) -> float:
+        one, two = (np.mean([t[kind] for t in turns if t["workers"] == n]) for n in (1, 2))
+        return round(float(one / two), 3)
+
+    return {
+        "turns": turns,
+        "two_workers_are_faster_by": ratio("seconds"),
+        "two_workers_are_faster_by_on_free_cores": ratio("seconds_on_free_cores"),
+    }
+
+
+def queued_seconds(sweep: subprocess.Popen[bytes], name: str) -> list[float]:
+    """Watch a sweep to its end; return how long each worker stood in a queue for a core.
+
+    From the study's first trial on. The kernel counts it (second number of ``/proc/ID/schedstat``):
+    it is what other programs on the machine cost. Whatever workers wait for otherwise (locks,
+    disks, each other) is not in it.
+    """
+    storage = open_storage("sqlite:///studies.db")
+    while sweep.poll() is None and name not in study_names(storage):
+        time.sleep(0.3)
+    study, _ = load_study(name, storage)
+    first: dict[int, float] = {}
+    last: dict[int, float] = {}
+    while sweep.poll() is None:
+        if any(state_of(t) != "waiting" for t in study.get_trials(deepcopy=False)):
+            for pid in workers_of(sweep.pid) if not last else list(first):
+                with contextlib.suppress(OSError):
+                    words = Path(f"/proc/{pid}/schedstat").read_text().split()
+                    last[pid] = int(words[1]) / 1e9
+                    first.setdefault(pid, last[pid])
+        time.sleep(0.3)
+    return [last[pid] - first[pid] for pid in last]
 
 
 @contextlib.contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import warnings
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import TrialState
 
 from recdistill.sweeps._queue import score
-from recdistill.sweeps._summary import trial_table
+from recdistill.sweeps._summary import evaluator, trial_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,19 +56,23 @@ def _figures(study: Study, facts: Facts) -> list[str]:
     show = optuna.visualization
     kinds: dict[str, Callable[..., object]] = {
         "History": show.plot_optimization_history,
-        "What mattered": show.plot_param_importances,
+        "What mattered": partial(show.plot_param_importances, evaluator=evaluator()),
         "All knobs together": show.plot_parallel_coordinate,
         "Each knob alone": show.plot_slice,
     }
+    # Without a target, optuna knows which way is up; with several objectives it must be given one.
+    of: dict[str, Any] = {"target_name": facts.metric}
+    if len(facts.objectives) > 1:
+        of["target"] = score
     out = []
     for title, plot in kinds.items():
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                drawn = plot(study, target=lambda trial: score(trial), target_name=facts.metric)
+                drawn: Any = plot(study, **of)
         except (ValueError, RuntimeError):  # too few trials, or no knob that all share
             continue
-        drawn.update_layout(title=None, height=420, margin={"t": 30})  # type: ignore[attr-defined]
-        body = drawn.to_html(full_html=False, include_plotlyjs=False)  # type: ignore[attr-defined]
+        drawn.update_layout(template="plotly_white", title=None, height=420, margin={"t": 30})
+        body = drawn.to_html(full_html=False, include_plotlyjs=False)
         out.append(f"<h2>{title}</h2>{body}")
     return out

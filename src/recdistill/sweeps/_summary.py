@@ -58,6 +58,11 @@ def trial_table(study: Study, facts: Facts, space: Space) -> pd.DataFrame:
     return table[useful].reset_index(drop=True)
 
 
+def evaluator() -> optuna.importance.FanovaImportanceEvaluator:
+    """Make the judge of what mattered, seeded so that card, page and pictures say the same."""
+    return optuna.importance.FanovaImportanceEvaluator(seed=0)
+
+
 def importances(study: Study) -> dict[str, float]:
     """Return how much of the metric's variation each knob explains, largest first.
 
@@ -68,11 +73,7 @@ def importances(study: Study) -> dict[str, float]:
         return {}
     try:
         return dict(
-            optuna.importance.get_param_importances(
-                study,
-                evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0),
-                target=lambda trial: score(trial),
-            )
+            optuna.importance.get_param_importances(study, evaluator=evaluator(), target=score)
         )
     except (ValueError, RuntimeError):  # no knob that all trials share
         return {}
