@@ -29,15 +29,20 @@ from benchmarks import baselines
 from projects.train_teacher import Config, build, find_llm
 from recdistill.config import parse
 from recdistill.data import DataConfig, prepare
-from recdistill.evaluation import compare_paired, evaluate
+from recdistill.evaluation import compare_paired, evaluate, outcome
 from recdistill.students import load_model, save_model
 from recdistill.teachers import TeacherRecommender, fit_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from recdistill.data import PreparedData
+    from recdistill.evaluation import Metric
     from recdistill.students import StudentRecommender
+
+    Tables = dict[int, pd.DataFrame]
 
 RESULTS = Path(__file__).parent / "results" / "teacher_quality"
 PAGE = Path(__file__).parents[1] / "docs" / "research" / "teacher.md"
@@ -83,15 +88,17 @@ def keep(model: Any, data: PreparedData, name: str, facts: dict[str, Any]) -> No
     print(name, facts, flush=True)
 
 
-def teach(data: PreparedData, variant: str, seed: int) -> None:
-    """Train one teacher as the stage does, and test it."""
+def fitted(
+    data: PreparedData, variant: str, seed: int
+) -> tuple[TeacherRecommender, dict[str, Any]]:
+    """Train one teacher as the stage does, or take up its training where it ended."""
     words = ["--dataset", data.dataset, "--seed", str(seed), *VARIANTS[variant]]
     config = parse(Config, "train_teacher", words)
     base = baseline(data, seed)
     settings = config.teacher_settings(base.model.max_length)
     network = build(settings, base, find_llm(config), data, seed)
     started = time.process_time()
-    fitted = fit_teacher(
+    outcome = fit_teacher(
         network,
         data,
         config.training_settings(),
@@ -103,22 +110,23 @@ def teach(data: PreparedData, variant: str, seed: int) -> None:
     facts = {
         "seed": seed,
         "cpu_seconds": round(time.process_time() - started),
-        "best_epoch": fitted.best_epoch,
-        "n_steps": fitted.n_steps,
-        "val_ndcg_at_10": fitted.best_ndcg,
+        "best_epoch": outcome.best_epoch,
+        "n_steps": outcome.n_steps,
+        "val_ndcg_at_10": outcome.best_ndcg,
         "n_trainable": sum(p.numel() for p in network.trainable().values()),
     }
-    keep(TeacherRecommender(network, data.catalog.digest), data, f"{variant}-s{seed}", facts)
+    return TeacherRecommender(network, data.catalog.digest), facts
 
 
-def run(dataset: str, seeds: Sequence[int]) -> None:
+def run(dataset: str, seeds: Sequence[int], variants: Sequence[str]) -> None:
     """Train and test what has no table yet."""
     data = prepare(DataConfig(dataset=dataset))
     published = baselines.RESULTS / dataset
     for seed in seeds:
-        for variant in VARIANTS:
+        for variant in variants:
             if not (RESULTS / dataset / f"{variant}-s{seed}.parquet").is_file():
-                teach(data, variant, seed)
+                teacher, facts = fitted(data, variant, seed)
+                keep(teacher, data, f"{variant}-s{seed}", facts)
         if not any(
             (folder / f"{model}-s{seed}.parquet").is_file()
             for folder, model in ((published, "sasrec"), (RESULTS / dataset, "baseline"))
@@ -126,18 +134,15 @@ def run(dataset: str, seeds: Sequence[int]) -> None:
             keep(baseline(data, seed), data, f"baseline-s{seed}", {"seed": seed})
 
 
-def tables(dataset: str, model: str) -> list[pd.DataFrame]:
-    """Read a model's per-user tables, one per seed that every model has."""
-    folder = RESULTS / dataset
-    seeds = [
-        s for s in range(10) if all((folder / f"{v}-s{s}.parquet").is_file() for v in VARIANTS)
-    ]
-    found = []
-    for seed in seeds:
-        file = folder / f"{model}-s{seed}.parquet"
-        if model == "baseline" and not file.is_file():
-            file = baselines.RESULTS / dataset / f"sasrec-s{seed}.parquet"
-        found.append(pd.read_parquet(file).assign(target=0))
+def tables(dataset: str, model: str) -> Tables:
+    """Read a model's per-user tables by seed."""
+    found = {}
+    for seed in range(10):
+        files = [RESULTS / dataset / f"{model}-s{seed}.parquet"]
+        if model == "baseline":
+            files.append(baselines.RESULTS / dataset / f"sasrec-s{seed}.parquet")
+        for file in filter(Path.is_file, files):
+            found[seed] = pd.read_parquet(file).assign(target=0)
     return found
 
 
@@ -147,10 +152,16 @@ def facts(dataset: str, variant: str, name: str) -> float:
     return float(np.mean([json.loads(file.read_text())[name] for file in files]))
 
 
-def difference(a: list[pd.DataFrame], b: list[pd.DataFrame], metric: str) -> str:
-    """Say a paired difference with its interval and p."""
-    test = compare_paired(a, b, metric=metric)  # type: ignore[arg-type]
+def difference(a: Tables, b: Tables, metric: Metric) -> str:
+    """Say a paired difference over the seeds both have, with its interval and p."""
+    seeds = sorted(a.keys() & b.keys())
+    test = compare_paired([a[s] for s in seeds], [b[s] for s in seeds], metric=metric)
     return f"{test.delta:+.4f} [{test.low:+.4f}, {test.high:+.4f}], p = {test.p:.2g}"
+
+
+def mean(found: Tables, metric: Metric) -> str:
+    """Average a metric over users and seeds."""
+    return f"{np.mean([outcome(table, metric).mean() for table in found.values()]):.4f}"
 
 
 def quality(dataset: str) -> str:
@@ -163,12 +174,13 @@ def quality(dataset: str) -> str:
     ]
     for model in ("baseline", *VARIANTS):
         own = tables(dataset, model)
-        values = {m: compare_paired(own, base, metric=m).value_a for m in ("recall", "ndcg")}
-        row = [SAID[model], str(len(own)), f"{values['recall']:.4f}", f"{values['ndcg']:.4f}"]
+        if not own:
+            continue
+        row = [SAID[model], str(len(own)), mean(own, "recall"), mean(own, "ndcg")]
         if model == "baseline":
             row += ["", "", ""]
         else:
-            row += [difference(own, base, m) for m in ("recall", "ndcg")]
+            row += [difference(own, base, "recall"), difference(own, base, "ndcg")]
             row += [f"{facts(dataset, model, 'cpu_seconds'):.0f}"]
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
@@ -177,9 +189,10 @@ def quality(dataset: str) -> str:
 def controls(dataset: str) -> str:
     """Compute the second table: the pretrained model against its controls, and by groups."""
     pretrained = tables(dataset, "pretrained")
-    others = {name: tables(dataset, name) for name in ("random", "head")}
-    popularity = pretrained[0]["target_band"].to_numpy()
-    length = pretrained[0]["history_length"].to_numpy()
+    others = [tables(dataset, name) for name in ("random", "head")]
+    users = next(iter(pretrained.values()))  # the same for every seed
+    popularity = users["target_band"].to_numpy()
+    length = users["history_length"].to_numpy()
     short, long = np.quantile(length, [0.25, 0.75])
     groups = {"all users": np.ones(len(length), bool)}
     edges = [0, *BANDS]
@@ -193,19 +206,17 @@ def controls(dataset: str) -> str:
         "|---|---|---|---|---|",
     ]
     for name, members in groups.items():
-        if not members.any():
-            continue
-        own = part(pretrained, members)
-        value = compare_paired(own, own, metric="ndcg").value_a
-        row = [name, str(int(members.sum())), f"{value:.4f}"]
-        row += [difference(own, part(other, members), "ndcg") for other in others.values()]
-        lines.append("| " + " | ".join(row) + " |")
+        if members.any():
+            own = part(pretrained, members)
+            row = [name, str(int(members.sum())), mean(own, "ndcg")]
+            row += [difference(own, part(other, members), "ndcg") for other in others]
+            lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
 
 
-def part(found: list[pd.DataFrame], members: np.ndarray) -> list[pd.DataFrame]:
+def part(found: Tables, members: NDArray[np.bool_]) -> Tables:
     """Keep some users of every seed's table."""
-    return [table[members] for table in found]
+    return {seed: table[members] for seed, table in found.items()}
 
 
 def write_page(dataset: str) -> None:
@@ -227,12 +238,13 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "table"])
     parser.add_argument("datasets", nargs="*")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--variants", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
     options = parser.parse_args()
     if options.what == "run":
         logging.getLogger("recdistill").setLevel(logging.INFO)
         logging.basicConfig(format="%(message)s", stream=sys.stdout)
         for dataset in options.datasets or ["ml-100k"]:
-            run(dataset, range(options.seeds))
+            run(dataset, range(options.seeds), options.variants)
     elif options.what == "table":
         for folder in sorted(RESULTS.iterdir()):
             write_page(folder.name)
