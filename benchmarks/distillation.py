@@ -3,12 +3,15 @@
     python -m benchmarks.distillation run ml-100k --seeds 5
     python -m benchmarks.distillation run ml-1m-sasrec --seeds 3
     python -m benchmarks.distillation table            # only compute the tables anew
+    python -m benchmarks.distillation tune ml-100k     # how the students' settings were chosen
 
-Baseline: ``train_baseline -P preset=full``, whose settings were chosen on validation among sixteen
-on ML-100K. Student: the same architecture and item count, the settings of ``STUDENTS``, chosen on
-validation with one seed among fewer. Every model meets the test part once. ``run`` is resumable: a
-model whose per-user table is in ``benchmarks/results/distillation/`` is not trained again, and
-``table`` computes every figure of docs/results.md from those tables.
+Baseline: ``train_baseline -P preset=full``, its settings chosen among sixteen on ML-100K's
+validation. Student: the same architecture, item count, optimizer and schedule; what differs is in
+``SETTINGS``, chosen by ``tune`` one step earlier in time: there the last training item validates
+and the validation item is tested, so that nothing of the real test part is seen. Every model meets
+the test part once. ``run`` is resumable: a model whose per-user table is in
+``benchmarks/results/distillation/`` is not trained again, and ``table`` computes every figure of
+docs/results.md from those tables.
 """
 
 from __future__ import annotations
@@ -17,59 +20,219 @@ import argparse
 import json
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks import baselines
-from benchmarks._teachers import Teachers
-from recdistill.data import DataConfig, prepare
-from recdistill.distillation import ListwiseConfig, Teaching, TermConfigs, distil_student
+from recdistill.data import Cases, DataConfig, Sequences, prepare
+from recdistill.distillation import (
+    Futures,
+    ImagineConfig,
+    Lessons,
+    LogLinearPool,
+    Teaching,
+    distil_student,
+    imagine,
+    weigh_on_validation,
+)
 from recdistill.evaluation import compare_paired, evaluate
+from recdistill.floors import FLOOR_KINDS, fit_floor
+from recdistill.students import load_model, save_model
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
-    from recdistill.evaluation import Evaluation
+    from recdistill.evaluation import Evaluation, Recommender
 
 RESULTS = Path(__file__).parent / "results" / "distillation"
-SCRATCH = Path(tempfile.gettempdir()) / "recdistill-distillation-benchmark"
-LONGEST_LIST = 50
-FLOORS = "ease+knn+counter"
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+SCRATCH = Path(tempfile.gettempdir()) / "recdistill-distillation"
+MEMBER_SEED = 100  # of networks that teach: none is any student's own baseline
+LANGUAGE_MODELS = ("pretrained", "random")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a data set's teachers and students are trained."""
+    """How a data set's teachers and students are trained.
 
-    n_folds: int
-    member_epochs: tuple[int, int]  # fitted on all users, and without a fold
-    max_epochs: int
+    Attributes
+    ----------
+    teachers : dict of name to members
+        A member is a floor, a network (with ``@seed``), or a language model.
+    imagined : ImagineConfig
+    dropout : float
+        The student's; its labels are not smoothed.
+    weight : float
+        Of an imagined target.
+    member_epochs : dict
+        Networks that teach after fewer epochs than the baseline's.
+    """
+
+    teachers: dict[str, tuple[str, ...]]
+    imagined: ImagineConfig
     dropout: float
     weight: float
-    teachers: tuple[str, ...]
+    member_epochs: dict[str, int] = field(default_factory=dict)
 
 
+FLOORS = ("ease", "knn", "counter")
+NETWORKS = ("sasrec@100", "gru4rec@100")
 SETTINGS = {
     "ml-100k": Setting(
-        5, (16, 16), 16, 0.3, 1.0, (FLOORS, f"sasrec+{FLOORS}", f"sasrec+gru4rec+{FLOORS}")
+        {
+            "networks and floors": (*NETWORKS, *FLOORS),
+            "all": (*NETWORKS, *FLOORS, "pretrained"),
+            "all, language model random": (*NETWORKS, *FLOORS, "random"),
+            "floors": FLOORS,
+            "language model": ("pretrained",),
+        },
+        ImagineConfig(n_variants=8),
+        dropout=0.1,
+        weight=2.0,
     ),
-    "ml-1m-sasrec": Setting(3, (12, 8), 14, 0.15, 2.0, (f"sasrec+{FLOORS}",)),
+    "ml-1m-sasrec": Setting(
+        {"networks and floors": ("sasrec@100", "sasrec@101", "gru4rec@100", "counter", "ease")},
+        ImagineConfig(n_variants=6),
+        dropout=0.1,
+        weight=2.0,
+        member_epochs={"sasrec@100": 12, "sasrec@101": 12, "gru4rec@100": 8},
+    ),
 }
+TUNED = [
+    {"dropout": 0.4, "label_smoothing": 0.1, "weight": 2.0},
+    {"dropout": 0.3, "label_smoothing": 0.0, "weight": 2.0},
+    {"dropout": 0.3, "label_smoothing": 0.0, "weight": 4.0},
+    {"dropout": 0.2, "label_smoothing": 0.0, "weight": 2.0},
+    {"dropout": 0.1, "label_smoothing": 0.0, "weight": 2.0},
+    {"dropout": 0.1, "label_smoothing": 0.0, "weight": 1.0},
+]
 
 
 class Bench:
     """One data set: its teachers, its students, and the tables so far."""
 
-    def __init__(self, dataset: str) -> None:
-        self.setting = SETTINGS[dataset]
-        self.data: PreparedData = prepare(DataConfig(dataset=dataset))
-        self.folder = RESULTS / dataset
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.teachers = Teachers(
-            self.data, SCRATCH / dataset, self.setting.n_folds, self.setting.member_epochs
+    def __init__(self, data: PreparedData, scratch: Path) -> None:
+        self.setting, self.data, self.scratch = SETTINGS[data.dataset], data, scratch
+        self.folder = RESULTS / data.dataset
+        self._members: dict[str, Recommender] = {}
+
+    def member(self, name: str) -> Recommender:
+        """Fit a teacher's member on the whole training part, or find it fitted."""
+        if name not in self._members:
+            self._members[name] = self._fit(name)
+        return self._members[name]
+
+    def _fit(self, name: str) -> Recommender:
+        if name in FLOOR_KINDS:
+            config = baselines.settings(self.data.dataset, name, 0)
+            return fit_floor(name, self.data.train, self.data.catalog, getattr(config, name, None))
+        if name in LANGUAGE_MODELS:
+            from benchmarks import teacher_quality
+
+            return teacher_quality.fitted(self.data, name, 0)[0]
+        kind, _, seed = name.partition("@")
+        folder = self.scratch / name
+        if not (folder / "config.json").exists():
+            print(f"  fitting {name}", flush=True)
+            config = baselines.settings(self.data.dataset, kind, int(seed))
+            epochs = self.setting.member_epochs.get(name, config.max_epochs)
+            config = replace(config, max_epochs=epochs)
+            save_model(baselines.train(config, self.data), folder)
+        return load_model(folder, self.data.catalog)
+
+    def pool(self, teacher: str) -> tuple[LogLinearPool, dict[str, Any]]:
+        """Weigh a teacher's members on validation."""
+        names = self.setting.teachers[teacher]
+        members = [self.member(name) for name in names]
+        weights = (1.0,)
+        if len(members) > 1:
+            weights = weigh_on_validation(members, self.data)[0]
+        facts = {"weights": dict(zip(names, (round(w, 4) for w in weights), strict=True))}
+        return LogLinearPool(members, weights, self.data.catalog.digest), facts
+
+    def futures(self, teacher: str) -> Futures:
+        """Let a teacher imagine, or find what it imagined."""
+        folder = self.scratch / f"futures-{teacher.replace(' ', '-').replace(',', '')}"
+        if not (folder / "manifest.json").exists():
+            print(f"  imagining: {teacher}", flush=True)
+            together, _ = self.pool(teacher)
+            names = self.setting.teachers[teacher]
+            drawing = [n for n in names if n not in LANGUAGE_MODELS] or ["sasrec@100"]
+            drawn_by = None
+            if drawing != list(names):
+                members = [self.member(name) for name in drawing]
+                weights = (1.0,)
+                if len(members) > 1:
+                    weights = weigh_on_validation(members, self.data)[0]
+                drawn_by = LogLinearPool(members, weights, self.data.catalog.digest)
+            started = time.process_time()
+            made = imagine(
+                together, self.data.train, self.setting.imagined, seed=0, drawn_by=drawn_by
+            )
+            print(f"  imagined in {time.process_time() - started:.0f} CPU seconds", flush=True)
+            made.save(folder, self.data)
+        return Futures.load(folder, self.data)
+
+    def distilled(
+        self, teacher: str, seed: int, dropout: float, label_smoothing: float, weight: float
+    ) -> tuple[Recommender, dict[str, Any]]:
+        """Train a student like the baseline, on a teacher's futures on top."""
+        recipe = baselines.settings(self.data.dataset, "sasrec", seed).recipe("sasrec")
+        recipe = replace(
+            recipe,
+            architecture=replace(recipe.architecture, dropout=dropout),
+            loss=replace(recipe.loss, label_smoothing=label_smoothing),
         )
+        teaching = Teaching(
+            Lessons.none(self.data.train),
+            {"listwise": 1.0},
+            inspect_every=0,
+            futures=replace(self.futures(teacher), weight=weight),
+        )
+        started = time.process_time()
+        with tempfile.TemporaryDirectory() as folder:
+            fitted = distil_student(
+                recipe, teaching, self.data, seed=seed, checkpoint_folder=Path(folder)
+            )
+        return fitted.recommender, {
+            "val_ndcg_at_10": fitted.result.best["val/ndcg_at_10"],
+            "best_epoch": fitted.result.best["epoch"],
+            "cpu_seconds": round(time.process_time() - started),
+        }
+
+    def test(self, model: Recommender) -> Evaluation:
+        """Rank the test targets."""
+        return evaluate(model, self.data.test, self.data.catalog, self.data.train)
+
+    def run(self, n_seeds: int) -> None:
+        """Train and test what has no table yet, the teachers in order."""
+        for seed in range(n_seeds):
+            self.baseline(seed)
+        for teacher in self.setting.teachers:
+            if not self.done(file_name("teacher", teacher)):
+                together, facts = self.pool(teacher)
+                val = evaluate(together, self.data.val, self.data.catalog, self.data.train)
+                facts["val_ndcg_at_10"] = val.metrics()["ndcg_at_10"]
+                self.keep(file_name("teacher", teacher), self.test(together), facts)
+            for seed in range(n_seeds):
+                name = f"{file_name('student', teacher)}-s{seed}"
+                if not self.done(name):
+                    setting = self.setting
+                    student, facts = self.distilled(
+                        teacher, seed, setting.dropout, 0.0, setting.weight
+                    )
+                    self.keep(name, self.test(student), facts)
+
+    def baseline(self, seed: int) -> None:
+        """Train a baseline as the stage does; the published ones are taken as they are."""
+        name = f"baseline-s{seed}"
+        published = baselines.RESULTS / self.data.dataset / f"sasrec-s{seed}.parquet"
+        if not self.done(name) and not published.exists():
+            config = baselines.settings(self.data.dataset, "sasrec", seed)
+            self.keep(name, self.test(baselines.train(config, self.data)), {})
 
     def done(self, name: str) -> bool:
         """Say whether a model has been tested."""
@@ -77,6 +240,7 @@ class Bench:
 
     def keep(self, name: str, evaluation: Evaluation, facts: dict[str, Any]) -> None:
         """Write a model's ranks and what is known of its training."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         table = evaluation.per_user[baselines.KEPT]
         metrics = evaluation.metrics()
         facts |= {m: metrics[m] for m in ("recall_at_10", "ndcg_at_10")}
@@ -84,120 +248,129 @@ class Bench:
         (self.folder / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
         table.to_parquet(self.folder / f"{name}.parquet", compression="zstd")
 
-    def test(self, model: Any) -> Evaluation:
-        """Rank the test targets."""
-        return evaluate(model, self.data.test, self.data.catalog, self.data.train)
 
-    def baseline(self, seed: int) -> None:
-        """Train a baseline as the stage does; the published ones are taken as they are."""
-        name = f"baseline-s{seed}"
-        published = baselines.RESULTS / self.data.dataset / f"sasrec-s{seed}.parquet"
-        if self.done(name) or published.exists():
-            return
-        model = baselines.train(baselines.settings(self.data.dataset, "sasrec", seed), self.data)
-        self.keep(name, self.test(model), {})
+def file_name(what: str, teacher: str) -> str:
+    """Name a model's files."""
+    return f"{what}-{teacher.replace(',', '').replace(' ', '-')}"
 
-    def teacher(self, teacher: str) -> None:
-        """Test the members fitted on all users, as one recommender."""
-        name = f"teacher-{teacher}"
-        if self.done(name):
-            return
-        kinds = teacher.split("+")
-        weights, loss = self.teachers.weigh(kinds)
-        together = self.teachers.together(kinds)
-        val = evaluate(together, self.data.val, self.data.catalog, self.data.train).metrics()
-        facts = {"weights": dict(zip(kinds, weights, strict=True)), "held_out_loss": loss}
-        self.keep(name, self.test(together), facts | {"val_ndcg_at_10": val["ndcg_at_10"]})
 
-    def student(self, teacher: str, seed: int) -> None:
-        """Distil one student and test it."""
-        name = f"student-{teacher}-s{seed}"
-        if self.done(name):
-            return
-        setting = self.setting
-        recipe = baselines.settings(self.data.dataset, "sasrec", seed).recipe("sasrec")
-        recipe = replace(
-            recipe,
-            architecture=replace(recipe.architecture, dropout=setting.dropout),
-            loss=replace(recipe.loss, label_smoothing=0.0),
-            loop=replace(recipe.loop, max_epochs=setting.max_epochs),
-        )
-        lessons = self.teachers.lessons(teacher.split("+"), LONGEST_LIST)
-        lessons = replace(lessons, items=lessons.items[:, :10], logits=lessons.logits[:, :10])
-        teaching = Teaching(
-            lessons,
-            {"listwise": setting.weight},
-            TermConfigs(listwise=ListwiseConfig()),
-            inspect_every=0,
-        )
-        started = time.process_time()
-        fitted = distil_student(
-            recipe, teaching, self.data, seed=seed, checkpoint_folder=SCRATCH / name
-        )
-        facts = {
-            "val_ndcg_at_10": fitted.result.best["val/ndcg_at_10"],
-            "best_epoch": fitted.result.best["epoch"],
-            "cpu_seconds": round(time.process_time() - started),
-        }
-        self.keep(name, self.test(fitted.recommender), facts)
+def earlier(data: PreparedData) -> PreparedData:
+    """Take one step back in time: validate on the last training item, test on validation."""
+    train = data.train
+    users = np.array([u for u in data.val.users if train.lengths[u] >= 3])
+    shorter = set(users.tolist())
+    targets = dict(zip(data.val.users.tolist(), data.val.targets.tolist(), strict=True))
+    rows = [train.row(user) for user in range(len(train))]
+    before = [row[:-1] if user in shorter else row for user, row in enumerate(rows)]
+    val = Sequences.from_lists(before[user] for user in users)
+    newest = np.array([rows[user][-1] for user in users], np.int32)
+    tested = np.array([targets[user] for user in users.tolist()], np.int32)
+    return replace(
+        data,
+        train=Sequences.from_lists(before),
+        val=Cases(users, val, newest),
+        test=Cases(users, train.take(users), tested),
+        manifest=data.manifest | {"split_digest": f"earlier-{data.split_digest}"},
+    )
 
-    def tables(self, model: str) -> list[pd.DataFrame]:
-        """Read every seed's ranks of a model."""
-        files = sorted(self.folder.glob(f"{model}-s*.parquet"))
-        if model == "baseline":
-            files += sorted((baselines.RESULTS / self.data.dataset).glob("sasrec-s*.parquet"))
-        if model.startswith("teacher"):
-            files = [self.folder / f"{model}.parquet"]
-        # Whose target was which item may not be redistributed; each file's digest stands for it.
-        return [pd.read_parquet(file).assign(target=0) for file in files if file.exists()]
 
-    def table(self) -> str:
-        """Compute the result table in Markdown."""
-        lines = [
-            "| model | seeds | recall@10 | NDCG@10 | ΔNDCG@10 to the baseline [95 %] | p NDCG "
-            "| p recall |",
-            "|---|---|---|---|---|---|---|",
+def tune(dataset: str, n_seeds: int) -> None:
+    """Try the students' settings one step earlier; the table says what was tried."""
+    data = earlier(prepare(DataConfig(dataset=dataset)))
+    bench = Bench(data, SCRATCH / f"{dataset}-earlier")
+    teacher = "networks and floors"
+    lines = ["| dropout | smoothing | weight | NDCG@10 | recall@10 |", "|---|---|---|---|---|"]
+    config = [baselines.settings(dataset, "sasrec", seed) for seed in range(n_seeds)]
+    found = [bench.test(baselines.train(c, data)).metrics() for c in config]
+    rows: list[tuple[str, list[Any]]] = [("| baseline | | |", found)]
+    for setting in TUNED:
+        found = [
+            bench.test(bench.distilled(teacher, seed, **setting)[0]).metrics()
+            for seed in range(n_seeds)
         ]
-        base = self.tables("baseline")
-        names = ["baseline"]
-        names += [f"{what}-{t}" for t in self.setting.teachers for what in ("teacher", "student")]
-        for name in names:
-            tables = self.tables(name)
-            if not tables:
-                continue
-            ndcg = compare_paired(tables, base, metric="ndcg")
-            recall = compare_paired(tables, base, metric="recall")
-            row = [name.replace("-", " of ", 1), str(ndcg.n_seeds_a)]
-            row += [f"{recall.value_a:.4f}", f"{ndcg.value_a:.4f}"]
-            if name == "baseline":
-                row += ["", "", ""]
-            else:
-                relative = 100 * ndcg.delta / ndcg.value_b
-                interval = f"[{ndcg.low:+.4f}, {ndcg.high:+.4f}]"
-                row += [f"{ndcg.delta:+.4f} ({relative:+.1f} %) {interval}"]
-                row += [f"{ndcg.p:.4f}", f"{recall.p:.4f}"]
-            lines.append("| " + " | ".join(row) + " |")
-        return "\n".join(lines)
+        rows.append(("| " + " | ".join(f"{v:g}" for v in setting.values()) + " |", found))
+        print(rows[-1][0], [m["ndcg_at_10"] for m in found], flush=True)
+    for what, found in rows:
+        means = [np.mean([m[name] for m in found]) for name in ("ndcg_at_10", "recall_at_10")]
+        lines.append(f"{what} {means[0]:.4f} | {means[1]:.4f} |")
+    text = "\n".join(lines)
+    (RESULTS / f"{dataset}-tuning.md").write_text(text + "\n")
+    print(text)
+
+
+def tables(dataset: str, model: str) -> list[pd.DataFrame]:
+    """Read every seed's ranks of a model."""
+    folder = RESULTS / dataset
+    files = sorted(folder.glob(f"{model}-s[0-9].parquet"))
+    if model == "baseline":
+        files += sorted((baselines.RESULTS / dataset).glob("sasrec-s*.parquet"))
+    if model.startswith("teacher"):
+        files = [folder / f"{model}.parquet"]
+    # Whose target was which item may not be redistributed; each file's digest stands for it.
+    return [pd.read_parquet(file).assign(target=0) for file in files if file.exists()]
+
+
+def table(dataset: str) -> str:
+    """Compute a data set's table in Markdown."""
+    lines = [
+        "| model | seeds | recall@10 | NDCG@10 | ΔNDCG@10 to the baseline [95 %] | p (NDCG) "
+        "| p (recall) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    base = tables(dataset, "baseline")
+    named = {"baseline": "baseline"}
+    for teacher in SETTINGS[dataset].teachers:
+        named |= {file_name("teacher", teacher): f"teachers: {teacher}"}
+        named |= {file_name("student", teacher): f"**student** of {teacher}"}
+    for lists in sorted((RESULTS / dataset).glob("student-lists-*-s0.parquet")):
+        of = lists.stem.removeprefix("student-lists-").removesuffix("-s0")
+        named |= {f"student-lists-{of}": f"student of out-of-fold lists: {of}"}
+    for model, said in named.items():
+        ranks = tables(dataset, model)
+        if not ranks:
+            continue
+        ndcg = compare_paired(ranks, base, metric="ndcg")
+        recall = compare_paired(ranks, base, metric="recall")
+        row = [said, str(len(ranks)), f"{recall.value_a:.4f}", f"{ndcg.value_a:.4f}"]
+        if model == "baseline":
+            row += ["", "", ""]
+        else:
+            relative = 100 * ndcg.delta / ndcg.value_b
+            interval = f"[{ndcg.low:+.4f}, {ndcg.high:+.4f}]"
+            row += [f"{ndcg.delta:+.4f} ({relative:+.1f} %) {interval}"]
+            row += [f"{ndcg.p:.4f}", f"{recall.p:.4f}"]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def write_page() -> None:
+    """Put the tables between their marks in docs/results.md."""
+    text = PAGE.read_text()
+    for dataset in SETTINGS:
+        mark = f"distillation {dataset}"
+        begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+        if begin in text and tables(dataset, "baseline"):
+            before, _, rest = text.partition(begin)
+            _, _, after = rest.partition(end)
+            text = f"{before}{begin}\n{table(dataset)}\n{end}{after}"
+            print(f"{dataset}\n{table(dataset)}")
+    PAGE.write_text(text)
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("what", choices=["run", "table", "tune"])
     parser.add_argument("datasets", nargs="*", default=list(SETTINGS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=0, help="default: 5, or 2 to tune")
     options = parser.parse_args()
     for dataset in options.datasets:
-        bench = Bench(dataset)
         if options.what == "run":
-            for teacher in bench.setting.teachers:
-                bench.teacher(teacher)
-                for seed in range(options.seeds):
-                    bench.baseline(seed)
-                    bench.student(teacher, seed)
-        text = bench.table()
-        (RESULTS / f"{dataset}.md").write_text(text + "\n")
-        print(text)
+            data = prepare(DataConfig(dataset=dataset))
+            Bench(data, SCRATCH / dataset).run(options.seeds or 5)
+        if options.what == "tune":
+            tune(dataset, options.seeds or 2)
+    write_page()
 
 
 if __name__ == "__main__":
