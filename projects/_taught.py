@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill import students
-from recdistill.distillation import join_tables, pool, select, view_training
+from recdistill.distillation import (
+    JoinReport,
+    Lessons,
+    Pool,
+    join_tables,
+    pool,
+    select,
+    view_training,
+)
 from recdistill.errors import UserError
 from recdistill.serving import load_recommender
 from recdistill.teachers import TeacherTable
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from recdistill.data import PreparedData
-    from recdistill.distillation import BaselineView, JoinReport, Lessons, SelectionConfig
+    from recdistill.distillation import BaselineView, SelectionConfig
     from recdistill.evaluation import Recommender
     from recdistill.tracking import Run, RunReference
 
@@ -36,20 +44,30 @@ class Taught:
         The exports, and the models they were made from.
     weights : list of float, or None
         As asked for; None: to be picked on validation.
+    imagined : RunReference, optional
+        The futures that teachers imagined.
     """
 
     baseline: RunReference
     tables: list[RunReference]
     teachers: list[RunReference]
     weights: list[float] | None
+    imagined: RunReference | None = None
 
     def tags(self) -> dict[str, str]:
         """Say on a run what it was taught by."""
-        return {
+        tags = {
             "baseline_run_id": self.baseline.id,
             "teacher_run_id": ",".join(t.id for t in self.teachers),
             "table_run_id": ",".join(t.id for t in self.tables),
         }
+        if self.imagined:
+            tags["imagined_run_id"] = self.imagined.id
+        return tags
+
+    def all_teachers(self) -> list[RunReference]:
+        """Return the runs a student is measured against: who imagined first."""
+        return [*([self.imagined] if self.imagined else []), *self.teachers]
 
 
 class School:
@@ -69,12 +87,18 @@ class School:
     def __init__(self, taught: Taught, data: PreparedData) -> None:
         self._taught, self._data = taught, data
         self._tables = [TeacherTable.open(t.artifact("table"), data) for t in taught.tables]
-        self.weighed = pool(judges(self._tables, taught.teachers, data), data, taught.weights)
+        self.weighed = Pool((), (), 0.0)
+        if self._tables:
+            members = judges(self._tables, taught.teachers, data)
+            self.weighed = pool(members, data, taught.weights)
         self._joined: dict[tuple[int, float], tuple[Lessons, JoinReport]] = {}
         self._views: dict[int, BaselineView] = {}
 
     def lessons(self, k: int, min_coverage: float) -> tuple[Lessons, JoinReport]:
         """Join the tables with the training targets, ``k`` items of each list."""
+        if not self._tables:
+            n_targets = int(np.maximum(self._data.train.lengths - 1, 0).sum())
+            return Lessons.none(self._data.train), JoinReport(n_targets, 0)
         if (k, min_coverage) not in self._joined:
             self._joined[k, min_coverage] = join_tables(
                 self._tables, self.weighed.factors, self._data, k=k, min_coverage=min_coverage
@@ -104,15 +128,18 @@ def judges(
     ]
 
 
-def find_runs(baseline_run: str, teacher_run: str, run: Run, data: PreparedData) -> Taught:
-    """Resolve the baseline, the tables, and the teachers that wrote the tables."""
+def find_runs(
+    baseline_run: str, teacher_run: str, run: Run, data: PreparedData, imagined_run: str = ""
+) -> Taught:
+    """Resolve the baseline, the tables, the teachers that wrote the tables, and the futures."""
     baseline = run.find(baseline_run, "train_baseline", data=data)
+    imagined = run.find(imagined_run, "imagine", data=data) if imagined_run else None
     if teacher_run == NO_TABLE:
-        return Taught(baseline, [], [], None)
+        return Taught(baseline, [], [], None, imagined)
     references, weights = weighted_references(teacher_run)
     tables = [find_table(run, reference, data) for reference in references]
     teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
-    return Taught(baseline, tables, teachers, weights)
+    return Taught(baseline, tables, teachers, weights, imagined)
 
 
 def weighted_references(text: str) -> tuple[list[str], list[float] | None]:

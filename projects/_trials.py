@@ -14,7 +14,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from projects import distill, train_baseline
-from projects._taught import School, Taught, find_runs
+from projects._taught import NO_TABLE, School, Taught, find_runs
 from recdistill.config import as_yaml, parse
 from recdistill.data import load_prepared
 from recdistill.distillation import distil_student
@@ -110,7 +110,9 @@ def make_trainer(client: MlflowClient, facts: Facts, data: PreparedData) -> Trai
     base = base_settings(facts)
     if facts.stage == "train_baseline":
         return Fitting(base, data)
-    taught = find_runs(facts.baseline, facts.tables, _Finder(client), data)  # type: ignore[arg-type]
+    finder: Any = _Finder(client)
+    imagined = base.imagined_run
+    taught = find_runs(facts.baseline, facts.tables or NO_TABLE, finder, data, imagined)
     return Distilling(base, data, taught)
 
 

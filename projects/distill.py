@@ -137,14 +137,12 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     ``spoiler`` is the ladder's: it makes one mistake on purpose.
     """
     data = config.prepared(run)
-    taught = find_runs(config.baseline_run, config.teacher_run, run, data)
+    taught = find_runs(config.baseline_run, config.teacher_run, run, data, config.imagined_run)
     run.set_tags(taught.tags())
     inputs = {"split": data.split_digest, "baseline": taught.baseline.id}
     inputs |= {"tables": ",".join(t.id for t in taught.tables), "teacher": config.teacher_run}
-    imagined = run.find(config.imagined_run, "imagine", data=data) if config.imagined_run else None
-    if imagined:
-        inputs |= {"imagined": imagined.id}
-        run.set_tags({"imagined_run_id": imagined.id})
+    if taught.imagined:
+        inputs |= {"imagined": taught.imagined.id}
     if own := sources_digest(config.terms):
         inputs |= {"terms": own}
     if run.already_done(inputs, use_cache=config.use_cache):
@@ -153,13 +151,10 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     recipe = like_baseline(config, baseline_settings(taught.baseline))
     with run.phase("lessons"):
         lessons = learn(config, run, data, taught)
-    teaching = teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons)
-    if imagined:
-        teaching = replace(teaching, futures=foreseen(config, imagined, data))
     with run.phase("fit"):
         student = distil_student(
             recipe,
-            teaching,
+            teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons),
             data,
             seed=config.seed,
             log=run.log_metrics,
@@ -173,7 +168,7 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
 
     test = log_evaluation(run, student.recommender, data)
     words = [sentence(run.name(), test), *against(run, test, "baseline", [taught.baseline])]
-    words += against(run, test, "teacher", [*([imagined] if imagined else []), *taught.teachers])
+    words += against(run, test, "teacher", taught.all_teachers())
     run.note("\n\n".join(words))
     print("\n".join(words))
 
@@ -252,6 +247,7 @@ def teach(config: Config, data: PreparedData, taught: Taught, lessons: Lessons) 
         inspect_every=config.inspect_every,
         fusion=fusion,
         start=start,
+        futures=foreseen(config, taught.imagined, data) if taught.imagined else None,
     )
 
 

@@ -24,6 +24,13 @@ PROVES_NOTHING = (
     "cut short and single seeds differ by more than the models do. preset=full is the real one."
 )
 
+# Networks that can teach beside the baseline, and where they differ from its settings.
+NETWORKS: dict[str, dict[str, Any]] = {
+    "sasrec": {},
+    "gru4rec": {"student.n_blocks": 1, "loss_options.label_smoothing": 0},
+}
+OTHER_SEED = 100  # a teacher that is the baseline once more has nothing to add
+
 
 @dataclass(frozen=True)
 class Config(OnData):
@@ -37,15 +44,14 @@ class Config(OnData):
     n_seeds: int = 3
     with_teacher: bool = True
     with_students: bool = True
-    teaching_floors: list[str] = field(default_factory=lambda: ["ease", "knn", "counter"])
-    folds: int = 5
+    teaching: list[str] = field(default_factory=lambda: ["gru4rec", "ease", "counter"])
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if unknown := set(self.teaching_floors) - set(FLOOR_KINDS):
+        known = (*FLOOR_KINDS, *NETWORKS)
+        if unknown := set(self.teaching) - set(known):
             raise UserError(
-                f"teaching_floors has {sorted(unknown)[0]!r}: take some of "
-                f"{', '.join(FLOOR_KINDS)}."
+                f"teaching has {sorted(unknown)[0]!r}: take some of {', '.join(known)}."
             )
         if self.n_seeds < 1:
             raise UserError(f"n_seeds is {self.n_seeds}; it must be at least 1.")
@@ -60,34 +66,37 @@ def run(config: Config, run: Run) -> None:
     launch(run, "prepare_data", sampled)
     config.prepared(run)
 
-    floors = {}
-    teaching = config.teaching_floors if config.with_students else []
+    floors, networks = {}, {}
+    teaching = config.teaching if config.with_students else []
     for kind in dict.fromkeys([*config.floors, *teaching]):
-        floors[kind] = launch(run, "train_baseline", {**shared, "model": kind})
+        if kind in NETWORKS:
+            own = NETWORKS[kind] | {"seed": config.seed + OTHER_SEED}
+            networks[kind] = launch(run, "train_baseline", {**shared, **own, "model": kind})
+        else:
+            floors[kind] = launch(run, "train_baseline", {**shared, "model": kind})
     baselines = []
     for seed in range(config.seed, config.seed + config.n_seeds):
         settings = {**shared, "model": config.model, "seed": seed}
         baselines.append(launch(run, "train_baseline", settings))
 
-    teachers, tables = [], []
+    teachers, students = [], []
     if config.with_teacher:
         settings = {**shared, "baseline_run": baselines[0].id, "seed": config.seed}
         teachers.append(launch(run, "train_teacher", settings))
     if config.with_students:
-        tables = [launch(run, "export_teacher", {**shared, "teacher_run": t.id}) for t in teachers]
-        for kind in teaching:
-            settings = {**shared, "teacher_run": floors[kind].id, "folds": config.folds}
-            tables.append(launch(run, "export_teacher", settings))
-
-    students = []
-    for seed, baseline in enumerate(baselines, start=config.seed):
-        if not tables:
-            break
-        taught = {"baseline_run": baseline.id, "teacher_run": ",".join(t.id for t in tables)}
-        students.append(launch(run, "distill", {**shared, **taught, "seed": seed}))
+        for teacher in teachers:
+            launch(run, "export_teacher", {**shared, "teacher_run": teacher.id})
+        together = [baselines[0], *((floors | networks)[kind] for kind in teaching), *teachers]
+        named = ",".join(teacher.id for teacher in together)
+        imagined = launch(run, "imagine", {**shared, "teacher_run": named, "seed": config.seed})
+        teachers.append(imagined)
+        for seed, baseline in enumerate(baselines, start=config.seed):
+            taught = {"baseline_run": baseline.id, "teacher_run": "none", "seed": seed}
+            taught["imagined_run"] = imagined.id
+            students.append(launch(run, "distill", {**shared, **taught}))
 
     # Every stage has met the test users once, at its end; what is left is to compare.
-    models = [*floors.values(), *baselines, *teachers, *students]
+    models = [*floors.values(), *networks.values(), *baselines, *teachers, *students]
     finish(config, run, baselines[0], models)
 
 

@@ -18,7 +18,7 @@ import yaml
 from projects import distill
 from projects._on_data import OnData
 from projects._sweep_end import retrain_best, show
-from projects._taught import find_runs
+from projects._taught import NO_TABLE, find_runs
 from projects._trials import CONFIGS, DATA, base_settings, make_worker
 from recdistill.config import as_dotted, as_plain, parse
 from recdistill.errors import UserError
@@ -65,6 +65,7 @@ class Config(OnData):
 
     baseline_run: str = "latest"
     teacher_run: str = "latest"
+    imagined_run: str = ""
     stage: Literal["distill", "train_baseline"] = "distill"
     space: str = ""
     n_trials: int = 30
@@ -176,13 +177,13 @@ def plan(config: Config, run: Run, data: PreparedData) -> tuple[Facts, Space]:
     if config.stage == "train_baseline":
         base = with_settings(training, {"seed": config.seed})
     else:
-        taught = find_runs(baseline.id, config.teacher_run, run, data)
+        taught = find_runs(baseline.id, config.teacher_run, run, data, config.imagined_run)
         names = [table.id for table in taught.tables]
         if taught.weights:
             names = [f"{n}:{weight:g}" for n, weight in zip(names, taught.weights, strict=True)]
         tables = ",".join(names)
-        teachers = ",".join(teacher.id for teacher in taught.teachers)
-        measured = [validation(teacher.metrics) for teacher in taught.teachers]
+        teachers = ",".join(teacher.id for teacher in taught.all_teachers())
+        measured = [validation(teacher.metrics) for teacher in taught.all_teachers()]
         references["teacher"] = max(measured, key=lambda m: m.get("val/ndcg_at_10", 0.0))
         given = as_dotted(OnData(**{n: getattr(config, n) for n in vars(OnData())}))
         words = [f"--{name}={value}" for name, value in given.items() if _differs(name, value)]
@@ -191,7 +192,8 @@ def plan(config: Config, run: Run, data: PreparedData) -> tuple[Facts, Space]:
             base,
             {
                 "baseline_run": baseline.id,
-                "teacher_run": tables,
+                "teacher_run": tables or NO_TABLE,
+                "imagined_run": taught.imagined.id if taught.imagined else "",
                 "lr": base.lr or training.optimizer.lr,
                 "max_epochs": base.max_epochs or training.max_epochs,
             },

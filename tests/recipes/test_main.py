@@ -39,7 +39,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, llama: str) -> None:
     monkeypatch.setattr("projects.main.launch", launch)
 
 
-FEW = ["--floors=[popularity]", "--teaching_floors=[ease]", "--folds=2"]
+FEW = ["--floors=[popularity]", "--teaching=[ease]"]
 
 
 def test_main_tells_the_whole_story_and_what_it_is_worth(
@@ -49,11 +49,13 @@ def test_main_tells_the_whole_story_and_what_it_is_worth(
     children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     stages = sorted(child.data.tags["stage"] for child in children)
     assert stages == [
-        "compare", "distill", "export_teacher", "export_teacher", "prepare_data", "train_baseline",
+        "compare", "distill", "export_teacher", "imagine", "prepare_data", "train_baseline",
         "train_baseline", "train_baseline", "train_teacher",
     ]  # fmt: skip
     student = next(c for c in children if c.data.tags["stage"] == "distill")
-    assert len(student.data.tags["table_run_id"].split(",")) == 2
+    imagined = next(c for c in children if c.data.tags["stage"] == "imagine")
+    assert student.data.tags["imagined_run_id"] == imagined.info.run_id
+    assert len(imagined.data.tags["teacher_run_id"].split(",")) == 3
     assert any(name.startswith("p/") for name in run.data.metrics)
     assert "proves nothing" in run.data.tags["mlflow.note.content"]
     report = next(c for c in children if c.data.tags["stage"] == "compare").info.run_id
