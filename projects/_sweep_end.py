@@ -69,6 +69,9 @@ def retrain_best(run: Run, study: Study, facts: Facts, space: Space, *, n_seeds:
     with run.phase("retrain"):
         for s in range(seed, seed + n_seeds):
             students.append(launch(run, facts.stage, {"config": file, "seed": s}))
+            if known.tags["seed"] == str(s):
+                baselines.append(known)
+                continue
             baselines.append(launch(run, "train_baseline", {"config": baseline_file, "seed": s}))
     fresh = [b for b in baselines if run.client.get_run(b.id).info.start_time >= began]
     seeds = f"seeds {', '.join(str(s) for s in range(seed, seed + n_seeds))}"
