@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-SMALL = ["--max_users=60", "--data_seed=1"]
 STUDENT = ["--max_epochs=2", "--max_length=20", "--student.dim=16", "--tokens_per_batch=800"]
 
 
@@ -60,11 +59,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=2, help="of a trial")
+    parser.add_argument("--users", type=int, default=60, help="of ML-100K; more train longer")
     parser.add_argument("--keep", default="", help="folder to work in and to leave behind")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(options.keep or stack.enter_context(tempfile.TemporaryDirectory()))
-        flags = workshop(folder, options.epochs)
+        flags = workshop(folder, options.epochs, options.users)
         found = kills(options, folder, flags) if options.what == "kills" else speed(options, flags)
     found |= {
         "machine": machine(),
@@ -75,8 +75,9 @@ def main() -> None:
     print(json.dumps(found, indent=1))
 
 
-def workshop(folder: Path, epochs: int) -> list[str]:
+def workshop(folder: Path, epochs: int, n_users: int) -> list[str]:
     """Make a folder like a fresh clone, with a baseline and a teacher's table on few users."""
+    data = [f"--max_users={n_users}", "--data_seed=1"]
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("conf", "projects"):
         if not (folder / name).exists():
@@ -89,9 +90,9 @@ def workshop(folder: Path, epochs: int) -> list[str]:
         "PYTHONPATH": str(folder),
     }
     mlflow.set_tracking_uri(uri)
-    cook("train_baseline", *SMALL, *STUDENT)
-    cook("train_baseline", "--model=ease", *SMALL)
-    cook("export_teacher", "--teacher_run=ease-s0-baseline", "--folds=2", "--top_k=20", *SMALL)
+    cook("train_baseline", *data, *STUDENT)
+    cook("train_baseline", "--model=ease", *data)
+    cook("export_teacher", "--teacher_run=ease-s0-baseline", "--folds=2", "--top_k=20", *data)
     space = f"""
 knobs:
   listwise_weight: {{range: [0.2, 3.0], log: true, zero: true}}
@@ -101,7 +102,7 @@ points:
 fixed: {{max_epochs: {epochs}}}
 """
     (folder / "space.yaml").write_text(space)
-    return ["--baseline_run=sasrec-s0-baseline", "--space=space.yaml", "--n_seeds=0", *SMALL]
+    return ["--baseline_run=sasrec-s0-baseline", "--space=space.yaml", "--n_seeds=0", *data]
 
 
 def cook(name: str, *words: str) -> None:
