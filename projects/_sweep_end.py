@@ -74,7 +74,8 @@ def retrain_best(run: Run, study: Study, facts: Facts, space: Space, *, n_seeds:
                 continue
             baselines.append(launch(run, "train_baseline", {"config": baseline_file, "seed": s}))
     fresh = [b for b in baselines if run.client.get_run(b.id).info.start_time >= began]
-    seeds = f"seeds {', '.join(str(s) for s in range(seed, seed + n_seeds))}"
+    seeds = "seed " if n_seeds == 1 else "seeds "
+    seeds += ", ".join(str(s) for s in range(seed, seed + n_seeds))
     if fresh:
         seeds += f"; the baseline had to be trained on {len(fresh)} of them"
     words = [f"**On test data** (best trial retrained, {seeds}):"]

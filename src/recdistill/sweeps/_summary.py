@@ -97,7 +97,7 @@ def card(study: Study, facts: Facts, space: Space, *, storage: str) -> str:
     lines.append(_markdown(trial_table(study, facts, space).head(_TOP), facts))
     lines.append(
         "All trials: artifacts `trials.json` and `trials.csv`; plots: `sweep.html` and `plots/`. "
-        "Every figure here is on validation data."
+        "What is said of trials is on validation data."
     )
     return "\n\n".join(lines)
 
