@@ -36,7 +36,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@echo "Preparing $(VENV) with $$($(PYTHON) --version); a few minutes with pip, less with uv ..."
 ifneq ($(UV),)
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip install --python $(BIN)/python -c requirements.lock -e '.[dev,docs,server]'
+	$(UV) pip install --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[dev,docs,server]'
 else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -c requirements.lock -e '.[dev,docs,server]'

@@ -74,8 +74,8 @@ class Config(OnData):
     loss_weight: float = 1.0
     temperature: float = 1.0
     n_negatives: int = 8
-    top_k: int = 10
-    tail: Literal["empty", "bucket"] = "empty"
+    top_k: int = 20
+    tail: Literal["bucket", "empty"] = "bucket"
     selection: Policy = "all"
     budget: float = 0.5
     min_coverage: float = 0.5

@@ -27,14 +27,14 @@ class ListwiseConfig:
     temperature : float
         Softens teacher and student alike; the term is multiplied by its square, so its gradient
         keeps its size (Hinton et al. 2015, arXiv 1503.02531).
-    tail : "empty" or "bucket"
-        What the teacher says about the items outside its list. ``empty``: that they are never
-        next; its probabilities are renormalised to the list. ``bucket``: their total probability,
-        and nothing about which of them.
+    tail : "bucket" or "empty"
+        What the teacher says about the items outside its list. ``bucket``: their total probability,
+        and nothing about which of them. ``empty``: that they are never next; its probabilities are
+        renormalised to the list, which makes a student too sure of itself.
     """
 
     temperature: float = 1.0
-    tail: Tail = "empty"
+    tail: Tail = "bucket"
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

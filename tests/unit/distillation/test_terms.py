@@ -52,7 +52,7 @@ def answer(catalog, items, temperature=None):
 def test_listwise_without_tail_is_the_divergence_of_two_distributions(temperature):
     scores, listed = [0.3, -1.0, 2.0, 0.5], [3, 1]
     logits = [math.log(0.6), math.log(0.2)]
-    term = Listwise(ListwiseConfig(temperature))
+    term = Listwise(ListwiseConfig(temperature, "empty"))
     question = term.ask(lesson(listed, logits), torch.tensor([1]), 4)
     p = [0.6 ** (1 / temperature), 0.2 ** (1 / temperature)]
     p = [x / sum(p) for x in p]
