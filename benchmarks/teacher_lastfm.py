@@ -1,7 +1,7 @@
 """The papers' protocol on iLoRA's own LastFM rows: one of twenty candidates, 122 test cases.
 
     python -m benchmarks.teacher_lastfm untrained
-    python -m benchmarks.teacher_lastfm trained --layers 4 --steps 400
+    python -m benchmarks.teacher_lastfm trained --layers 4 --steps 60
     python -m benchmarks.teacher_lastfm table          # only write the table anew
 
 Ten artists of history, twenty candidates drawn once per case, SmolLM2-135M with the settings of
