@@ -49,10 +49,9 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     student = gather_student(folder / "model", folder / "catalog.csv", folder / "student")
     before, store = mlflow.get_tracking_uri(), f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(store)
-    mlflow.create_experiment("films", str(folder / "artifacts"))
-    mlflow.set_experiment("films")
+    experiment = mlflow.create_experiment("films", str(folder / "artifacts"))
     tags = {"dataset": "films", "test/ndcg_at_10": "0.1523"}
-    with mlflow.start_run(run_name="lam0.3-s0-distill"):
+    with mlflow.start_run(experiment_id=experiment, run_name="lam0.3-s0-distill"):
         address = log_served_model(student, folder, tags=tags)
     register(NAME, "champion", address, tags)
     mlflow.set_tracking_uri(before)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
-import signal
 import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import mlflow
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from recdistill.config import as_dotted, as_plain, home, parse
@@ -21,6 +18,8 @@ from recdistill.errors import UserError
 from recdistill.tracking._dead_runs import close_dead_runs, process_tags
 from recdistill.tracking._environment import code_digest, git_state, hardware, packages
 from recdistill.tracking._run import Run
+from recdistill.tracking._store import answers, chosen_experiment, gone, open_store
+from recdistill.tracking._surroundings import Terminated, sigterm_raises, system_metrics
 from recdistill.tracking._views import run_url, save_views, ui_base
 
 if TYPE_CHECKING:
@@ -30,10 +29,6 @@ C = TypeVar("C")
 
 _NOT_IN_KEY = {"use_cache", "preset", "data_path"}
 _SERVE = "mlflow server --app-name recdistill --backend-store-uri"
-
-
-class Terminated(SystemExit):
-    """The process was asked to end (SIGTERM)."""
 
 
 def stage(
@@ -79,12 +74,12 @@ def open_run(
     Logs the resolved settings, code state, packages and hardware; closes the run also on an
     exception, Ctrl-C or SIGTERM, so none is left RUNNING.
     """
-    client = _client()
+    client = open_store()
     close_dead_runs(client)
     run_id = os.environ.pop("MLFLOW_RUN_ID", None) if parent is None else None
     parent = parent or os.environ.pop("RECDISTILL_PARENT_RUN", None)
     if run_id is None:
-        run_id = client.create_run(_experiment(client), run_name=run_name).info.run_id
+        run_id = client.create_run(chosen_experiment(client), run_name=run_name).info.run_id
         client.set_tag(run_id, "mlflow.source.name", f"projects/{name}.py")
         client.set_tag(run_id, "mlflow.source.type", "PROJECT")
     settings = {
@@ -95,8 +90,8 @@ def open_run(
     main_file = home() / "projects" / f"{name}.py"
     run = Run(client, run_id, name, settings, code_digest(main_file))
     status = "FAILED"
-    monitor = _system_metrics(run_id)
-    with _sigterm_raises():
+    monitor = system_metrics(run_id)
+    with sigterm_raises():
         try:
             _describe(run, config, parent, tags or {})
             if run_name:
@@ -113,8 +108,8 @@ def open_run(
             status = "FAILED" if leaving.code else "FINISHED"
             raise
         except BaseException as error:
-            if isinstance(error, MlflowException) and not _answers(run):
-                raise _gone(run, error) from None
+            if isinstance(error, MlflowException) and not answers(run):
+                raise gone(run, error) from None
             _record(run, f"{type(error).__name__}: {error}", traceback.format_exc())
             raise
         finally:
@@ -151,80 +146,13 @@ def _record(run: Run, error: str, trace: str = "") -> None:
         print(f"{run.stage}: the run could not be told why it failed ({failed})", file=sys.stderr)
 
 
-def _answers(run: Run) -> bool:
-    try:
-        run.client.get_run(run.id)
-    except MlflowException:
-        return False
-    return True
-
-
-def _gone(run: Run, error: MlflowException) -> UserError:
-    reason = str(error).splitlines()[0][:200]
-    return UserError(
-        f"The tracking store {mlflow.get_tracking_uri()} went away in the middle of run {run.id} "
-        f"({reason}). Start the same command again when it is back: what was trained is kept "
-        "and goes on from there."
-    )
-
-
-def _client() -> MlflowClient:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    for chatty in ("mlflow.system_metrics", "mlflow.store.db.utils", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    try:
-        client = MlflowClient()
-        client.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0][:300]
-        raise UserError(
-            f"The tracking store {mlflow.get_tracking_uri()} cannot be used: {reason}. Start the "
-            "server (make ui or make server) or set MLFLOW_TRACKING_URI."
-        ) from None
-    return client
-
-
-def _experiment(client: MlflowClient) -> str:
-    if chosen := os.environ.get("MLFLOW_EXPERIMENT_ID"):
-        return chosen
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "Default")
-    found = client.get_experiment_by_name(name)
-    return str(found.experiment_id if found else client.create_experiment(name))
-
-
 def _fail_adopted(name: str, message: str) -> None:
     run_id = os.environ.pop("MLFLOW_RUN_ID", None)
     if run_id:
-        client = _client()
+        client = open_store()
         client.set_tag(run_id, "stage", name)
         client.set_tag(run_id, "error", message)
         client.set_terminated(run_id, status="FAILED")
-
-
-def _system_metrics(run_id: str) -> Any:
-    if os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true").lower() != "true":
-        return None
-    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-    monitor = SystemMetricsMonitor(run_id, sampling_interval=5, samples_before_logging=1)
-    monitor.start()
-    return monitor
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    def leave(_signal: int, _frame: object) -> NoReturn:
-        raise Terminated(143)
-
-    try:
-        before = signal.signal(signal.SIGTERM, leave)
-    except ValueError:  # not the main thread; whoever is has its own handler
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _say_where(run: Run) -> None:

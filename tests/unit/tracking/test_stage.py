@@ -153,3 +153,19 @@ def test_a_store_that_goes_away_is_said_in_one_sentence(
     assert "The tracking store went away" in said
     assert "start the same command again" in said
     assert "Traceback" not in said
+
+
+def test_an_experiment_that_is_not_there_is_one_sentence(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
+    with pytest.raises(SystemExit) as left:
+        stage(lambda config, run: None, Settings, "demo", [])
+    assert left.value.code == 2
+    assert "MLFLOW_EXPERIMENT_ID is 77" in capsys.readouterr().err
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "gone")
+    store.delete_experiment(store.create_experiment("gone"))
+    with pytest.raises(UserError, match="'gone' cannot be used"), open_run("demo", Settings()):
+        pass
+    assert store.search_runs(["0"]) == []
