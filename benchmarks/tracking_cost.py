@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
 from mlflow import MlflowClient
@@ -109,7 +110,8 @@ def _seconds_of_other_threads() -> float:
 
 def _fit(data: Any, folder: Path, log: Any) -> tuple[float, float]:
     student = build_student(StudentConfig(max_length=50), data.catalog.n_items, seed=0)
-    loss = build_loss(LossConfig(), None)
+    counts = np.bincount(data.train.items, minlength=data.catalog.n_items + 1)
+    loss = build_loss(LossConfig(), counts)
     settings = FitConfig(max_epochs=N_EPOCHS, patience=0, device="cpu")
     cpu, wall = time.process_time(), time.perf_counter()
     fit(student, loss, data, settings, log=log, checkpoint_folder=folder, seed=0)
@@ -163,7 +165,7 @@ def main() -> None:
     else:
         result = measure_writers(options.writers, options.metrics)
     result["machine"] = {"platform": platform.platform(), "cpus": os.cpu_count()}
-    result["load_average"] = os.getloadavg()[1]
+    result["load_average"] = round(os.getloadavg()[1], 1)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results[options.what] = result
     RESULTS.parent.mkdir(exist_ok=True)
