@@ -26,20 +26,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
-from safetensors.torch import load_file, save_file
 
 from benchmarks import baselines
-from benchmarks._lists import pool_lists
 from recdistill.data import Cases, DataConfig, Sequences, prepare
 from recdistill.distillation import (
-    Futures,
-    ImagineConfig,
-    Lessons,
     LogLinearPool,
     Teaching,
+    TransferSet,
+    ViewsConfig,
     distil_student,
-    imagine,
+    draw_views,
+    label_views,
     weigh_on_validation,
 )
 from recdistill.evaluation import compare_paired, evaluate
@@ -51,7 +48,8 @@ if TYPE_CHECKING:
     from recdistill.evaluation import Evaluation, Recommender
 
 RESULTS = Path(__file__).parent / "results" / "distillation"
-PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, METHOD_PAGE = DOCS / "results.md", DOCS / "research" / "function_matching.md"
 SCRATCH = Path(tempfile.gettempdir()) / "recdistill-distillation"
 MEMBER_SEED = 100  # of networks that teach: none is any student's own baseline
 LANGUAGE_MODELS = ("pretrained", "random")
@@ -65,23 +63,34 @@ class Setting:
     ----------
     teachers : dict of name to members
         A member is a floor, a network (with ``@seed``), or a language model.
-    imagined : ImagineConfig
-    dropout : float
-        The student's; its labels are not smoothed.
-    weight : float
-        Of an imagined target.
+    views : ViewsConfig
+    taught : Taught
     member_epochs : dict
         Networks that teach after fewer epochs than the baseline's.
-    lists_weight : float
-        Of the pool's lists at the training positions; 0 teaches on futures alone.
     """
 
     teachers: dict[str, tuple[str, ...]]
-    imagined: ImagineConfig
-    dropout: float
-    weight: float
+    views: ViewsConfig
+    taught: Taught
     member_epochs: dict[str, int] = field(default_factory=dict)
-    lists_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Where a student's training differs from its baseline's; labels are not smoothed.
+
+    Attributes
+    ----------
+    max_epochs : int
+        Over the transfer set.
+    dropout : float
+    loss_weight : float
+        Of the labels' cross-entropy beside the teachers' lists, which weigh 1.
+    """
+
+    max_epochs: int
+    dropout: float = 0.0
+    loss_weight: float = 0.3
 
 
 FLOORS = ("ease", "knn", "counter")
@@ -90,32 +99,30 @@ SETTINGS = {
     "ml-100k": Setting(
         {
             "networks and floors": (*NETWORKS, *FLOORS),
-            "all": (*NETWORKS, *FLOORS, "pretrained"),
-            "all, language model random": (*NETWORKS, *FLOORS, "random"),
             "floors": FLOORS,
             "language model": ("pretrained",),
+            "all": (*NETWORKS, *FLOORS, "pretrained"),
+            "all, language model random": (*NETWORKS, *FLOORS, "random"),
         },
-        ImagineConfig(n_variants=16),
-        dropout=0.1,
-        weight=2.0,
-        lists_weight=1.0,
+        ViewsConfig(n_views=12),
+        Taught(max_epochs=4),
     ),
     "ml-1m-sasrec": Setting(
         {"networks and floors": ("sasrec@100", "sasrec@101", "gru4rec@100", "counter", "ease")},
-        ImagineConfig(n_variants=6),
-        dropout=0.1,
-        weight=2.0,
+        ViewsConfig(n_views=4),
+        Taught(max_epochs=6),
         member_epochs={"sasrec@100": 12, "sasrec@101": 12, "gru4rec@100": 8},
-        lists_weight=1.0,
     ),
 }
+TOP_K = 30
+UNTAUGHT = "untaught-on-views"
 TUNED = [
-    {"dropout": 0.4, "label_smoothing": 0.1, "weight": 2.0},
-    {"dropout": 0.3, "label_smoothing": 0.0, "weight": 2.0},
-    {"dropout": 0.3, "label_smoothing": 0.0, "weight": 4.0},
-    {"dropout": 0.2, "label_smoothing": 0.0, "weight": 2.0},
-    {"dropout": 0.1, "label_smoothing": 0.0, "weight": 2.0},
-    {"dropout": 0.1, "label_smoothing": 0.0, "weight": 1.0},
+    Taught(max_epochs=2, dropout=0.1),
+    Taught(max_epochs=6, dropout=0.1),
+    Taught(max_epochs=4, dropout=0.1, loss_weight=0.0),
+    Taught(max_epochs=4),
+    Taught(max_epochs=4, loss_weight=1.0),
+    Taught(max_epochs=8),
 ]
 
 
@@ -161,63 +168,37 @@ class Bench:
         facts = {"weights": dict(zip(names, (round(w, 4) for w in weights), strict=True))}
         return LogLinearPool(members, weights, self.data.catalog.digest), facts
 
-    def futures(self, teacher: str) -> Futures:
-        """Let a teacher imagine, or find what it imagined."""
-        folder = self.scratch / file_name("futures", teacher)
+    def transfer_set(self, teacher: str) -> TransferSet:
+        """Ask a teacher about every view, or find what it said."""
+        folder = self.scratch / file_name("transfer", teacher)
         if not (folder / "manifest.json").exists():
-            print(f"  imagining: {teacher}", flush=True)
+            print(f"  asking: {teacher}", flush=True)
             together, _ = self.pool(teacher)
-            names = self.setting.teachers[teacher]
-            drawing = [n for n in names if n not in LANGUAGE_MODELS] or ["sasrec@100"]
-            drawn_by = None
-            if drawing != list(names):
-                members = [self.member(name) for name in drawing]
-                weights = (1.0,)
-                if len(members) > 1:
-                    weights = weigh_on_validation(members, self.data)[0]
-                drawn_by = LogLinearPool(members, weights, self.data.catalog.digest)
             started = time.process_time()
-            made = imagine(
-                together, self.data.train, self.setting.imagined, seed=0, drawn_by=drawn_by
-            )
-            print(f"  imagined in {time.process_time() - started:.0f} CPU seconds", flush=True)
+            views = draw_views(self.data.train, self.setting.views, seed=0)
+            made = label_views(together, views, self.data, k=TOP_K)
+            print(f"  asked in {time.process_time() - started:.0f} CPU seconds", flush=True)
             made.save(folder, self.data)
-        return Futures.load(folder, self.data)
-
-    def lists(self, teacher: str) -> Lessons:
-        """Return a teacher's lists at the training positions, if they are taught at all."""
-        weight = self.setting.lists_weight
-        if not weight:
-            return Lessons.none(self.data.train)
-        path = self.scratch / f"{file_name('lists', teacher)}.safetensors"
-        if not path.exists():
-            print(f"  listing: {teacher}", flush=True)
-            together, _ = self.pool(teacher)
-            floors = [name for name in self.setting.teachers[teacher] if name in FLOOR_KINDS]
-            configs = {
-                kind: getattr(baselines.settings(self.data.dataset, kind, 0), kind, None)
-                for kind in floors
-            }
-            made = pool_lists(together, self.data, configs, k=self.setting.imagined.top_k)
-            save_file({k: v.contiguous() for k, v in vars(made).items()}, path)
-        found = Lessons(**load_file(path))
-        return found.weighted(torch.full((len(found.items),), weight))
+        return TransferSet.load(folder, self.data)
 
     def distilled(
-        self, teacher: str, seed: int, dropout: float, label_smoothing: float, weight: float
+        self, teacher: str, seed: int, taught: Taught
     ) -> tuple[Recommender, dict[str, Any]]:
-        """Train a student like the baseline, on a teacher's futures on top."""
+        """Train a student of the baseline's shape on a teacher's transfer set."""
         recipe = baselines.settings(self.data.dataset, "sasrec", seed).recipe("sasrec")
         recipe = replace(
             recipe,
-            architecture=replace(recipe.architecture, dropout=dropout),
-            loss=replace(recipe.loss, label_smoothing=label_smoothing),
+            architecture=replace(recipe.architecture, dropout=taught.dropout),
+            loss=replace(recipe.loss, label_smoothing=0.0),
+            loop=replace(recipe.loop, max_epochs=taught.max_epochs, validate_every=1),
         )
+        made = self.transfer_set(teacher)
         teaching = Teaching(
-            self.lists(teacher),
+            made.lessons,
             {"listwise": 1.0},
+            loss_weight=taught.loss_weight,
             inspect_every=0,
-            futures=replace(self.futures(teacher), weight=weight),
+            views=made.sequences,
         )
         started = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
@@ -229,6 +210,13 @@ class Bench:
             "best_epoch": fitted.result.best["epoch"],
             "cpu_seconds": round(time.process_time() - started),
         }
+
+    def untaught(self, seed: int) -> tuple[Recommender, dict[str, Any]]:
+        """Train the baseline on the same views, for as many epochs, with nobody's lists."""
+        config = baselines.settings(self.data.dataset, "sasrec", seed)
+        config = replace(config, max_epochs=self.setting.taught.max_epochs, validate_every=1)
+        views = draw_views(self.data.train, self.setting.views, seed=0).sequences
+        return baselines.train(config, replace(self.data, train=views)), {}
 
     def test(self, model: Recommender) -> Evaluation:
         """Rank the test targets."""
@@ -247,11 +235,15 @@ class Bench:
             for seed in range(n_seeds):
                 name = f"{file_name('student', teacher)}-s{seed}"
                 if not self.done(name):
-                    setting = self.setting
-                    student, facts = self.distilled(
-                        teacher, seed, setting.dropout, 0.0, setting.weight
-                    )
+                    student, facts = self.distilled(teacher, seed, self.setting.taught)
                     self.keep(name, self.test(student), facts)
+
+    def control(self, n_seeds: int) -> None:
+        """Train and test the baseline on views, without any teacher."""
+        for seed in range(n_seeds):
+            if not self.done(f"{UNTAUGHT}-s{seed}"):
+                student, facts = self.untaught(seed)
+                self.keep(f"{UNTAUGHT}-s{seed}", self.test(student), facts)
 
     def baseline(self, seed: int) -> None:
         """Train a baseline as the stage does; the published ones are taken as they are."""
@@ -306,16 +298,18 @@ def tune(dataset: str, n_seeds: int) -> None:
     data = earlier(prepare(DataConfig(dataset=dataset)))
     bench = Bench(data, SCRATCH / f"{dataset}-earlier")
     teacher = "networks and floors"
-    lines = ["| dropout | smoothing | weight | NDCG@10 | recall@10 |", "|---|---|---|---|---|"]
+    lines = ["| epochs | dropout | labels | NDCG@10 | recall@10 |", "|---|---|---|---|---|"]
     config = [baselines.settings(dataset, "sasrec", seed) for seed in range(n_seeds)]
     found = [bench.test(baselines.train(c, data)).metrics() for c in config]
     rows: list[tuple[str, list[Any]]] = [("| baseline | | |", found)]
-    for setting in TUNED:
+    found = [bench.test(bench.untaught(seed)[0]).metrics() for seed in range(n_seeds)]
+    rows.append(("| baseline on views | | |", found))
+    for taught in TUNED:
         found = [
-            bench.test(bench.distilled(teacher, seed, **setting)[0]).metrics()
+            bench.test(bench.distilled(teacher, seed, taught)[0]).metrics()
             for seed in range(n_seeds)
         ]
-        rows.append(("| " + " | ".join(f"{v:g}" for v in setting.values()) + " |", found))
+        rows.append((f"| {taught.max_epochs} | {taught.dropout} | {taught.loss_weight} |", found))
         print(rows[-1][0], [m["ndcg_at_10"] for m in found], flush=True)
     for what, found in rows:
         means = [np.mean([m[name] for m in found]) for name in ("ndcg_at_10", "recall_at_10")]
@@ -345,7 +339,7 @@ def table(dataset: str) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     base = tables(dataset, "baseline")
-    named = {"baseline": "baseline"}
+    named = {"baseline": "baseline", UNTAUGHT: "baseline on the same views"}
     # Attempts that met the test part stay in the table, under the settings they had.
     for teacher in SETTINGS[dataset].teachers:
         named |= {file_name("teacher", teacher): f"teachers: {teacher}"}
@@ -371,18 +365,23 @@ def table(dataset: str) -> str:
     return "\n".join(lines)
 
 
-def write_page() -> None:
-    """Put the tables between their marks in docs/results.md."""
-    text = PAGE.read_text()
+def write_pages() -> None:
+    """Put the tables between their marks in the documentation."""
     for dataset in SETTINGS:
-        mark = f"distillation {dataset}"
-        begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-        if begin in text and tables(dataset, "baseline"):
-            before, _, rest = text.partition(begin)
-            _, _, after = rest.partition(end)
-            text = f"{before}{begin}\n{table(dataset)}\n{end}{after}"
-            print(f"{dataset}\n{table(dataset)}")
-    PAGE.write_text(text)
+        if tables(dataset, "baseline"):
+            put(PAGE, f"distillation {dataset}", table(dataset))
+        tuning = RESULTS / f"{dataset}-tuning.md"
+        if tuning.exists():
+            put(METHOD_PAGE, f"tuning {dataset}", tuning.read_text().strip())
+
+
+def put(page: Path, mark: str, text: str) -> None:
+    """Put a table between its marks on a page, if it has them."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, found, rest = page.read_text().partition(begin)
+    if found:
+        page.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
+        print(f"{mark}\n{text}")
 
 
 def main() -> None:
@@ -398,7 +397,7 @@ def main() -> None:
             Bench(data, SCRATCH / dataset).run(options.seeds or 5)
         if options.what == "tune":
             tune(dataset, options.seeds or 2)
-    write_page()
+    write_pages()
 
 
 if __name__ == "__main__":

@@ -44,15 +44,15 @@ class Taught:
         The exports, and the models they were made from.
     weights : list of float, or None
         As asked for; None: to be picked on validation.
-    imagined : RunReference, optional
-        The futures that teachers imagined.
+    transfer : RunReference, optional
+        The transfer set that takes the tables' place.
     """
 
     baseline: RunReference
     tables: list[RunReference]
     teachers: list[RunReference]
     weights: list[float] | None
-    imagined: RunReference | None = None
+    transfer: RunReference | None = None
 
     def tags(self) -> dict[str, str]:
         """Say on a run what it was taught by."""
@@ -61,13 +61,13 @@ class Taught:
             "teacher_run_id": ",".join(t.id for t in self.teachers),
             "table_run_id": ",".join(t.id for t in self.tables),
         }
-        if self.imagined:
-            tags["imagined_run_id"] = self.imagined.id
+        if self.transfer:
+            tags["transfer_run_id"] = self.transfer.id
         return tags
 
     def all_teachers(self) -> list[RunReference]:
-        """Return the runs a student is measured against: who imagined first."""
-        return [*([self.imagined] if self.imagined else []), *self.teachers]
+        """Return the runs a student is measured against: all of its teachers together first."""
+        return [*([self.transfer] if self.transfer else []), *self.teachers]
 
 
 class School:
@@ -129,17 +129,19 @@ def judges(
 
 
 def find_runs(
-    baseline_run: str, teacher_run: str, run: Run, data: PreparedData, imagined_run: str = ""
+    baseline_run: str, teacher_run: str, run: Run, data: PreparedData, transfer_run: str = ""
 ) -> Taught:
-    """Resolve the baseline, the tables, the teachers that wrote the tables, and the futures."""
+    """Resolve the baseline, and the tables with the teachers that wrote them or a transfer set."""
     baseline = run.find(baseline_run, "train_baseline", data=data)
-    imagined = run.find(imagined_run, "imagine", data=data) if imagined_run else None
+    if transfer_run:
+        made = run.find(transfer_run, "make_transfer_set", data=data)
+        return Taught(baseline, [], [], None, made)
     if teacher_run == NO_TABLE:
-        return Taught(baseline, [], [], None, imagined)
+        return Taught(baseline, [], [], None)
     references, weights = weighted_references(teacher_run)
     tables = [find_table(run, reference, data) for reference in references]
     teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
-    return Taught(baseline, tables, teachers, weights, imagined)
+    return Taught(baseline, tables, teachers, weights)
 
 
 def weighted_references(text: str) -> tuple[list[str], list[float] | None]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from recdistill.data import PreparedData
+    from recdistill.distillation import Lessons, TransferSet
     from recdistill.students import StudentKind
     from recdistill.sweeps import Trainer
 
@@ -111,8 +112,8 @@ def make_trainer(client: MlflowClient, facts: Facts, data: PreparedData) -> Trai
     if facts.stage == "train_baseline":
         return Fitting(base, data)
     finder: Any = _Finder(client)
-    imagined = base.imagined_run
-    taught = find_runs(facts.baseline, facts.tables or NO_TABLE, finder, data, imagined)
+    tables = facts.tables or NO_TABLE
+    taught = find_runs(facts.baseline, tables, finder, data, base.transfer_run)
     return Distilling(base, data, taught)
 
 
@@ -153,6 +154,7 @@ class Distilling:
         self._base, self._data, self._taught = base, data, taught
         self._school = School(taught, data)
         self._baseline = distill.baseline_settings(taught.baseline)
+        self._transfer_set = distill.open_transfer_set(taught, data)
 
     def __call__(
         self,
@@ -163,17 +165,25 @@ class Distilling:
     ) -> Mapping[str, float]:
         """Train as ``distill`` does; see ``sweeps.Trainer``."""
         config = with_settings(self._base, settings)
-        lessons, _ = self._school.lessons(config.top_k, config.min_coverage)
-        lessons = self._school.chosen(lessons, config.selected(), config.top_k, seed=config.seed)
+        transfer = distill.applied(config, self._transfer_set)
+        config = distill.resolved(config, self._baseline, transfer, self._data)
         fitted = distil_student(
             distill.like_baseline(config, self._baseline),
-            distill.teach(config, self._data, self._taught, lessons),
+            distill.teach(
+                config, self._data, self._taught, self._lessons(config, transfer), transfer
+            ),
             self._data,
             seed=config.seed,
             log=log,
             checkpoint_folder=checkpoint_folder,
         )
         return fitted.result.best
+
+    def _lessons(self, config: distill.Config, transfer: TransferSet | None) -> Lessons:
+        if transfer:
+            return transfer.lessons
+        lessons, _ = self._school.lessons(config.top_k, config.min_coverage)
+        return self._school.chosen(lessons, config.selected(), config.top_k, seed=config.seed)
 
 
 class _Finder(SimpleNamespace):

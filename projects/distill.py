@@ -2,7 +2,7 @@
 
 mlflow run . --env-manager local -e distill -P baseline_run=latest -P teacher_run=latest
 mlflow run . --env-manager local -e distill -P teacher_run=ease-table:0.6,knn-table:0.4
-mlflow run . --env-manager local -e distill -P teacher_run=none -P imagined_run=latest
+mlflow run . --env-manager local -e distill -P baseline_run=latest -P transfer_run=latest
 mlflow run . --env-manager local -e distill -P listwise_weight=0 -P ranking_weight=0.5
 """
 
@@ -25,7 +25,6 @@ from recdistill.distillation import (
     DROSConfig,
     Fusion,
     FusionConfig,
-    Futures,
     Lessons,
     ListwiseConfig,
     Policy,
@@ -33,6 +32,7 @@ from recdistill.distillation import (
     SelectionConfig,
     Teaching,
     TermConfigs,
+    TransferSet,
     distil_student,
     sources_digest,
 )
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from recdistill.distillation._mistakes import Spoiler
     from recdistill.students import StudentKind, StudentRecipe
     from recdistill.tracking import RunReference
+
+# What a negative number (or 0) leaves open, and the run says in the end.
+RESOLVED = ("dropout", "label_smoothing", "loss_weight", "max_epochs", "lr")
+PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -63,18 +67,16 @@ class Config(OnData):
 
     baseline_run: str = "latest"
     teacher_run: str = "latest"
-    imagined_run: str = ""
-    imagined_weight: float = 2.0
-    imagined_top_k: int = 20
+    transfer_run: str = ""
     ranking_weight: float = 0.0
     listwise_weight: float = 1.0
     fusion_weight: float = 0.0
     dros_weight: float = 0.0
     terms: dict[str, float] = field(default_factory=dict)
-    loss_weight: float = 1.0
+    loss_weight: float = -1.0
     temperature: float = 1.0
     n_negatives: int = 8
-    top_k: int = 20
+    top_k: int = 30
     tail: Literal["bucket", "empty"] = "bucket"
     selection: Policy = "all"
     budget: float = 0.5
@@ -96,15 +98,24 @@ class Config(OnData):
         self.selected()
         if self.top_k < 1:
             raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
-        if self.imagined_weight < 0:
-            raise UserError(f"imagined_weight is {self.imagined_weight}; it cannot be negative.")
-        if (
-            self.teacher_run == NO_TABLE
-            and not self.imagined_run
-            and any(self.term_weights().values())
-        ):
+        if self.transfer_run:
+            self._check_transfer()
+        elif self.teacher_run == NO_TABLE and any(self.term_weights().values()):
             raise UserError(
-                "teacher_run=none leaves nothing to learn from: name a table, or an imagined_run."
+                "teacher_run=none leaves nothing to learn from: name a table, or a transfer_run."
+            )
+
+    def _check_transfer(self) -> None:
+        """Refuse what means a place in the users' own histories, where a transfer set has views."""
+        if self.teacher_run not in ("latest", NO_TABLE):
+            raise UserError(
+                f"transfer_run={self.transfer_run} and teacher_run={self.teacher_run} are two "
+                "teachers: name one of them, or put this teacher into the transfer set."
+            )
+        if self.selection != "all" or self.fusion_weight:
+            raise UserError(
+                "selection and fusion_weight need a teacher's table: use them with teacher_run, "
+                "not with transfer_run."
             )
 
     def term_configs(self) -> TermConfigs:
@@ -137,24 +148,28 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     ``spoiler`` is the ladder's: it makes one mistake on purpose.
     """
     data = config.prepared(run)
-    taught = find_runs(config.baseline_run, config.teacher_run, run, data, config.imagined_run)
+    taught = find_runs(config.baseline_run, config.teacher_run, run, data, config.transfer_run)
     run.set_tags(taught.tags())
     inputs = {"split": data.split_digest, "baseline": taught.baseline.id}
     inputs |= {"tables": ",".join(t.id for t in taught.tables), "teacher": config.teacher_run}
-    if taught.imagined:
-        inputs |= {"imagined": taught.imagined.id}
+    if taught.transfer:
+        inputs |= {"transfer": taught.transfer.id}
     if own := sources_digest(config.terms):
         inputs |= {"terms": own}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
-    recipe = like_baseline(config, baseline_settings(taught.baseline))
+    training = baseline_settings(taught.baseline)
     with run.phase("lessons"):
-        lessons = learn(config, run, data, taught)
+        transfer = applied(config, open_transfer_set(taught, data))
+        config = resolved(config, training, transfer, data)
+        lessons = transfer.lessons if transfer else learn(config, run, data, taught)
+    run.log_params({f"resolved.{name}": getattr(config, name) for name in RESOLVED})
+    recipe = like_baseline(config, training)
     with run.phase("fit"):
         student = distil_student(
             recipe,
-            teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons),
+            teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons, transfer),
             data,
             seed=config.seed,
             log=run.log_metrics,
@@ -173,18 +188,58 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     print("\n".join(words))
 
 
+def open_transfer_set(taught: Taught, data: PreparedData) -> TransferSet | None:
+    """Read the transfer set, where there is one."""
+    if taught.transfer is None:
+        return None
+    return TransferSet.load(taught.transfer.artifact("transfer_set"), data)
+
+
+def applied(config: Config, made: TransferSet | None) -> TransferSet | None:
+    """Shorten the lists as asked; without a term there is nothing to teach."""
+    if made is None or not any(config.term_weights().values()):
+        return None
+    return made.shortened(config.top_k)
+
+
+def resolved(
+    config: Config,
+    training: train_baseline.Config,
+    transfer: TransferSet | None,
+    data: PreparedData,
+) -> Config:
+    """Fill in what was left to the baseline or to what suits a transfer set.
+
+    Views and lists regularise more than dropout and smoothed labels do, which then only hinder; and
+    a student that is to match its teachers everywhere takes longer: twice the baseline's targets.
+    """
+    baseline = training.recipe(cast("StudentKind", training.model))
+    dropout, smoothing = baseline.architecture.dropout, baseline.loss.label_smoothing
+    loss_weight, max_epochs = 1.0, training.max_epochs
+    if transfer:
+        dropout, smoothing, loss_weight = 0.0, 0.0, 0.3
+        share = len(data.train.items) / max(len(transfer.sequences.items), 1)
+        max_epochs = max(1, round(PATIENCE * max_epochs * share))
+    return replace(
+        config,
+        dropout=config.dropout if config.dropout >= 0 else dropout,
+        label_smoothing=config.label_smoothing if config.label_smoothing >= 0 else smoothing,
+        loss_weight=config.loss_weight if config.loss_weight >= 0 else loss_weight,
+        max_epochs=config.max_epochs or max_epochs,
+        lr=config.lr or training.optimizer.lr,
+    )
+
+
 def like_baseline(config: Config, training: train_baseline.Config) -> StudentRecipe:
-    """Take the baseline's settings: same student, same loss, same schedule."""
-    optimizer = replace(training.optimizer, lr=config.lr or training.optimizer.lr)
-    max_epochs = config.max_epochs or training.max_epochs
-    training = replace(training, max_epochs=max_epochs, optimizer=optimizer)
+    """Take the baseline's settings where a resolved config has none of its own."""
+    optimizer = replace(training.optimizer, lr=config.lr)
+    training = replace(training, max_epochs=config.max_epochs, optimizer=optimizer)
     recipe = training.recipe(cast("StudentKind", training.model))
-    if config.dropout >= 0:
-        recipe = replace(recipe, architecture=replace(recipe.architecture, dropout=config.dropout))
-    if config.label_smoothing >= 0:
-        smoothed = replace(recipe.loss, label_smoothing=config.label_smoothing)
-        recipe = replace(recipe, loss=smoothed)
-    return recipe
+    return replace(
+        recipe,
+        architecture=replace(recipe.architecture, dropout=config.dropout),
+        loss=replace(recipe.loss, label_smoothing=config.label_smoothing),
+    )
 
 
 def baseline_settings(baseline: RunReference) -> train_baseline.Config:
@@ -222,14 +277,13 @@ def learn(config: Config, run: Run, data: PreparedData, taught: Taught) -> Lesso
     return lessons
 
 
-def foreseen(config: Config, imagined: RunReference, data: PreparedData) -> Futures:
-    """Read the imagined futures, so many items of each list."""
-    found = Futures.load(imagined.artifact("futures"), data, weight=config.imagined_weight)
-    k = min(config.imagined_top_k, found.lists.shape[-1])
-    return replace(found, lists=found.lists[..., :k], logits=found.logits[..., :k])
-
-
-def teach(config: Config, data: PreparedData, taught: Taught, lessons: Lessons) -> Teaching:
+def teach(
+    config: Config,
+    data: PreparedData,
+    taught: Taught,
+    lessons: Lessons,
+    transfer: TransferSet | None = None,
+) -> Teaching:
     """Put together what the student learns from beside its targets."""
     fusion = start = None
     if config.fusion_weight:
@@ -247,7 +301,7 @@ def teach(config: Config, data: PreparedData, taught: Taught, lessons: Lessons) 
         inspect_every=config.inspect_every,
         fusion=fusion,
         start=start,
-        futures=foreseen(config, taught.imagined, data) if taught.imagined else None,
+        views=transfer.sequences if transfer else None,
     )
 
 
@@ -257,8 +311,8 @@ def name(config: Config) -> str:
     if config.fusion_weight:
         weights["fusion"] = config.fusion_weight
     terms = "-".join(f"{n.split(':')[-1]}{w:g}" for n, w in weights.items()) or "zero"
-    if config.imagined_run:
-        terms += f"-imagined{config.imagined_weight:g}"
+    if config.transfer_run:
+        terms += "-transfer"
     return f"{terms}-s{config.seed}-distill"
 
 

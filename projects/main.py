@@ -88,11 +88,11 @@ def run(config: Config, run: Run) -> None:
             launch(run, "export_teacher", {**shared, "teacher_run": teacher.id})
         together = [baselines[0], *((floors | networks)[kind] for kind in teaching), *teachers]
         named = ",".join(teacher.id for teacher in together)
-        imagined = launch(run, "imagine", {**shared, "teacher_run": named, "seed": config.seed})
-        teachers.append(imagined)
+        settings = {**shared, "teacher_run": named, "seed": config.seed}
+        transfer = launch(run, "make_transfer_set", settings)
+        teachers.append(transfer)
         for seed, baseline in enumerate(baselines, start=config.seed):
-            taught = {"baseline_run": baseline.id, "teacher_run": "none", "seed": seed}
-            taught["imagined_run"] = imagined.id
+            taught = {"baseline_run": baseline.id, "transfer_run": transfer.id, "seed": seed}
             students.append(launch(run, "distill", {**shared, **taught}))
 
     # Every stage has met the test users once, at its end; what is left is to compare.

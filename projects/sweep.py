@@ -65,7 +65,7 @@ class Config(OnData):
 
     baseline_run: str = "latest"
     teacher_run: str = "latest"
-    imagined_run: str = ""
+    transfer_run: str = ""
     stage: Literal["distill", "train_baseline"] = "distill"
     space: str = ""
     n_trials: int = 30
@@ -167,7 +167,8 @@ def work(config: Config, study: Study, storage: BaseStorage, facts: Facts) -> No
 
 def plan(config: Config, run: Run, data: PreparedData) -> tuple[Facts, Space]:
     """Resolve baseline and teachers, the stage's own settings, and the space over them."""
-    plain = read_space(config.space, config.stage)
+    own_space = "transfer" if config.transfer_run and config.stage == "distill" else ""
+    plain = read_space(config.space or own_space, config.stage)
     types = setting_types(CONFIGS[config.stage])
     space = build_space(plain, types, config.stage)
     baseline = run.find(config.baseline_run, "train_baseline", data=data)
@@ -177,7 +178,7 @@ def plan(config: Config, run: Run, data: PreparedData) -> tuple[Facts, Space]:
     if config.stage == "train_baseline":
         base = with_settings(training, {"seed": config.seed})
     else:
-        taught = find_runs(baseline.id, config.teacher_run, run, data, config.imagined_run)
+        taught = find_runs(baseline.id, config.teacher_run, run, data, config.transfer_run)
         names = [table.id for table in taught.tables]
         if taught.weights:
             names = [f"{n}:{weight:g}" for n, weight in zip(names, taught.weights, strict=True)]
@@ -193,9 +194,10 @@ def plan(config: Config, run: Run, data: PreparedData) -> tuple[Facts, Space]:
             {
                 "baseline_run": baseline.id,
                 "teacher_run": tables or NO_TABLE,
-                "imagined_run": taught.imagined.id if taught.imagined else "",
+                "transfer_run": taught.transfer.id if taught.transfer else "",
                 "lr": base.lr or training.optimizer.lr,
-                "max_epochs": base.max_epochs or training.max_epochs,
+                # Epochs over a transfer set are others than the control's without one.
+                "max_epochs": base.max_epochs or (0 if taught.transfer else training.max_epochs),
             },
         )
     metric = f"val/{config.objective}_at_10"

@@ -49,13 +49,13 @@ def test_main_tells_the_whole_story_and_what_it_is_worth(
     children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     stages = sorted(child.data.tags["stage"] for child in children)
     assert stages == [
-        "compare", "distill", "export_teacher", "imagine", "prepare_data", "train_baseline",
-        "train_baseline", "train_baseline", "train_teacher",
+        "compare", "distill", "export_teacher", "make_transfer_set", "prepare_data",
+        "train_baseline", "train_baseline", "train_baseline", "train_teacher",
     ]  # fmt: skip
     student = next(c for c in children if c.data.tags["stage"] == "distill")
-    imagined = next(c for c in children if c.data.tags["stage"] == "imagine")
-    assert student.data.tags["imagined_run_id"] == imagined.info.run_id
-    assert len(imagined.data.tags["teacher_run_id"].split(",")) == 3
+    transfer = next(c for c in children if c.data.tags["stage"] == "make_transfer_set")
+    assert student.data.tags["transfer_run_id"] == transfer.info.run_id
+    assert len(transfer.data.tags["teacher_run_id"].split(",")) == 3
     assert any(name.startswith("p/") for name in run.data.metrics)
     assert "proves nothing" in run.data.tags["mlflow.note.content"]
     report = next(c for c in children if c.data.tags["stage"] == "compare").info.run_id

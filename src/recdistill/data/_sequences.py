@@ -84,26 +84,6 @@ class Sequences:
         source = np.repeat(self.offsets[1:] - kept - offsets[:-1], kept) + np.arange(offsets[-1])
         return Sequences(self.items[source], offsets)
 
-    def followed_by(self, more: NDArray[np.integer]) -> Sequences:
-        """Return every row with its row of ``more``, shape [n_rows, n], behind; empty rows stay.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> s = Sequences.from_lists([[3, 1], [], [2]])
-        >>> s.followed_by(np.array([[7, 8], [7, 8], [9, 9]])).items.tolist()
-        [3, 1, 7, 8, 2, 9, 9]
-        """
-        lengths = self.lengths
-        grown = lengths + more.shape[1] * (lengths > 0)
-        offsets = np.concatenate([[0], np.cumsum(grown)]).astype(np.int64)
-        items = np.empty(offsets[-1], np.int32)
-        rows, positions = self.keys()
-        items[offsets[rows] + positions] = self.items
-        behind = (offsets[:-1] + lengths)[lengths > 0, None] + np.arange(more.shape[1])
-        items[behind] = more[lengths > 0]
-        return Sequences(items, offsets)
-
     def padded(self, length: int | None = None) -> NDArray[np.int32]:
         """Newest ``length`` items of every row, right-padded with 0, shape [n_rows, length]."""
         rows = self if length is None else self.tail(length)

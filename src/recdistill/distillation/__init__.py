@@ -15,14 +15,14 @@ from recdistill.distillation._ensemble import (
 )
 from recdistill.distillation._floor_lessons import floor_lessons
 from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
-from recdistill.distillation._futures import Futures
-from recdistill.distillation._imagine import ImagineConfig, imagine
 from recdistill.distillation._inspection import Inspection, inspect_lessons
 from recdistill.distillation._join import JoinReport, join_tables
+from recdistill.distillation._label import label_views
 from recdistill.distillation._lessons import Lesson, Lessons
 from recdistill.distillation._listwise import Listwise, ListwiseConfig
 from recdistill.distillation._log_linear_pool import LogLinearPool, weigh_on_validation
 from recdistill.distillation._objective import DistillationObjective, Weighted
+from recdistill.distillation._positions import score_every_position
 from recdistill.distillation._ranking import (
     Ranking,
     RankingConfig,
@@ -42,6 +42,8 @@ from recdistill.distillation._selection import (
 from recdistill.distillation._stacking import comparable, stack
 from recdistill.distillation._student import Fusion, Teaching, distil_student
 from recdistill.distillation._terms import Answer, Question, Term
+from recdistill.distillation._transfer_set import TransferSet
+from recdistill.distillation._views import Views, ViewsConfig, draw_views
 
 __all__ = [
     "DROS",
@@ -55,9 +57,7 @@ __all__ = [
     "Ensemble",
     "Fusion",
     "FusionConfig",
-    "Futures",
     "Ground",
-    "ImagineConfig",
     "Inspection",
     "JoinReport",
     "Lesson",
@@ -75,6 +75,9 @@ __all__ = [
     "Teaching",
     "Term",
     "TermConfigs",
+    "TransferSet",
+    "Views",
+    "ViewsConfig",
     "Weighted",
     "build_term",
     "calibrated_scale",
@@ -82,16 +85,18 @@ __all__ = [
     "collect_lessons",
     "comparable",
     "distil_student",
+    "draw_views",
     "floor_lessons",
     "fold_items",
     "fuse_items",
-    "imagine",
     "inspect_lessons",
     "join_tables",
+    "label_views",
     "overlap",
     "pick_weights",
     "pool",
     "position_weights",
+    "score_every_position",
     "select",
     "sources_digest",
     "stack",

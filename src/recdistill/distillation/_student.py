@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from recdistill.data import PreparedData
-    from recdistill.distillation._futures import Futures
+    from recdistill.data import PreparedData, Sequences
     from recdistill.distillation._lessons import Lessons
     from recdistill.distillation._mistakes import Spoiler
     from recdistill.students import StudentRecipe
@@ -50,7 +49,7 @@ class Teaching:
     Attributes
     ----------
     lessons : Lessons
-        The teachers' lists at the training positions.
+        The teachers' lists at the training positions, or at those of ``views``.
     weights : dict
         Weight of every loss term that is on, by name; empty is the baseline itself.
     terms : TermConfigs
@@ -62,8 +61,8 @@ class Teaching:
     fusion : Fusion, optional
     start : dict, optional
         Weights to start from.
-    futures : Futures, optional
-        The teachers' lists along imagined continuations of the users' training items.
+    views : Sequences, optional
+        Views of the training histories to train on in their place; see ``TransferSet``.
     """
 
     lessons: Lessons
@@ -74,7 +73,7 @@ class Teaching:
     inspect_every: int = 50
     fusion: Fusion | None = None
     start: Mapping[str, torch.Tensor] | None = None
-    futures: Futures | None = None
+    views: Sequences | None = None
 
 
 def distil_student(
@@ -110,7 +109,8 @@ def distil_student(
         fuse_items(student, fusion.vectors, fusion.weight, fusion.config, seed=seed)
     ground = Ground(teaching.lessons, torch.from_numpy(counts))
     terms = {name: build_term(name, teaching.terms, ground) for name in teaching.weights}
-    futures = teaching.futures if any(teaching.weights.values()) else None
+    if teaching.views is not None and any(teaching.weights.values()):
+        data = replace(data, train=teaching.views)
     if spoiler:
         student = spoiler.student(student)
         terms = {name: spoiler.term(term) for name, term in terms.items()}
@@ -120,7 +120,6 @@ def distil_student(
         teaching.lessons,
         loss_weight=teaching.loss_weight,
         inspect_every=teaching.inspect_every,
-        futures=futures,
     )
     objective: Objective = distillation
     loop = recipe.loop
@@ -137,7 +136,6 @@ def distil_student(
         checkpoint_folder=checkpoint_folder,
         seed=seed,
         signature=asdict(recipe.architecture) | {"terms": dict(teaching.weights)},
-        tails=futures.items.numpy() if futures else None,
     )
     fold_items(student)
     trained = StudentRecommender(

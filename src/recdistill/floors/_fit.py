@@ -59,3 +59,9 @@ def fit_floor(
     if len(sequences.items) == 0:
         raise UserError("The training part holds no interaction, so no floor can be fitted to it.")
     return fit(sequences, catalog, config)
+
+
+def refit(floor: Floor, sequences: Sequences, catalog: Catalog) -> Floor:
+    """Fit a floor like ``floor``, its kind and settings, on other sequences."""
+    config_type, fit = _FITS[floor.kind]
+    return fit(sequences, catalog, config_type(**floor.config))

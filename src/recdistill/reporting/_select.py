@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-MODEL_STAGES = ("train_baseline", "train_teacher", "imagine", "distill")
+MODEL_STAGES = ("train_baseline", "train_teacher", "make_transfer_set", "distill")
 """Stages that end by scoring a model of their own on the test cases."""
 
 SCORED = "test/recall_at_10"
@@ -73,7 +73,7 @@ class ScoredRun:
         """What kind of model it is: the ``model`` setting, else the stage's word for it."""
         named = {
             "train_teacher": "teacher",
-            "imagine": "teachers together",
+            "make_transfer_set": "teachers together",
             "distill": "distilled student",
         }
         return self.settings.get("model") or named.get(self.stage, self.name)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from recdistill.data import Sequences
@@ -30,20 +30,16 @@ class Batch:
         Row of each window in the training sequences (its user).
     starts : int64 tensor, shape [batch]
         Position of each window's first item in its row.
-    epoch : int
-        The epoch it was drawn for.
     """
 
     items: Tensor
     targets: Tensor
     rows: Tensor
     starts: Tensor
-    epoch: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``."""
-        moved = {name: getattr(self, name).to(device) for name in ("items", "targets", "rows")}
-        return Batch(**moved, starts=self.starts.to(device), epoch=self.epoch)
+        return Batch(*(getattr(self, f).to(device) for f in ("items", "targets", "rows", "starts")))
 
     def target_keys(self) -> tuple[Tensor, Tensor]:
         """Return row and position of every real target, in the order the losses see them.
@@ -58,14 +54,7 @@ class Batch:
         return self.rows[window], self.starts[window] + offset + 1
 
 
-class Draw(NamedTuple):
-    """The windows of one batch: columns row, start, number of targets; and their epoch."""
-
-    epoch: int
-    windows: NDArray[np.int64]
-
-
-class WindowSampler(Sampler[Draw]):
+class WindowSampler(Sampler[NDArray[np.int64]]):
     """Cut every row into windows and group windows of similar length into batches.
 
     A row longer than ``max_length`` is cut into consecutive windows; where the cuts fall is drawn
@@ -88,25 +77,24 @@ class WindowSampler(Sampler[Draw]):
     ) -> None:
         self.n_targets = np.maximum(lengths - 1, 0)
         self.max_length, self.tokens, self.seed, self.epoch = max_length, tokens, seed, 0
-        self._planned: list[Draw] = []
+        self._planned: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch to draw for; Lightning calls this."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[Draw]:
-        """Yield the windows of one batch after the other."""
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        """Yield one array of windows per batch: columns row, start, number of targets."""
         # A generator, so that the epoch counts that is set when the first batch is drawn.
         yield from self._plan()
 
     def __len__(self) -> int:
         return len(self._plan())
 
-    def _plan(self) -> list[Draw]:
-        if not self._planned or self._planned[0].epoch != self.epoch:
-            batches = self._draw(np.random.default_rng((self.seed, self.epoch)))
-            self._planned = [Draw(self.epoch, windows) for windows in batches]
-        return self._planned
+    def _plan(self) -> list[NDArray[np.int64]]:
+        if self._planned is None or self._planned[0] != self.epoch:
+            self._planned = (self.epoch, self._draw(np.random.default_rng((self.seed, self.epoch))))
+        return self._planned[1]
 
     def _draw(self, random: np.random.Generator) -> list[NDArray[np.int64]]:
         windows = self._windows(random)
@@ -134,52 +122,32 @@ class WindowSampler(Sampler[Draw]):
 
 
 class WindowDataset(Dataset[Batch]):
-    """Turns a sampler's windows into a batch.
-
-    Parameters
-    ----------
-    variants : list of Sequences, all with the same lengths
-        Epochs take turns with them.
-    """
-
-    def __init__(self, variants: list[Sequences]) -> None:
-        self.items = [torch.from_numpy(sequences.items) for sequences in variants]
-        self.offsets = variants[0].offsets
-
-    def __getitem__(self, draw: Draw) -> Batch:
-        row, start, length = draw.windows.T
-        flat = self.items[draw.epoch % len(self.items)]
-        column = np.arange(length.max())
-        at = torch.from_numpy((self.offsets[row] + start)[:, None] + column)  # [batch, length]
-        padding = torch.from_numpy(column >= length[:, None])
-        # Beyond a row's end the index may leave the array; those cells are padding anyway.
-        at = at.clamp_(max=len(flat) - 2)
-        items = flat[at].masked_fill_(padding, 0)
-        targets = flat[at + 1].masked_fill_(padding, 0)
-        return Batch(items, targets, torch.from_numpy(row), torch.from_numpy(start), draw.epoch)
-
-
-def window_loader(
-    sequences: Sequences,
-    *,
-    max_length: int,
-    tokens: int,
-    seed: int,
-    tails: NDArray[np.int32] | None = None,
-) -> DataLoader[Batch]:
-    """Return the training batches of ``sequences`` as a loader whose items are batches.
+    """Turns a sampler's array of windows into a batch.
 
     Parameters
     ----------
     sequences : Sequences
-    max_length, tokens, seed
-        See ``WindowSampler``.
-    tails : int32 array, shape [n_variants, n_rows, n_more], optional
-        Items to put behind every row that is not empty; epoch ``e`` takes variant
-        ``e % n_variants``. Their positions go on where the row ends.
     """
-    variants = [sequences]
-    if tails is not None:
-        variants = [sequences.followed_by(tail) for tail in tails]
-    sampler = WindowSampler(variants[0].lengths, max_length=max_length, tokens=tokens, seed=seed)
-    return DataLoader(WindowDataset(variants), sampler=sampler, batch_size=None)
+
+    def __init__(self, sequences: Sequences) -> None:
+        self.items = torch.from_numpy(sequences.items)
+        self.offsets = sequences.offsets
+
+    def __getitem__(self, windows: NDArray[np.int64]) -> Batch:
+        row, start, length = windows.T
+        column = np.arange(length.max())
+        at = torch.from_numpy((self.offsets[row] + start)[:, None] + column)  # [batch, length]
+        padding = torch.from_numpy(column >= length[:, None])
+        # Beyond a row's end the index may leave the array; those cells are padding anyway.
+        at = at.clamp_(max=len(self.items) - 2)
+        items = self.items[at].masked_fill_(padding, 0)
+        targets = self.items[at + 1].masked_fill_(padding, 0)
+        return Batch(items, targets, torch.from_numpy(row), torch.from_numpy(start))
+
+
+def window_loader(
+    sequences: Sequences, *, max_length: int, tokens: int, seed: int
+) -> DataLoader[Batch]:
+    """Return the training batches of ``sequences`` as a loader whose items are batches."""
+    sampler = WindowSampler(sequences.lengths, max_length=max_length, tokens=tokens, seed=seed)
+    return DataLoader(WindowDataset(sequences), sampler=sampler, batch_size=None)

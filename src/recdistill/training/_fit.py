@@ -24,9 +24,6 @@ from recdistill.training._step import LossAlone, Objective
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from recdistill.data import PreparedData
     from recdistill.training._config import FitConfig
     from recdistill.training._losses import Loss
@@ -62,7 +59,6 @@ def fit(
     log: Callable[[Mapping[str, float], int], None] | None = None,
     checkpoint_folder: Path | None = None,
     signature: Mapping[str, object] | None = None,
-    tails: NDArray[np.int32] | None = None,
 ) -> FitResult:
     """Fit ``model`` in place and leave the best averaged weights in it.
 
@@ -85,8 +81,6 @@ def fit(
         fit is lost.
     signature : mapping, optional
         What else a checkpoint must agree on to be taken up (model and loss settings, say).
-    tails : int32 array, shape [n_variants, n_users, n_more], optional
-        Items behind every user's own, for an objective that knows them; see ``window_loader``.
 
     Raises
     ------
@@ -99,11 +93,7 @@ def fit(
     accelerator = _accelerator(config.device)
     keep_freed_memory()
     loader = window_loader(
-        data.train,
-        max_length=model.max_length,
-        tokens=config.tokens_per_batch,
-        seed=seed,
-        tails=tails,
+        data.train, max_length=model.max_length, tokens=config.tokens_per_batch, seed=seed
     )
     n_steps = len(loader) * config.max_epochs
     objective = loss if isinstance(loss, Objective) else LossAlone(loss)

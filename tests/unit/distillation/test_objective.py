@@ -1,7 +1,5 @@
 """Zero weights are the baseline to the bit; terms teach, are logged, and share the pass."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -9,18 +7,13 @@ import torch
 from recdistill.distillation import (
     Annealing,
     DistillationObjective,
-    Futures,
     Ground,
-    Lessons,
-    ListwiseConfig,
-    Teaching,
     TermConfigs,
     Weighted,
     build_term,
-    distil_student,
 )
 from recdistill.errors import UserError
-from recdistill.students import SASRec, StudentConfig, StudentRecipe
+from recdistill.students import SASRec
 from recdistill.training import (
     FitConfig,
     LossAlone,
@@ -42,11 +35,10 @@ def counts(data):
     return np.bincount(data.train.items, minlength=data.catalog.n_items + 1)
 
 
-def objective(data, lessons, weights, *, loss=None, annealing=None, tail="bucket", **more):
-    configs = TermConfigs(listwise=ListwiseConfig(tail=tail))
+def objective(data, lessons, weights, *, loss=None, annealing=None, **more):
     ground = Ground(lessons, torch.from_numpy(counts(data)))
     terms = [
-        Weighted(build_term(n, configs, ground), w, annealing or Annealing())
+        Weighted(build_term(n, TermConfigs(), ground), w, annealing or Annealing())
         for n, w in weights.items()
     ]
     return DistillationObjective(loss or Softmax(), terms, lessons, **more)
@@ -145,70 +137,3 @@ def test_annealing_warms_up_and_ends_where_it_says(shape):
     assert shares[-1] == pytest.approx(1 if shape == "constant" else 0.25)
     with pytest.raises(UserError, match="shape"):
         Annealing("square")  # type: ignore[arg-type]
-
-
-def imagined(data, weight=1.0):
-    """A teacher sure that everybody takes one step at a time."""
-    n_variants, length = 2, 3
-    newest = data.train.items[data.train.offsets[1:] - 1]
-    steps = np.arange(1, length + 1)
-    items = torch.from_numpy(((newest[:, None] + steps - 1) % 30 + 1).astype(np.int32))
-    lists = items[None, :, :, None].repeat(n_variants, 1, 1, 1)
-    return Futures(lists[..., 0], lists, torch.zeros(lists.shape), weight)
-
-
-def step_with_tails(data, futures):
-    model = student().eval()
-    tails = futures.items.numpy()
-    loader = window_loader(data.train, max_length=40, tokens=300, seed=0, tails=tails)
-    batch = next(iter(loader))
-    real = batch.targets > 0
-    model.max_length = 40
-    states = torch.randn(int(real.sum()), 8, generator=torch.Generator().manual_seed(0))
-    return Step(states.requires_grad_(), model.item_table(), batch.targets[real], batch)
-
-
-@pytest.mark.parametrize("kind", ["softmax", "bce"])
-def test_imagined_targets_are_the_terms_alone(walks, lessons, kind):
-    loss = Softmax(0.1) if kind == "softmax" else build_loss(LossConfig("bce"), counts(walks))
-    futures = imagined(walks, weight=2.0)
-    step = step_with_tails(walks, futures)
-    rows, positions = step.batch.target_keys()
-    real = positions < torch.from_numpy(walks.train.lengths)[rows]
-    assert 0 < int(real.sum()) < len(real)
-    torch.manual_seed(0)
-    base = loss(step.states[real], step.table, step.targets[real])
-    torch.manual_seed(0)
-    total, means = objective(
-        walks, lessons, {"listwise": 0.5},
-        loss=loss, futures=futures, inspect_every=0, tail="empty",
-    )(step, 0.0)  # fmt: skip
-    # By hand: real rows by their lessons, imagined ones by the certain teacher, weight 2.
-    log_q = (step.states @ step.table[1:].T).log_softmax(1)
-    said = lessons.at(rows[real], positions[real])
-    p = said.probabilities(1.0)
-    mine = torch.xlogy(p, p) - p * log_q[real].gather(1, (said.items - 1).clamp(min=0))
-    ahead = -log_q[~real].gather(1, step.targets[~real].long()[:, None] - 1)
-    term = ((mine.sum(1) * said.weights).sum() + 2.0 * ahead.sum()) / real.sum()
-    assert float(means["loss_listwise"].detach()) == pytest.approx(float(term), rel=1e-4)
-    assert float(means["loss"].detach()) == pytest.approx(float(base), rel=1e-4)
-    assert total.item() == pytest.approx(float(base + 0.5 * term), rel=1e-4)
-
-
-def test_futures_are_learned(walks, tmp_path):
-    futures = imagined(walks, weight=5.0)
-    teaching = Teaching(Lessons.none(walks.train), {"listwise": 1.0}, futures=futures)
-    recipe = StudentRecipe(
-        StudentConfig(dim=8, n_blocks=1, max_length=20, dropout=0.0),
-        LossConfig(),
-        FitConfig(max_epochs=20, tokens_per_batch=200, patience=0),
-    )
-
-    def ahead(taught):
-        fitted = distil_student(recipe, taught, walks, seed=0)
-        scores = fitted.recommender.score(walks.train)
-        return float((scores.argmax(1) == futures.items[0, :, 0]).float().mean())
-
-    alone = ahead(Teaching(Lessons.none(walks.train)))
-    assert ahead(teaching) > alone + 0.2
-    assert ahead(replace(teaching, weights={"listwise": 0.0})) == alone, "nothing is appended"

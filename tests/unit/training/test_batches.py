@@ -52,7 +52,7 @@ def test_epochs_differ_and_repeat_by_seed():
     def windows(seed: int, epoch: int) -> list[list[int]]:
         sampler = WindowSampler(np.array([50, 9, 30]), max_length=8, tokens=16, seed=seed)
         sampler.set_epoch(epoch)
-        return [w for draw in sampler for w in draw.windows.tolist()]
+        return [w for batch in sampler for w in batch.tolist()]
 
     assert windows(0, 3) == windows(0, 3)
     assert windows(0, 3) != windows(0, 4)
@@ -74,22 +74,5 @@ def test_the_learned_context_of_a_long_row_changes_with_the_epoch():
     cuts = set()
     for epoch in range(30):
         sampler.set_epoch(epoch)
-        starts = [start for draw in sampler for _, start, _ in draw.windows.tolist()]
-        cuts.add(min(start for start in starts if start))
+        cuts.add(int(min(start for batch in sampler for _, start, _ in batch.tolist() if start)))
     assert len(cuts) == 10
-
-
-def test_tails_follow_their_rows_and_take_turns():
-    sequences = Sequences.from_lists([[1, 2, 3], [4], [], [5, 6]])
-    tails = np.array([[[11], [12], [13], [14]], [[21], [22], [23], [24]]], np.int32)
-    loader = window_loader(sequences, max_length=8, tokens=100, seed=0, tails=tails)
-    for epoch, first in ((0, 11), (1, 21), (2, 11)):
-        loader.sampler.set_epoch(epoch)
-        seen = {}
-        for batch in loader:
-            assert batch.epoch == epoch
-            keys = zip(*(k.tolist() for k in batch.target_keys()), strict=True)
-            seen |= dict(zip(keys, batch.targets[batch.targets > 0].tolist(), strict=True))
-        assert seen == {
-            (0, 1): 2, (0, 2): 3, (0, 3): first, (1, 1): first + 1, (3, 1): 6, (3, 2): first + 3,
-        }  # fmt: skip

@@ -1,0 +1,115 @@
+"""Ask teachers together about many views of every history: what a student of theirs trains on.
+
+mlflow run . --env-manager local -e make_transfer_set -P teacher_run=latest
+mlflow run . --env-manager local -e make_transfer_set -P teacher_run=my-baseline,my-floor
+mlflow run . --env-manager local -e distill -P transfer_run=latest
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from projects._finish import log_evaluation, sentence
+from projects._on_data import OnData
+from projects._taught import MODELS, weighted_references
+from recdistill.distillation import (
+    LogLinearPool,
+    TransferSet,
+    ViewsConfig,
+    draw_views,
+    label_views,
+    weigh_on_validation,
+)
+from recdistill.errors import UserError
+from recdistill.serving import load_recommender
+from recdistill.tracking import Run, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recdistill.tracking import RunReference
+
+
+@dataclass(frozen=True)
+class Config(OnData):
+    """Which teachers, and about how many views; conf/make_transfer_set.yaml says the cost."""
+
+    teacher_run: str = "latest"
+    n_views: int = 12
+    crop: float = 0.5
+    shortest_crop: float = 0.3
+    drop: float = 0.5
+    top_k: int = 30
+    folds: int = 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.views()
+        if self.top_k < 1:
+            raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
+        if self.folds < 2:
+            raise UserError(f"folds is {self.folds}; it must be at least 2.")
+
+    def views(self) -> ViewsConfig:
+        """Say how views are drawn."""
+        return ViewsConfig(self.n_views, self.crop, self.shortest_crop, self.drop)
+
+
+def run(config: Config, run: Run) -> None:
+    """Weigh the teachers, test them together once, draw the views, ask about every position."""
+    data = config.prepared(run)
+    references, asked = weighted_references(config.teacher_run)
+    teachers = [run.find(r, *stages(r), data=data) for r in references]
+    run.rename(name(config, teachers))
+    run.set_tags({"teacher_run_id": ",".join(t.id for t in teachers)})
+    inputs = {"split": data.split_digest, "teachers": ",".join(t.id for t in teachers)}
+    if run.already_done(inputs, use_cache=config.use_cache):
+        return
+
+    members = [load_recommender(t.artifact("model"), data.catalog) for t in teachers]
+    with run.phase("weigh"):
+        weights = tuple(asked) if asked else weigh_on_validation(members, data)[0]
+    pool = LogLinearPool(members, weights, data.catalog.digest)
+    run.log_params({f"teacher.weight.{t.name}": w for t, w in zip(teachers, weights, strict=True)})
+    said = [f"{t.name} {w:.2f}" for t, w in zip(teachers, weights, strict=True)]
+    test = log_evaluation(run, pool, data)
+
+    with run.phase("label"):
+        made = label_views(
+            pool,
+            draw_views(data.train, config.views(), seed=config.seed),
+            data,
+            k=config.top_k,
+            n_folds=config.folds,
+            report=lambda n, of: print(f"asked about {n:,} of {of:,} views", flush=True),
+        )
+    made.save(run.folder / "transfer_set", data)
+    run.log_artifact(run.folder / "transfer_set", "transfer_set")
+    words = [sentence(run.name(), test), f"Teachers and weights: {', '.join(said)}.", size(made)]
+    run.note("\n\n".join(words))
+    print("\n".join(words))
+
+
+def stages(reference: str) -> tuple[str, ...]:
+    """Take ``latest`` to mean the latest language model; any model can be named."""
+    return ("train_teacher",) if reference == "latest" else MODELS
+
+
+def size(made: TransferSet) -> str:
+    """Say how much was asked."""
+    n_positions, k = made.lessons.items.shape
+    return (
+        f"{len(made.sequences):,} views with {n_positions:,} positions, the teachers' best {k} "
+        "items at each."
+    )
+
+
+def name(config: Config, teachers: Sequence[RunReference]) -> str:
+    """Name the teachers: the first, and how many more."""
+    more = f"-and-{len(teachers) - 1}-more" if len(teachers) > 1 else ""
+    return f"{teachers[0].name}{more}-s{config.seed}-transfer"
+
+
+if __name__ == "__main__":
+    stage(run, Config, "make_transfer_set")

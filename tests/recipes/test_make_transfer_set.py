@@ -1,0 +1,77 @@
+"""A floor, a baseline and a tiny language model label views; a student learns from that."""
+
+from __future__ import annotations
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe, artifacts
+
+FEW = ["--n_views=3", "--top_k=5", "--folds=2"]
+
+
+@pytest.fixture(scope="module")
+def models(recipe: Recipe, llama: str) -> dict[str, str]:
+    """Run ids of a baseline, a floor, and a language model on the baseline."""
+    baseline = recipe("train_baseline", *SMALL, *TINY_STUDENT).info.run_id
+    floor = recipe("train_baseline", "--model=ease", *SMALL).info.run_id
+    tiny = [f"--llm={llama}", "--max_epochs=1", "--head.dim=16", "--llm_layers=0"]
+    teacher = recipe("train_teacher", f"--baseline_run={baseline}", *tiny, *SMALL).info.run_id
+    return {"baseline": baseline, "floor": floor, "teacher": teacher}
+
+
+@pytest.fixture(scope="module")
+def made(recipe: Recipe, models: dict[str, str]) -> str:
+    """The transfer set of a baseline and a floor; its run id."""
+    pair = f"--teacher_run={models['baseline']},{models['floor']}"
+    return str(recipe("make_transfer_set", pair, *FEW, *SMALL).info.run_id)
+
+
+def test_a_pool_is_weighed_and_tested_and_labels_views(made: str) -> None:
+    run = MlflowClient().get_run(made)
+    assert artifacts(run, "transfer_set") == {"transfer_set.safetensors", "manifest.json"}
+    manifest = mlflow.artifacts.load_dict(f"runs:/{made}/transfer_set/manifest.json")
+    assert [manifest[name] for name in ("n_views", "k")] == [3 * 60, 5]
+    weights = {k: float(v) for k, v in run.data.params.items() if k.startswith("teacher.weight.")}
+    assert len(weights) == 2
+    assert min(weights.values()) >= 0
+    assert {"val/ndcg_at_10", "test/recall_at_10"} <= set(run.data.metrics)
+
+
+def test_a_student_trains_on_the_views(recipe: Recipe, models: dict[str, str], made: str) -> None:
+    own = [f"--baseline_run={models['baseline']}", f"--transfer_run={made}", *SMALL]
+    run = recipe("distill", *own)
+    assert run.info.run_name == "listwise1-transfer-s0-distill"
+    assert run.data.tags["transfer_run_id"] == made
+    assert run.data.metrics["train/loss_listwise"] > 0
+    assert {"p/ndcg_at_10_vs_baseline", "p/ndcg_at_10_vs_teacher"} <= set(run.data.metrics)
+    said = {k: v for k, v in run.data.params.items() if k.startswith("resolved.")}
+    assert float(said["resolved.dropout"]) == float(said["resolved.label_smoothing"]) == 0
+    assert float(said["resolved.loss_weight"]) == 0.3
+    before = MlflowClient().get_run(models["baseline"]).data
+    assert 1 <= int(said["resolved.max_epochs"]) <= 2 * int(before.params["config.max_epochs"])
+    without = recipe("distill", "--listwise_weight=0", *own)
+    assert without.data.metrics["test/ndcg_at_10"] == before.metrics["test/ndcg_at_10"], "nothing"
+
+
+def test_a_language_model_is_asked_as_well(recipe: Recipe, models: dict[str, str]) -> None:
+    named = f"--teacher_run={models['teacher']}:0.5,{models['floor']}:0.5"
+    run = recipe("make_transfer_set", named, *FEW, *SMALL)
+    assert artifacts(run, "transfer_set") == {"transfer_set.safetensors", "manifest.json"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--teacher_run=none"], "leaves nothing to learn from"),
+        (["--teacher_run=ease-table", "--transfer_run={made}"], "are two teachers"),
+        (["--selection=random", "--transfer_run={made}"], "need a teacher's table"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    recipe: Recipe, made: str, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        recipe("distill", *(word.format(made=made) for word in words), *SMALL)
+    assert said in capsys.readouterr().err
