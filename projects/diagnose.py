@@ -11,15 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from projects._on_data import OnData
-from projects._taught import MODELS, find_table, judges
+from projects._taught import NO_TABLE, School, Taught, find_runs
 from recdistill import students
 from recdistill.config import as_dotted
-from recdistill.distillation import inspect_lessons, join_tables, pool, view_training
+from recdistill.distillation import TransferSet, inspect_lessons, view_training
 from recdistill.distillation._mistakes import WHAT
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, load_evaluation
 from recdistill.reporting import Diagnosis, Rung, render_diagnosis
-from recdistill.teachers import TeacherTable
 from recdistill.tracking import Run, launch, stage
 
 if TYPE_CHECKING:
@@ -82,24 +81,23 @@ def run(config: Config, run: Run) -> None:
     student = run.find(config.student_run, "distill", data=data)
     baseline_run = own_or_named(config.baseline_run, student.tags.get("baseline_run_id", "latest"))
     baseline = run.find(baseline_run, "train_baseline", data=data)
-    table_run = own_or_named(config.teacher_run, student.tags.get("table_run_id", "latest"))
-    tables = [find_table(run, part, data) for part in table_run.split(",")]
-    teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
+    taught = find_taught(config, run, student, baseline, data)
+    teacher = taught.all_teachers()[0]
     run.rename(f"{student.name}-diagnose"[:60])
     run.set_tags({"baseline_run_id": baseline.id, "student_run_id": student.id})
 
     users = {
         name: load_evaluation(reference.artifact("evaluation")).per_user
         for name, reference in (
-            ("student", student), ("baseline", baseline), ("teacher", teachers[0]),
+            ("student", student), ("baseline", baseline), ("teacher", teacher),
         )
     }  # fmt: skip
     with run.phase("inspect"):
-        table = inspect(config, data, baseline, tables, teachers)
-    rungs = climb(config, run, baseline, tables, users["baseline"])
+        table = inspect(config, data, taught)
+    rungs = climb(config, run, taught, users["baseline"])
     hit = {name: frame["n_above"].to_numpy() < 10 for name, frame in users.items()}
     diagnosis = Diagnosis(
-        names={"student": student.name, "baseline": baseline.name, "teacher": teachers[0].name},
+        names={"student": student.name, "baseline": baseline.name, "teacher": teacher.name},
         student={m: paired(users["student"], users["baseline"], m) for m in METRICS},
         teacher={m: paired(users["teacher"], users["baseline"], m) for m in METRICS},
         only_teacher=float((hit["teacher"] & ~hit["baseline"]).mean()),
@@ -116,30 +114,35 @@ def own_or_named(asked: str, own: str) -> str:
     return own if asked == "latest" else asked
 
 
-def inspect(
-    config: Config,
-    data: PreparedData,
-    baseline: RunReference,
-    tables: list[RunReference],
-    teachers: list[RunReference],
-) -> dict[str, float | None]:
-    """Join the tables as distill does and look into what comes out."""
-    opened = [TeacherTable.open(t.artifact("table"), data) for t in tables]
-    factors = pool(judges(opened, teachers, data), data).factors
-    lessons, _ = join_tables(opened, factors, data, k=config.top_k)
-    model = students.load_model(baseline.artifact("model"), data.catalog).model
+def find_taught(
+    config: Config, run: Run, student: RunReference, baseline: RunReference, data: PreparedData
+) -> Taught:
+    """Find what the student learned from, or the table that was named in its place."""
+    own = student.tags.get("transfer_run_id", "")
+    if own and config.teacher_run == "latest":
+        return find_runs(baseline.id, NO_TABLE, run, data, own)
+    tables = own_or_named(config.teacher_run, student.tags.get("table_run_id") or "latest")
+    return find_runs(baseline.id, tables, run, data)
+
+
+def inspect(config: Config, data: PreparedData, taught: Taught) -> dict[str, float | None]:
+    """Read the lists at the training positions, as distill does, and look into them."""
+    if taught.transfer:
+        made = TransferSet.load(taught.transfer.artifact("transfer_set"), data)
+        lessons = made.of_whole_histories(data.train).shortened(config.top_k).lessons
+    else:
+        lessons, _ = School(taught, data).lessons(config.top_k, min_coverage=0.0)
+    model = students.load_model(taught.baseline.artifact("model"), data.catalog).model
     view = view_training(model, data.train, config.top_k)
     return asdict(inspect_lessons(lessons, data.train, data.catalog.n_items, view))
 
 
-def climb(
-    config: Config,
-    run: Run,
-    baseline: RunReference,
-    tables: list[RunReference],
-    baseline_users: pd.DataFrame,
-) -> list[Rung]:
+def climb(config: Config, run: Run, taught: Taught, baseline_users: pd.DataFrame) -> list[Rung]:
     """Run every rung as a child and measure the one thing in which it differs."""
+    baseline, tables = taught.baseline, taught.tables
+    source = {"teacher_run": ",".join(t.id for t in tables)}
+    if taught.transfer:
+        source = {"transfer_run": taught.transfer.id}
     users, rungs = {"baseline": baseline_users}, []
     seed = int(baseline.params.get("config.seed", config.seed))
     for name in config.rungs():
@@ -150,8 +153,8 @@ def climb(
             continue
         shared = {k: v for k, v in as_dotted(config).items() if k in SHARED and v != ""}
         parameters = shared | settings | {
+            **source,
             "baseline_run": baseline.id,
-            "teacher_run": ",".join(t.id for t in tables),
             "seed": seed,
             "top_k": config.top_k,
             "max_epochs": config.max_epochs,

@@ -55,6 +55,19 @@ def test_a_student_trains_on_the_views(recipe: Recipe, models: dict[str, str], m
     assert without.data.metrics["test/ndcg_at_10"] == before.metrics["test/ndcg_at_10"], "nothing"
 
 
+def test_diagnose_looks_into_the_transfer_set_and_climbs_on_it(
+    recipe: Recipe, models: dict[str, str], made: str
+) -> None:
+    own = [f"--baseline_run={models['baseline']}", f"--transfer_run={made}", *SMALL]
+    student = recipe("distill", *own).info.run_id
+    few = ["--ladder=listwise", "--max_epochs=1", "--top_k=5"]
+    run = recipe("diagnose", f"--student_run={student}", *few, *SMALL)
+    assert run.data.metrics["table/coverage"] == 1
+    assert 0 < run.data.metrics["table/hit_rate"] < 1
+    children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    assert [c.data.tags["transfer_run_id"] for c in children] == [made]
+
+
 def test_a_language_model_is_asked_as_well(recipe: Recipe, models: dict[str, str]) -> None:
     named = f"--teacher_run={models['teacher']}:0.5,{models['floor']}:0.5"
     run = recipe("make_transfer_set", named, *FEW, *SMALL)

@@ -43,6 +43,16 @@ class TransferSet:
         lists = Lessons(own.offsets, own.items[:, :k], own.logits[:, :k], own.doubt, own.weights)
         return TransferSet(self.sequences, lists)
 
+    def of_whole_histories(self, train: Sequences) -> TransferSet:
+        """Return each history's first view, which is the history as it is."""
+        n = len(train.items)
+        own = self.lessons
+        first = Lessons(
+            own.offsets[: len(train) + 1], own.items[:n], own.logits[:n], own.doubt[:n],
+            own.weights[:n],
+        )  # fmt: skip
+        return TransferSet(train, first)
+
     def save(self, folder: Path, data: PreparedData) -> None:
         """Write ``transfer_set.safetensors`` and ``manifest.json``."""
         folder.mkdir(parents=True, exist_ok=True)
