@@ -68,6 +68,19 @@ def test_diagnose_looks_into_the_transfer_set_and_climbs_on_it(
     assert [c.data.tags["transfer_run_id"] for c in children] == [made]
 
 
+def test_a_sweep_searches_over_it_beside_the_untaught_baseline(
+    recipe: Recipe, models: dict[str, str], made: str
+) -> None:
+    own = [f"--baseline_run={models['baseline']}", f"--transfer_run={made}", *SMALL]
+    swept = recipe("sweep", *own, "--n_trials=2", "--workers=1", "--n_seeds=1")
+    trials = MlflowClient().search_runs(["0"], "tags.stage = 'trial'", order_by=["start_time"])
+    assert [t.info.run_name for t in trials] == ["000 no distillation", "001 as in conf"]
+    gained = [t.data.metrics["delta/val_ndcg_at_10_vs_baseline"] for t in trials]
+    assert gained[0] == 0, "without a weight a trial is the baseline"
+    assert gained[1] != 0
+    assert "delta/ndcg_at_10_vs_baseline" in swept.data.metrics
+
+
 def test_a_language_model_is_asked_as_well(recipe: Recipe, models: dict[str, str]) -> None:
     named = f"--teacher_run={models['teacher']}:0.5,{models['floor']}:0.5"
     run = recipe("make_transfer_set", named, *FEW, *SMALL)
