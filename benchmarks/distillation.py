@@ -237,6 +237,7 @@ class Bench:
                 if not self.done(name):
                     student, facts = self.distilled(teacher, seed, self.setting.taught)
                     self.keep(name, self.test(student), facts)
+        self.control(n_seeds)
 
     def control(self, n_seeds: int) -> None:
         """Train and test the baseline on views, without any teacher."""
