@@ -45,7 +45,7 @@ from recdistill.students import load_model, save_model
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
-    from recdistill.evaluation import Evaluation, Recommender
+    from recdistill.evaluation import Evaluation, Metric, Recommender
 
 RESULTS = Path(__file__).parent / "results" / "distillation"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -116,6 +116,7 @@ SETTINGS = {
 }
 TOP_K = 30
 UNTAUGHT = "untaught-on-views"
+METRICS: dict[Metric, str] = {"ndcg": "NDCG@10", "recall": "recall@10"}
 TUNED = [
     Taught(max_epochs=2, dropout=0.1),
     Taught(max_epochs=6, dropout=0.1),
@@ -363,7 +364,28 @@ def table(dataset: str) -> str:
             row += [f"{ndcg.delta:+.4f} ({relative:+.1f} %) {interval}"]
             row += [f"{ndcg.p:.4f}", f"{recall.p:.4f}"]
         lines.append("| " + " | ".join(row) + " |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *beside_others(dataset)]).strip()
+
+
+def beside_others(dataset: str) -> list[str]:
+    """Say how the first student does beside its teachers, and beside a baseline on its views."""
+    first = next(iter(SETTINGS[dataset].teachers))
+    student = tables(dataset, file_name("student", first))
+    others = {
+        "its teachers": tables(dataset, file_name("teacher", first)),
+        "the baseline on the same views": tables(dataset, UNTAUGHT),
+    }
+    lines = []
+    for said, ranks in others.items():
+        if not student or not ranks:
+            continue
+        words = []
+        for metric, name in METRICS.items():
+            test = compare_paired(student, ranks, metric=metric)
+            interval = f"[{test.low:+.4f}, {test.high:+.4f}]"
+            words.append(f"{name} {test.delta:+.4f} {interval}, p = {test.p:.4f}")
+        lines.append(f"- The first student beside {said}: {'; '.join(words)}.")
+    return lines
 
 
 def write_pages() -> None:
