@@ -99,6 +99,12 @@ class Diagnosis:
                 f"Measure with more users or seeds: {self._seeds()} seeds of student and baseline, "
                 "averaged per user, before believing either direction."
             )
+        if not self.names["teacher"].endswith("-transfer"):
+            steps.append(
+                "Ask several teachers together about many views of every history "
+                "(make_transfer_set, then distill with transfer_run): students of a transfer set "
+                "came up to their teachers where those of a table did not."
+            )
         steps += [
             "Teach only where the teacher and the baseline differ (selection=disagreement).",
             "Start from the baseline's weights (warm_start=true) with a fifth of its lr.",
