@@ -18,13 +18,9 @@ from recdistill.config import parse
 from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
 from recdistill.floors import (
-    CounterConfig,
-    EASEConfig,
     Floor,
-    KNNConfig,
-    MarkovConfig,
-    PopularityConfig,
     PositionScores,
+    config_of,
     cross_fitted_scores,
     user_folds,
 )
@@ -39,14 +35,6 @@ if TYPE_CHECKING:
     from recdistill.students import StudentKind
     from recdistill.tracking import Run, RunReference
 
-FLOOR_CONFIGS: dict[str, Any] = {
-    "popularity": PopularityConfig,
-    "markov": MarkovConfig,
-    "ease": EASEConfig,
-    "knn": KNNConfig,
-    "counter": CounterConfig,
-}
-
 
 def out_of_fold_scores(
     model: Recommender, made_by: RunReference, run: Run, data: PreparedData, n_folds: int, seed: int
@@ -59,7 +47,7 @@ def out_of_fold_scores(
         For a distilled student, whose own teachers would have to be refitted too.
     """
     if isinstance(model, Floor):
-        settings = FLOOR_CONFIGS[model.kind](**model.config)
+        settings = config_of(model)
         yield from cross_fitted_scores(
             model.kind, settings, data.train, data.catalog, n_folds=n_folds, seed=seed
         )

@@ -12,6 +12,7 @@ from recdistill.distillation import (
     JoinReport,
     Lessons,
     Pool,
+    TransferSet,
     join_tables,
     pool,
     select,
@@ -64,6 +65,12 @@ class Taught:
         if self.transfer:
             tags["transfer_run_id"] = self.transfer.id
         return tags
+
+    def transfer_set(self, data: PreparedData) -> TransferSet | None:
+        """Read the transfer set, where there is one."""
+        if self.transfer is None:
+            return None
+        return TransferSet.load(self.transfer.artifact("transfer_set"), data)
 
     def all_teachers(self) -> list[RunReference]:
         """Return the runs a student is measured against: all of its teachers together first."""

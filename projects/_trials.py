@@ -14,6 +14,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from projects import distill, train_baseline
+from projects._student_recipe import baseline_settings, like_baseline, resolved
 from projects._taught import NO_TABLE, School, Taught, find_runs
 from recdistill.config import as_yaml, parse
 from recdistill.data import load_prepared
@@ -153,8 +154,8 @@ class Distilling:
     def __init__(self, base: distill.Config, data: PreparedData, taught: Taught) -> None:
         self._base, self._data, self._taught = base, data, taught
         self._school = School(taught, data)
-        self._baseline = distill.baseline_settings(taught.baseline)
-        self._transfer_set = distill.open_transfer_set(taught, data)
+        self._baseline = baseline_settings(taught.baseline)
+        self._transfer_set = taught.transfer_set(data)
 
     def __call__(
         self,
@@ -166,9 +167,9 @@ class Distilling:
         """Train as ``distill`` does; see ``sweeps.Trainer``."""
         config = with_settings(self._base, settings)
         transfer = distill.applied(config, self._transfer_set)
-        config = distill.resolved(config, self._baseline, transfer, self._data)
+        config = resolved(config, self._baseline, transfer, self._data)
         fitted = distil_student(
-            distill.like_baseline(config, self._baseline),
+            like_baseline(config, self._baseline),
             distill.teach(
                 config, self._data, self._taught, self._lessons(config, transfer), transfer
             ),

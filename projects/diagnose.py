@@ -14,7 +14,7 @@ from projects._on_data import OnData
 from projects._taught import NO_TABLE, School, Taught, find_runs
 from recdistill import students
 from recdistill.config import as_dotted
-from recdistill.distillation import TransferSet, inspect_lessons, view_training
+from recdistill.distillation import inspect_lessons, view_training
 from recdistill.distillation._mistakes import WHAT
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, load_evaluation
@@ -103,6 +103,7 @@ def run(config: Config, run: Run) -> None:
         only_teacher=float((hit["teacher"] & ~hit["baseline"]).mean()),
         only_baseline=float((hit["baseline"] & ~hit["teacher"]).mean()),
         both=float((hit["baseline"] & hit["teacher"]).mean()),
+        asked_many_views=taught.transfer is not None,
         table=table,
         rungs=rungs,
     )
@@ -127,8 +128,7 @@ def find_taught(
 
 def inspect(config: Config, data: PreparedData, taught: Taught) -> dict[str, float | None]:
     """Read the lists at the training positions, as distill does, and look into them."""
-    if taught.transfer:
-        made = TransferSet.load(taught.transfer.artifact("transfer_set"), data)
+    if made := taught.transfer_set(data):
         lessons = made.of_whole_histories(data.train).shortened(config.top_k).lessons
     else:
         lessons, _ = School(taught, data).lessons(config.top_k, min_coverage=0.0)

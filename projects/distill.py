@@ -8,18 +8,17 @@ mlflow run . --env-manager local -e distill -P listwise_weight=0 -P ranking_weig
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from projects import train_baseline
 from projects._finish import against, log_evaluation, sentence
 from projects._on_data import OnData
+from projects._student_recipe import RESOLVED, baseline_settings, like_baseline, resolved
 from projects._taught import NO_TABLE, School, Taught, find_runs, item_vectors
 from recdistill import students
-from recdistill.config import parse
 from recdistill.distillation import (
     Annealing,
     DROSConfig,
@@ -42,12 +41,6 @@ from recdistill.tracking import Run, stage
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.distillation._mistakes import Spoiler
-    from recdistill.students import StudentKind, StudentRecipe
-    from recdistill.tracking import RunReference
-
-# What a negative number (or 0) leaves open, and the run says in the end.
-RESOLVED = ("dropout", "label_smoothing", "loss_weight", "max_epochs", "lr")
-PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +76,7 @@ class Config(OnData):
     min_coverage: float = 0.5
     warm_start: bool = False
     max_epochs: int = 0
+    effort: float = 2.0
     lr: float = 0.0
     dropout: float = -1.0
     label_smoothing: float = -1.0
@@ -98,6 +92,8 @@ class Config(OnData):
         self.selected()
         if self.top_k < 1:
             raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
+        if self.effort <= 0:
+            raise UserError(f"effort is {self.effort}; it must be positive.")
         if self.transfer_run:
             self._check_transfer()
         elif self.teacher_run == NO_TABLE and any(self.term_weights().values()):
@@ -161,7 +157,7 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
 
     training = baseline_settings(taught.baseline)
     with run.phase("lessons"):
-        transfer = applied(config, open_transfer_set(taught, data))
+        transfer = applied(config, taught.transfer_set(data))
         config = resolved(config, training, transfer, data)
         lessons = transfer.lessons if transfer else learn(config, run, data, taught)
     run.log_params({f"resolved.{name}": getattr(config, name) for name in RESOLVED})
@@ -188,70 +184,11 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
     print("\n".join(words))
 
 
-def open_transfer_set(taught: Taught, data: PreparedData) -> TransferSet | None:
-    """Read the transfer set, where there is one."""
-    if taught.transfer is None:
-        return None
-    return TransferSet.load(taught.transfer.artifact("transfer_set"), data)
-
-
 def applied(config: Config, made: TransferSet | None) -> TransferSet | None:
     """Shorten the lists as asked; without a term there is nothing to teach."""
     if made is None or not any(config.term_weights().values()):
         return None
     return made.shortened(config.top_k)
-
-
-def resolved(
-    config: Config,
-    training: train_baseline.Config,
-    transfer: TransferSet | None,
-    data: PreparedData,
-) -> Config:
-    """Fill in what was left to the baseline or to what suits a transfer set.
-
-    Views and lists regularise more than dropout and smoothed labels do, which then only hinder; and
-    a student that is to match its teachers everywhere takes longer: twice the baseline's targets.
-    """
-    baseline = training.recipe(cast("StudentKind", training.model))
-    dropout, smoothing = baseline.architecture.dropout, baseline.loss.label_smoothing
-    loss_weight, max_epochs = 1.0, training.max_epochs
-    if transfer:
-        dropout, smoothing, loss_weight = 0.0, 0.0, 0.3
-        share = len(data.train.items) / max(len(transfer.sequences.items), 1)
-        max_epochs = max(1, round(PATIENCE * max_epochs * share))
-    return replace(
-        config,
-        dropout=config.dropout if config.dropout >= 0 else dropout,
-        label_smoothing=config.label_smoothing if config.label_smoothing >= 0 else smoothing,
-        loss_weight=config.loss_weight if config.loss_weight >= 0 else loss_weight,
-        max_epochs=config.max_epochs or max_epochs,
-        lr=config.lr or training.optimizer.lr,
-    )
-
-
-def like_baseline(config: Config, training: train_baseline.Config) -> StudentRecipe:
-    """Take the baseline's settings where a resolved config has none of its own."""
-    optimizer = replace(training.optimizer, lr=config.lr)
-    training = replace(training, max_epochs=config.max_epochs, optimizer=optimizer)
-    recipe = training.recipe(cast("StudentKind", training.model))
-    return replace(
-        recipe,
-        architecture=replace(recipe.architecture, dropout=config.dropout),
-        loss=replace(recipe.loss, label_smoothing=config.label_smoothing),
-    )
-
-
-def baseline_settings(baseline: RunReference) -> train_baseline.Config:
-    """Read back how the baseline was trained."""
-    file = baseline.artifact("config.yaml")
-    training = parse(train_baseline.Config, "train_baseline", ["--config", str(file)])
-    if training.model not in ("sasrec", "gru4rec"):
-        raise UserError(
-            f"Run {baseline.name} is a {training.model}, which cannot be a student; name a run of "
-            "sasrec or gru4rec in baseline_run."
-        )
-    return training
 
 
 def learn(config: Config, run: Run, data: PreparedData, taught: Taught) -> Lessons:

@@ -17,6 +17,7 @@ import yaml
 
 from projects import distill
 from projects._on_data import OnData
+from projects._student_recipe import baseline_settings
 from projects._sweep_end import retrain_best, show
 from projects._taught import NO_TABLE, find_runs
 from projects._trials import CONFIGS, DATA, base_settings, make_worker
@@ -173,7 +174,7 @@ def plan(config: Config, run: Run, data: PreparedData) -> tuple[Facts, Space]:
     space = build_space(plain, types, config.stage)
     baseline = run.find(config.baseline_run, "train_baseline", data=data)
     tables, teachers, references = "", "", {"baseline": validation(baseline.metrics)}
-    training = distill.baseline_settings(baseline)
+    training = baseline_settings(baseline)
     base: Any
     if config.stage == "train_baseline":
         base = with_settings(training, {"seed": config.seed})

@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.distillation._collect import collect_lessons
-from recdistill.distillation._positions import score_every_position
-from recdistill.distillation._stacking import comparable
 from recdistill.distillation._transfer_set import TransferSet
-from recdistill.floors import Floor, refit, user_folds
+from recdistill.floors import Floor, user_folds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    import torch
     from numpy.typing import NDArray
 
-    from recdistill.data import PreparedData, Sequences
+    from recdistill.data import PreparedData
     from recdistill.distillation._log_linear_pool import LogLinearPool
     from recdistill.distillation._views import Views
-    from recdistill.evaluation import Recommender
 
 _SCORES_AT_A_TIME = 4_000_000  # 16 MB of them
 
@@ -66,36 +62,22 @@ def _scored(
     n_folds: int,
     report: Callable[[int, int], None] | None,
 ) -> Iterator[SimpleNamespace]:
-    used = [(m, w) for m, w in zip(pool.members, pool.weights, strict=True) if w]
-    n_users = len(data.train)
-    folds = np.zeros(n_users, np.int64)
-    if any(isinstance(member, Floor) for member, _ in used):
-        folds = user_folds(n_users, min(n_folds, n_users), 0)
+    folds = np.zeros(len(data.train), np.int64)
+    if any(isinstance(m, Floor) for m, w in zip(pool.members, pool.weights, strict=True) if w):
+        folds = user_folds(len(folds), min(n_folds, len(folds)), 0)
     done = 0
     for fold in range(folds.max() + 1):
-        others = data.train.take(np.flatnonzero(folds != fold))
-        members = [
-            (refit(m, others, data.catalog) if isinstance(m, Floor) else m, weight)
-            for m, weight in used
-        ]
+        honest = pool.without(np.flatnonzero(folds == fold), data)
         mine = np.flatnonzero(folds[views.owners] == fold)
         for rows in _few(mine, views.sequences.lengths[mine], data.catalog.n_items):
             asked = views.sequences.take(rows)
             row, position = asked.keys()
             yield SimpleNamespace(
-                users=rows[row], positions=position, scores=_together(members, asked)
+                users=rows[row], positions=position, scores=honest.score_every_position(asked)
             )
         done += len(mine)
         if report:
             report(done, len(views.owners))
-
-
-def _together(members: Sequence[tuple[Recommender, float]], asked: Sequences) -> torch.Tensor:
-    terms = [w * comparable(m, score_every_position(m, asked)) for m, w in members]
-    total = terms[0]
-    for term in terms[1:]:
-        total += term
-    return total
 
 
 def _few(

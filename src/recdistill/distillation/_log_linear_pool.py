@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from recdistill.distillation._positions import score_every_position
 from recdistill.distillation._stacking import comparable, stack
 from recdistill.errors import UserError
+from recdistill.floors import Floor, refit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from recdistill.data import PreparedData, Sequences
     from recdistill.evaluation import Recommender
@@ -43,11 +47,26 @@ class LogLinearPool:
 
     def score(self, histories: Sequences) -> torch.Tensor:
         """Score the catalog after each history; see ``Recommender``."""
-        used = [(m, w) for m, w in zip(self.members, self.weights, strict=True) if w]
+        return self._together(lambda member: member.score(histories).float().cpu())
+
+    def score_every_position(self, histories: Sequences) -> torch.Tensor:
+        """Score the catalog before every item of every row; see ``score_every_position``."""
+        return self._together(lambda member: score_every_position(member, histories))
+
+    def without(self, users: NDArray[np.int64], data: PreparedData) -> LogLinearPool:
+        """Return the pool with its floors refitted on the training rows of all other users."""
+        others = data.train.take(np.setdiff1d(np.arange(len(data.train)), users))
+        members = [
+            refit(m, others, data.catalog) if isinstance(m, Floor) and weight else m
+            for m, weight in zip(self.members, self.weights, strict=True)
+        ]
+        return LogLinearPool(members, self.weights, self.catalog_digest)
+
+    def _together(self, ask: Callable[[Recommender], torch.Tensor]) -> torch.Tensor:
         total = torch.zeros(())
-        for member, weight in used:
-            scores = comparable(member, member.score(histories).float().cpu())
-            total = total + weight * scores
+        for member, weight in zip(self.members, self.weights, strict=True):
+            if weight:
+                total = total + weight * comparable(member, ask(member))
         return total
 
 

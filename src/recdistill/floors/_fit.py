@@ -61,7 +61,11 @@ def fit_floor(
     return fit(sequences, catalog, config)
 
 
+def config_of(floor: Floor) -> FloorConfig:
+    """Return the settings a floor was fitted with, in their own type."""
+    return _FITS[floor.kind][0](**floor.config)
+
+
 def refit(floor: Floor, sequences: Sequences, catalog: Catalog) -> Floor:
     """Fit a floor like ``floor``, its kind and settings, on other sequences."""
-    config_type, fit = _FITS[floor.kind]
-    return fit(sequences, catalog, config_type(**floor.config))
+    return fit_floor(floor.kind, sequences, catalog, config_of(floor))

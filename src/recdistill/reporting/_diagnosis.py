@@ -47,6 +47,7 @@ class Diagnosis:
     only_teacher, only_baseline, both : share of test users hit in the first ten by one or both
     table : facts of ``distillation.Inspection``
     rungs : the ladder
+    asked_many_views : whether the teacher is several asked about many views, not one table
     """
 
     names: Mapping[str, str]
@@ -57,6 +58,7 @@ class Diagnosis:
     both: float
     table: Mapping[str, float | None]
     rungs: Sequence[Rung] = field(default_factory=list)
+    asked_many_views: bool = False
 
     def verdict(self) -> list[str]:
         """Say what is known, the most important first."""
@@ -99,7 +101,7 @@ class Diagnosis:
                 f"Measure with more users or seeds: {self._seeds()} seeds of student and baseline, "
                 "averaged per user, before believing either direction."
             )
-        if not self.names["teacher"].endswith("-transfer"):
+        if not self.asked_many_views:
             steps.append(
                 "Ask several teachers together about many views of every history "
                 "(make_transfer_set, then distill with transfer_run): students of a transfer set "
