@@ -33,6 +33,7 @@ import numpy as np
 import psutil
 from mlflow import MlflowClient
 
+from recdistill.runs import stage
 from recdistill.sweeps import (
     first_attempt,
     load_study,
@@ -40,7 +41,6 @@ from recdistill.sweeps import (
     state_of,
     study_names,
 )
-from recdistill.tracking import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

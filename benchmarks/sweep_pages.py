@@ -23,8 +23,8 @@ from typing import Any
 import mlflow
 from mlflow import MlflowClient
 
-from recdistill.tracking import run_url
-from recdistill.tracking._views import VIEWS, view_url
+from recdistill.runs import run_url
+from recdistill.runs._views import VIEWS, view_url
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "e2e"))
 from _browser import Browser

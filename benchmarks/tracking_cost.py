@@ -34,8 +34,8 @@ import torch
 from mlflow import MlflowClient
 
 from recdistill.data import DataConfig, prepare
+from recdistill.runs import open_run
 from recdistill.students import StudentConfig, build_student
-from recdistill.tracking import open_run
 from recdistill.training import FitConfig, LossConfig, build_loss, fit
 
 RESULTS = Path(__file__).parent / "results" / "tracking_cost.json"

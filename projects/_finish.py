@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import Evaluation, Recommender
-    from recdistill.tracking import Run, RunReference
+    from recdistill.runs import Run, RunReference
 
 
 def log_evaluation(

@@ -9,7 +9,7 @@ from recdistill.data import DataConfig, prepare
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
-    from recdistill.tracking import Run
+    from recdistill.runs import Run
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
+    from recdistill.runs import Run, RunReference
     from recdistill.students import StudentKind
-    from recdistill.tracking import Run, RunReference
 
 
 def out_of_fold_scores(

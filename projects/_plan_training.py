@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from projects.train_teacher import Config
     from recdistill.data import PreparedData
     from recdistill.memory import Cut, MemorySettings
+    from recdistill.runs import Run
     from recdistill.students import StudentRecommender
     from recdistill.teachers import GenerateSettings, TeacherSettings, TrainingSettings
-    from recdistill.tracking import Run
 
 MB = 1e6
 

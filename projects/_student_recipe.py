@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from projects import distill
     from recdistill.data import PreparedData
     from recdistill.distillation import TransferSet
+    from recdistill.runs import RunReference
     from recdistill.students import StudentKind, StudentRecipe
-    from recdistill.tracking import RunReference
 
 # What a negative number (or 0) leaves open, and the run says in the end.
 RESOLVED = ("dropout", "label_smoothing", "loss_weight", "max_epochs", "lr")

@@ -10,15 +10,15 @@ import yaml
 from projects._trials import base_settings
 from recdistill.config import as_plain
 from recdistill.evaluation import compare_paired, load_evaluation
+from recdistill.runs import find_run, launch
 from recdistill.sweeps import best_trial, card, draw, page, score, trial_table, with_settings
-from recdistill.tracking import find_run, launch
 
 if TYPE_CHECKING:
     import pandas as pd
     from optuna import Study
 
+    from recdistill.runs import Run, RunReference
     from recdistill.sweeps import Facts, Mirror, Space
-    from recdistill.tracking import Run, RunReference
 
 
 _WORDS = {"recall": "recall@10", "ndcg": "NDCG@10"}

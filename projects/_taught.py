@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.distillation import BaselineView, SelectionConfig
     from recdistill.evaluation import Recommender
-    from recdistill.tracking import Run, RunReference
+    from recdistill.runs import Run, RunReference
 
 MODELS = ("train_baseline", "train_teacher", "distill")
 NO_TABLE = "none"

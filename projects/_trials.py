@@ -20,6 +20,7 @@ from recdistill.config import as_yaml, parse
 from recdistill.data import load_prepared
 from recdistill.distillation import distil_student
 from recdistill.errors import UserError
+from recdistill.runs import find_run
 from recdistill.students import fit_student
 from recdistill.sweeps import (
     Facts,
@@ -33,7 +34,6 @@ from recdistill.sweeps import (
     setting_types,
     with_settings,
 )
-from recdistill.tracking import find_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

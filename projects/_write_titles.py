@@ -17,8 +17,8 @@ from recdistill.teachers import (
 if TYPE_CHECKING:
     from projects._plan_training import PlannedTraining
     from recdistill.data import PreparedData
+    from recdistill.runs import Run
     from recdistill.teachers import Origin, TeacherNetwork
-    from recdistill.tracking import Run
 
 
 def write_titles(

@@ -25,7 +25,7 @@ from recdistill.reporting import (
     verdict,
     write_report,
 )
-from recdistill.tracking import Run, comparison_url, run_url, stage, ui_base, view_url
+from recdistill.runs import Run, comparison_url, run_url, stage, ui_base, view_url
 
 SHOWN_ON_TERMINAL = 25
 

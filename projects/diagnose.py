@@ -19,13 +19,13 @@ from recdistill.distillation._mistakes import WHAT
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, load_evaluation
 from recdistill.reporting import Diagnosis, Rung, render_diagnosis
-from recdistill.tracking import Run, launch, stage
+from recdistill.runs import Run, launch, stage
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from recdistill.data import PreparedData
-    from recdistill.tracking import RunReference
+    from recdistill.runs import RunReference
 
 METRICS = ("recall", "ndcg")
 OFF = {"ranking_weight": 0, "listwise_weight": 0, "fusion_weight": 0, "dros_weight": 0}

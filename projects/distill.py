@@ -36,7 +36,7 @@ from recdistill.distillation import (
     sources_digest,
 )
 from recdistill.errors import UserError
-from recdistill.tracking import Run, stage
+from recdistill.runs import Run, stage
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.config import parse
 from recdistill.memory import examine, findings_table
-from recdistill.tracking import Run, stage
+from recdistill.runs import Run, stage
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from projects._finish import log_evaluation, sentence
 from projects._on_data import OnData
+from recdistill.runs import Run, stage
 from recdistill.serving import load_recommender
-from recdistill.tracking import Run, stage
 
 MODEL_STAGES = ("train_baseline", "train_teacher", "distill")
 

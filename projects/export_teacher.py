@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from projects._on_data import OnData
 from projects._out_of_fold import out_of_fold_scores
 from recdistill.errors import UserError
+from recdistill.runs import Run, stage
 from recdistill.serving import load_recommender
 from recdistill.teachers import (
     Selection,
@@ -23,7 +24,6 @@ from recdistill.teachers import (
     training_scores,
     write_dllm2rec,
 )
-from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
     from recdistill.floors import PositionScores
-    from recdistill.tracking import RunReference
+    from recdistill.runs import RunReference
 
 MODEL_STAGES = ("train_teacher", "train_baseline", "distill")
 

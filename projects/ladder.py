@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from projects import distill
 from recdistill.distillation._mistakes import Mistake, Spoiler
-from recdistill.tracking import Run, stage
+from recdistill.runs import Run, stage
 
 
 @dataclass(frozen=True)

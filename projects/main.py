@@ -14,10 +14,10 @@ from projects._on_data import OnData
 from recdistill.config import as_dotted
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
-from recdistill.tracking import Run, launch, stage
+from recdistill.runs import Run, launch, stage
 
 if TYPE_CHECKING:
-    from recdistill.tracking import RunReference
+    from recdistill.runs import RunReference
 
 PROVES_NOTHING = (
     "This is a quick run: it shows how everything works and proves nothing, because models were "

@@ -22,13 +22,13 @@ from recdistill.distillation import (
     weigh_on_validation,
 )
 from recdistill.errors import UserError
+from recdistill.runs import Run, stage
 from recdistill.serving import load_recommender
-from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from recdistill.tracking import RunReference
+    from recdistill.runs import RunReference
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from projects._memory_settings import StepKnobs
 from recdistill.memory import free_bytes, largest, plan, refusal, savings, savings_table
-from recdistill.tracking import Run, stage
+from recdistill.runs import Run, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

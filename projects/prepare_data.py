@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recdistill.data import DataConfig, prepare, read_leakage, summary
-from recdistill.tracking import Run, stage
+from recdistill.runs import Run, stage
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData

@@ -10,7 +10,7 @@ import torch
 from projects._memory_settings import StepKnobs
 from projects._teacher_step import teacher_step
 from recdistill.memory import decoder_step, draw_timeline, probe, write_timeline
-from recdistill.tracking import Run, stage
+from recdistill.runs import Run, stage
 
 if TYPE_CHECKING:
     from recdistill.memory import Probe

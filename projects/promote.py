@@ -15,14 +15,14 @@ import pandas as pd
 from projects._on_data import OnData
 from recdistill.errors import UserError
 from recdistill.evaluation import Metric, compare_paired
+from recdistill.runs import Run, model_url, stage, ui_base
 from recdistill.serving import gather_student, holder_of, log_served_model, register
-from recdistill.tracking import Run, model_url, stage, ui_base
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.evaluation import PairedTest
+    from recdistill.runs import RunReference
     from recdistill.serving import Holder
-    from recdistill.tracking import RunReference
 
 K = 10
 TAGGED = ("test/recall_at_10", "test/ndcg_at_10", "test/n_users", "val/ndcg_at_10")

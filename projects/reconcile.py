@@ -14,6 +14,7 @@ import mlflow
 from projects._trials import CONFIGS
 from projects.sweep import DEFAULT_STORAGE, STORAGE
 from recdistill.errors import UserError
+from recdistill.runs import Run, stage
 from recdistill.sweeps import (
     Mirror,
     build_space,
@@ -27,7 +28,6 @@ from recdistill.sweeps import (
     study_names,
     tally,
 )
-from recdistill.tracking import Run, stage
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from projects._on_data import OnData
 from recdistill.errors import UserError
+from recdistill.runs import Run, stage
 from recdistill.serving import Scoring, Workforce, gather_student, holder_of, score
-from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
-    from recdistill.tracking import RunReference
+    from recdistill.runs import RunReference
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from projects._taught import NO_TABLE, find_runs
 from projects._trials import CONFIGS, DATA, base_settings, make_worker
 from recdistill.config import as_dotted, as_plain, parse
 from recdistill.errors import UserError
+from recdistill.runs import Run, stage
 from recdistill.sweeps import (
     COST,
     Crew,
@@ -49,7 +50,6 @@ from recdistill.sweeps import (
     top_up,
     with_settings,
 )
-from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
     from optuna import Study

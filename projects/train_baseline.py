@@ -21,8 +21,8 @@ from recdistill.floors import (
     MarkovConfig,
     fit_floor,
 )
+from recdistill.runs import Run, stage
 from recdistill.students import StudentKind, StudentRecommender, fit_student
-from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData

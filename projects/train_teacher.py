@@ -21,6 +21,7 @@ from projects._plan_training import MemoryLimits, plan_training
 from projects._teacher import TeacherKnobs
 from projects._write_titles import write_titles
 from recdistill.evaluation import evaluate
+from recdistill.runs import Run, stage
 from recdistill.students import load_model as load_student
 from recdistill.teachers import (
     GenerateSettings,
@@ -35,7 +36,6 @@ from recdistill.teachers import (
     resolve_precision,
     save_model,
 )
-from recdistill.tracking import Run, stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from _browser import Browser
 from _servers import ROOT, environment, free_port, running
 from mlflow import MlflowClient
 
-from recdistill.tracking import _views as views
+from recdistill.runs import _views as views
 
 
 def main() -> None:

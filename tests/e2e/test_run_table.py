@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
-from recdistill.tracking import _views as views
+from recdistill.runs import _views as views
 
 if TYPE_CHECKING:
     from _browser import Browser

@@ -14,9 +14,9 @@ from _servers import environment, free_port, running
 from mlflow import MlflowClient
 
 from recdistill.data import Catalog
+from recdistill.runs import model_url
 from recdistill.serving import gather_student, log_served_model, register
 from recdistill.students import StudentConfig, StudentRecommender, build_student, save_model
-from recdistill.tracking import model_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -44,7 +44,7 @@ fixed: {max_epochs: 40}
 """
 COOK = """
 import importlib, json, sys
-from recdistill.tracking import stage
+from recdistill.runs import stage
 
 for name, *words in json.loads(sys.argv[1]):
     module = importlib.import_module(f"projects.{name}")

@@ -14,7 +14,7 @@ from _servers import ROOT, TeamServer, environment, missing_for_team
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from recdistill.tracking import _views as views
+from recdistill.runs import _views as views
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from recdistill.tracking import open_run
+from recdistill.runs import open_run
 
 METRICS_PER_STEP = 10
 

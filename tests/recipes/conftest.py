@@ -42,7 +42,7 @@ def recipe(workshop: Path) -> Recipe:
     """Run an entry point with these flags, in this process, and return its finished run."""
     import importlib
 
-    from recdistill.tracking import stage
+    from recdistill.runs import stage
 
     def cook(name: str, *words: str, status: str = "FINISHED") -> Run:
         module = importlib.import_module(f"projects.{name}")

@@ -10,14 +10,14 @@ import pytest
 from mlflow import MlflowClient
 
 from recdistill.config import parse
-from recdistill.tracking import open_run
-from recdistill.tracking._references import find_run
+from recdistill.runs import open_run
+from recdistill.runs._references import find_run
 from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from recdistill.tracking import Run, RunReference
+    from recdistill.runs import Run, RunReference
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
-from recdistill.tracking import RunReference, find_run
+from recdistill.runs import RunReference, find_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,12 +9,12 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.tracking import find_run
+from recdistill.runs import find_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from recdistill.tracking import RunReference
+    from recdistill.runs import RunReference
 
 _STAGES = ("distill", "train_baseline")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from recdistill.runs import process_tags
 from recdistill.sweeps._queue import (
     ATTEMPT,
     POINT,
@@ -24,7 +25,6 @@ from recdistill.sweeps._queue import (
     attempt_of,
     state_of,
 )
-from recdistill.tracking import process_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

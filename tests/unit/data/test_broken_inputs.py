@@ -10,7 +10,7 @@ import pytest
 
 from recdistill.data import Cleaning, Columns, DataConfig, Reading, prepare
 from recdistill.errors import UserError
-from recdistill.tracking import stage
+from recdistill.runs import stage
 
 from .conftest import ITEMS, ROWS, write_rows
 

@@ -1,6 +1,6 @@
 import pytest
 
-from recdistill.tracking import stage
+from recdistill.runs import stage
 
 from .small_runs import Store
 

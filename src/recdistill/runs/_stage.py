@@ -15,12 +15,12 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.config import as_dotted, as_plain, home, parse
 from recdistill.errors import UserError
-from recdistill.tracking._dead_runs import close_dead_runs, process_tags
-from recdistill.tracking._environment import code_digest, git_state, hardware, packages
-from recdistill.tracking._run import Run
-from recdistill.tracking._store import answers, chosen_experiment, gone, open_store
-from recdistill.tracking._surroundings import Terminated, sigterm_raises, system_metrics
-from recdistill.tracking._views import run_url, save_views, ui_base
+from recdistill.runs._dead_runs import close_dead_runs, process_tags
+from recdistill.runs._environment import code_digest, git_state, hardware, packages
+from recdistill.runs._run import Run
+from recdistill.runs._store import answers, chosen_experiment, gone, open_store
+from recdistill.runs._surroundings import Terminated, sigterm_raises, system_metrics
+from recdistill.runs._views import run_url, save_views, ui_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

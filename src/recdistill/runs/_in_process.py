@@ -10,8 +10,8 @@ from typing import Any
 from mlflow import MlflowClient
 
 from recdistill.config import home, parse
-from recdistill.tracking._references import RunReference, find_run
-from recdistill.tracking._stage import open_run
+from recdistill.runs._references import RunReference, find_run
+from recdistill.runs._stage import open_run
 
 
 def run_stage(name: str, **settings: Any) -> RunReference:

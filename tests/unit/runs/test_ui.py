@@ -3,7 +3,7 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from recdistill.tracking import _ui
+from recdistill.runs import _ui
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import json
 import pytest
 from mlflow import MlflowClient
 
-from recdistill.tracking import _views as views
+from recdistill.runs import _views as views
 
 
 @pytest.fixture

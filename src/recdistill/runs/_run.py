@@ -17,10 +17,10 @@ from mlflow.entities import DatasetInput, InputTag, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.tracking._environment import content_key
-from recdistill.tracking._metric_buffer import MetricBuffer
-from recdistill.tracking._phases import measured
-from recdistill.tracking._references import RunReference, find_run
+from recdistill.runs._environment import content_key
+from recdistill.runs._metric_buffer import MetricBuffer
+from recdistill.runs._phases import measured
+from recdistill.runs._references import RunReference, find_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ STATE = Path(".recdistill")
 class Run:
     """A run in MLflow and its scratch folder.
 
-    Made by :func:`recdistill.tracking.open_run`, which also closes it; a stage only writes.
+    Made by :func:`recdistill.runs.open_run`, which also closes it; a stage only writes.
 
     Attributes
     ----------

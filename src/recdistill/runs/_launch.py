@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 
 from recdistill.errors import UserError
-from recdistill.tracking._references import RunReference, find_run
+from recdistill.runs._references import RunReference, find_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from recdistill.tracking._run import Run
+    from recdistill.runs._run import Run
 
 _PATIENCE_SECONDS = 30
 

@@ -13,7 +13,7 @@ from mlflow.entities import RunStatus
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.tracking import Run, close_dead_runs, open_run, stage
+from recdistill.runs import Run, close_dead_runs, open_run, stage
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,12 +1,12 @@
 """The MLflow run: its phases, datasets, artifacts, references to other runs."""
 
-from recdistill.tracking._dead_runs import close_dead_runs, process_tags
-from recdistill.tracking._in_process import run_stage
-from recdistill.tracking._launch import launch
-from recdistill.tracking._references import RunReference, find_run
-from recdistill.tracking._run import Run
-from recdistill.tracking._stage import open_run, stage
-from recdistill.tracking._views import (
+from recdistill.runs._dead_runs import close_dead_runs, process_tags
+from recdistill.runs._in_process import run_stage
+from recdistill.runs._launch import launch
+from recdistill.runs._references import RunReference, find_run
+from recdistill.runs._run import Run
+from recdistill.runs._stage import open_run, stage
+from recdistill.runs._views import (
     comparison_url,
     model_url,
     run_url,

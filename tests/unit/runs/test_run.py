@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recdistill.errors import UserError
-from recdistill.tracking import find_run, open_run
+from recdistill.runs import find_run, open_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

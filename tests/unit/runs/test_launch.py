@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recdistill.errors import UserError
-from recdistill.tracking import launch, open_run
+from recdistill.runs import launch, open_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CHILD = """
 from dataclasses import dataclass
 from recdistill.errors import UserError
-from recdistill.tracking import stage
+from recdistill.runs import stage
 
 @dataclass
 class Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from recdistill.tracking._metric_buffer import MetricBuffer
+from recdistill.runs._metric_buffer import MetricBuffer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
-    from recdistill.tracking._run import Run
+    from recdistill.runs._run import Run
 
 
 def open_store() -> MlflowClient:
