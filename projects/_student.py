@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-from projects._on_data import OnData
+from recdistill.data import OnData
 from recdistill.students import ItemStart, StudentConfig, StudentKind, StudentRecipe
 from recdistill.training import FitConfig, LossConfig, LossKind
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from projects._on_data import OnData
 from projects._taught import NO_TABLE, School, Taught, find_runs
 from recdistill import students
 from recdistill.config import as_dotted
+from recdistill.data import OnData, prepare_for
 from recdistill.distillation import inspect_lessons, view_training
 from recdistill.distillation._mistakes import WHAT
 from recdistill.errors import UserError
@@ -77,7 +77,8 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Test the gap, look into the table, climb the ladder, write the report."""
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     student = run.find(config.student_run, "distill", data=data)
     baseline_run = own_or_named(config.baseline_run, student.tags.get("baseline_run_id", "latest"))
     baseline = run.find(baseline_run, "train_baseline", data=data)

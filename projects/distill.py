@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from projects._finish import against, log_evaluation, sentence
-from projects._on_data import OnData
 from projects._student_recipe import RESOLVED, baseline_settings, like_baseline, resolved
 from projects._taught import NO_TABLE, School, Taught, find_runs, item_vectors
 from recdistill import students
+from recdistill.data import OnData, prepare_for
 from recdistill.distillation import (
     Annealing,
     DROSConfig,
@@ -36,6 +35,7 @@ from recdistill.distillation import (
     sources_digest,
 )
 from recdistill.errors import UserError
+from recdistill.results import log_differences, log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
 
     ``spoiler`` is the ladder's: it makes one mistake on purpose.
     """
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     taught = find_runs(config.baseline_run, config.teacher_run, run, data, config.transfer_run)
     run.set_tags(taught.tags())
     inputs = {"split": data.split_digest, "baseline": taught.baseline.id}
@@ -178,8 +179,11 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
         run.log_artifact(run.folder / "model", "model")
 
     test = log_evaluation(run, student.recommender, data)
-    words = [sentence(run.name(), test), *against(run, test, "baseline", [taught.baseline])]
-    words += against(run, test, "teacher", taught.all_teachers())
+    words = [
+        result_sentence(run.name(), test),
+        *log_differences(run, test, "baseline", [taught.baseline]),
+    ]
+    words += log_differences(run, test, "teacher", taught.all_teachers())
     run.note("\n\n".join(words))
     print("\n".join(words))
 

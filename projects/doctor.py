@@ -16,7 +16,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from recdistill.config import parse
-from recdistill.memory import examine, findings_table
+from recdistill.doctor import examine, findings_table
 from recdistill.runs import Run, stage
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from projects._finish import log_evaluation, sentence
-from projects._on_data import OnData
+from recdistill.data import OnData, prepare_for
+from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 from recdistill.serving import load_recommender
 
@@ -25,7 +25,8 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Rank every user's validation and test target among the whole catalog."""
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     model_run = run.find(config.model_run, *MODEL_STAGES, data=data)
     run.rename(f"{model_run.name}-again")
     run.set_tags({"model_run_id": model_run.id})
@@ -37,7 +38,7 @@ def run(config: Config, run: Run) -> None:
     model = load_recommender(model_run.artifact("model"), data.catalog)
     test = log_evaluation(run, model, data, batch_size=config.batch_size)
     logged = model_run.metrics.get("test/recall_at_10", float("nan"))
-    summary = f"{sentence(model_run.name, test)}; its own stage logged {logged:.4f}"
+    summary = f"{result_sentence(model_run.name, test)}; its own stage logged {logged:.4f}"
     run.note(summary)
     print(summary)
 

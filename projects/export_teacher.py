@@ -11,8 +11,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from projects._on_data import OnData
 from projects._out_of_fold import out_of_fold_scores
+from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import Run, stage
 from recdistill.serving import load_recommender
@@ -62,7 +62,8 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Score every training position, keep the top of each list, write and check the table."""
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     teacher_run = run.find(config.teacher_run, *teacher_stages(config), data=data)
     folds = f"-f{config.folds}" if config.folds else ""
     run.rename(f"{teacher_run.name}{folds}-table")

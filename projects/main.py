@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from projects._on_data import OnData
 from recdistill.config import as_dotted
+from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
 from recdistill.runs import Run, launch, stage
@@ -64,7 +64,7 @@ def run(config: Config, run: Run) -> None:
 
     sampled = {k: v for k, v in shared.items() if k != "data_seed"} | {"seed": config.data_seed}
     launch(run, "prepare_data", sampled)
-    config.prepared(run)
+    run.log_data(prepare_for(config))
 
     floors, networks = {}, {}
     teaching = config.teaching if config.with_students else []

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from projects._finish import log_evaluation, sentence
-from projects._on_data import OnData
 from projects._taught import MODELS, weighted_references
+from recdistill.data import OnData, prepare_for
 from recdistill.distillation import (
     LogLinearPool,
     TransferSet,
@@ -22,6 +21,7 @@ from recdistill.distillation import (
     weigh_on_validation,
 )
 from recdistill.errors import UserError
+from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 from recdistill.serving import load_recommender
 
@@ -58,7 +58,8 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Weigh the teachers, test them together once, draw the views, ask about every position."""
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     references, asked = weighted_references(config.teacher_run)
     teachers = [run.find(r, *stages(r), data=data) for r in references]
     run.rename(name(config, teachers))
@@ -86,7 +87,11 @@ def run(config: Config, run: Run) -> None:
         )
     made.save(run.folder / "transfer_set", data)
     run.log_artifact(run.folder / "transfer_set", "transfer_set")
-    words = [sentence(run.name(), test), f"Teachers and weights: {', '.join(said)}.", size(made)]
+    words = [
+        result_sentence(run.name(), test),
+        f"Teachers and weights: {', '.join(said)}.",
+        size(made),
+    ]
     run.note("\n\n".join(words))
     print("\n".join(words))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import mlflow
 import pandas as pd
 
-from projects._on_data import OnData
+from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.evaluation import Metric, compare_paired
 from recdistill.runs import Run, model_url, stage, ui_base
@@ -41,7 +41,8 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Find the student, hold it against the present holder of the alias, register it."""
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     stages = ("distill",) if config.model_run == "latest" else ("distill", "train_baseline")
     student_run = run.find(config.model_run, *stages, data=data)
     name = config.name or f"recdistill-{data.dataset}"

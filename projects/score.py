@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from projects._on_data import OnData
+from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import Run, stage
 from recdistill.serving import Scoring, Workforce, gather_student, holder_of, score
@@ -47,7 +47,8 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Find the student, stream the users through it, say how fast."""
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     model_run = student_run(config, run, data)
     run.rename(f"{model_run.name}-score")
     run.set_tags({"model_run_id": model_run.id, "output": str(Path(config.output).absolute())})

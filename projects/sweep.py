@@ -16,12 +16,12 @@ import mlflow
 import yaml
 
 from projects import distill
-from projects._on_data import OnData
 from projects._student_recipe import baseline_settings
 from projects._sweep_end import retrain_best, show
 from projects._taught import NO_TABLE, find_runs
 from projects._trials import CONFIGS, DATA, base_settings, make_worker
 from recdistill.config import as_dotted, as_plain, parse
+from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import Run, stage
 from recdistill.sweeps import (
@@ -104,7 +104,8 @@ def run(config: Config, run: Run) -> None:
     if config.join:
         join(config, run)
         return
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     facts, space = plan(config, run, data)
     storage = open_storage(config.storage_url(), heartbeat_seconds=config.heartbeat_seconds)
     study = create_study(config.study or facts.name(), facts, storage)

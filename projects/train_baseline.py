@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from projects._finish import log_evaluation, sentence
 from projects._student import StudentTraining
 from recdistill import floors, students
+from recdistill.data import prepare_for
 from recdistill.floors import (
     FLOOR_KINDS,
     CounterConfig,
@@ -21,6 +21,7 @@ from recdistill.floors import (
     MarkovConfig,
     fit_floor,
 )
+from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 from recdistill.students import StudentKind, StudentRecommender, fit_student
 
@@ -42,7 +43,8 @@ class Config(StudentTraining):
 
 def run(config: Config, run: Run) -> None:
     """Fit on train, select on val, keep the model, evaluate it once on test."""
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     run.rename(f"{config.model}-s{config.seed}-baseline")
     run.set_tags({"model": config.model})
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
@@ -59,7 +61,7 @@ def run(config: Config, run: Run) -> None:
     run.log_artifact(run.folder / "model", "model")
 
     test = log_evaluation(run, model, data, step=n_epochs)
-    summary = sentence(run.name(), test)
+    summary = result_sentence(run.name(), test)
     run.note(f"{summary}\n\nFull ranking of {data.catalog.n_items} items, history masked.")
     print(summary)
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from projects._finish import against, log_evaluation, sentence
-from projects._on_data import OnData
 from projects._plan_training import MemoryLimits, plan_training
 from projects._teacher import TeacherKnobs
 from projects._write_titles import write_titles
+from recdistill.data import OnData, prepare_for
 from recdistill.evaluation import evaluate
+from recdistill.results import log_differences, log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 from recdistill.students import load_model as load_student
 from recdistill.teachers import (
@@ -126,7 +126,8 @@ def run(config: Config, run: Run) -> None:
     """Plan the memory, fit on train, select on val, keep the teacher, evaluate it once on test."""
     logging.getLogger("recdistill").setLevel(logging.INFO)
     logging.basicConfig(format="%(message)s")
-    data = config.prepared(run)
+    data = prepare_for(config)
+    run.log_data(data)
     baseline_run = run.find(config.baseline_run, "train_baseline", data=data)
     run.rename(f"{label(config)}-s{config.seed}-teacher")
     run.set_tags({"baseline_run_id": baseline_run.id, "model": label(config)})
@@ -158,7 +159,10 @@ def run(config: Config, run: Run) -> None:
     run.log_artifact(run.folder / "model", "model")
 
     test = log_evaluation(run, teacher, data)
-    words = [sentence(run.name(), test), *against(run, test, "baseline", [baseline_run])]
+    words = [
+        result_sentence(run.name(), test),
+        *log_differences(run, test, "baseline", [baseline_run]),
+    ]
     run.note("\n\n".join(words))
     print("\n".join(words))
 

@@ -8,7 +8,7 @@ import mlflow
 import pytest
 
 from projects import doctor
-from recdistill.memory import _doctor
+from recdistill import doctor as checks
 from tests.recipes.conftest import Recipe, artifacts
 
 
@@ -16,7 +16,7 @@ from tests.recipes.conftest import Recipe, artifacts
 def no_gpu_question(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the child process that imports torch; its own tests start it."""
     answer = {"torch": "2", "runtime": None, "available": False}
-    monkeypatch.setattr(_doctor, "_check_cuda", lambda flags, seconds: answer)
+    monkeypatch.setattr(checks, "_check_cuda", lambda flags, seconds: answer)
 
 
 def test_findings_are_printed_and_kept(recipe: Recipe, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ from typing import get_type_hints
 import pytest
 import yaml
 
-from projects._on_data import OnData
 from recdistill.config import as_plain, merged
+from recdistill.data import OnData
 
 ROOT = Path(__file__).parents[2]
 MENU = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]

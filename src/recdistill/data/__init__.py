@@ -10,6 +10,7 @@ from recdistill.data._config import (
     SplitRule,
     Temporal,
 )
+from recdistill.data._on_data import OnData, prepare_for
 from recdistill.data._prepare import prepare, prepared_folder
 from recdistill.data._prepared import Cases, PreparedData
 from recdistill.data._sequences import Sequences
@@ -22,6 +23,7 @@ __all__ = [
     "Cleaning",
     "Columns",
     "DataConfig",
+    "OnData",
     "PreparedData",
     "Reading",
     "Sequences",
@@ -30,6 +32,7 @@ __all__ = [
     "Temporal",
     "load_prepared",
     "prepare",
+    "prepare_for",
     "prepared_folder",
     "read_leakage",
     "summary",

@@ -1,6 +1,5 @@
 """What a setting will need in memory, before and after it ran."""
 
-from recdistill.memory._doctor import Finding, examine, findings_table
 from recdistill.memory._draw import draw_timeline, write_timeline
 from recdistill.memory._free import free_bytes, free_host_bytes
 from recdistill.memory._ledger import Ledger, Moment
@@ -24,7 +23,6 @@ from recdistill.memory._watch import Measurement, watch_step
 __all__ = [
     "Cut",
     "DoesNotFitError",
-    "Finding",
     "Ledger",
     "Measurement",
     "MemoryPlan",
@@ -41,8 +39,6 @@ __all__ = [
     "decoder_depth",
     "decoder_step",
     "draw_timeline",
-    "examine",
-    "findings_table",
     "free_bytes",
     "free_host_bytes",
     "in_flags",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from recdistill.data import DataConfig, prepare
+from recdistill.data._config import DataConfig
+from recdistill.data._prepare import prepare
 
 if TYPE_CHECKING:
-    from recdistill.data import PreparedData
-    from recdistill.runs import Run
+    from recdistill.data._prepared import PreparedData
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,7 @@ class OnData(DataConfig):
     use_cache: bool = True
     data_seed: int = 0
 
-    def prepared(self, run: Run) -> PreparedData:
-        """Prepare the data, or find it prepared, and link it to the run."""
-        data = prepare(replace(DataConfig.of(self), seed=self.data_seed))
-        run.log_data(data)
-        return data
+
+def prepare_for(config: OnData) -> PreparedData:
+    """Prepare the data of a stage's settings, or find it prepared; see :func:`prepare`."""
+    return prepare(replace(DataConfig.of(config), seed=config.data_seed))

@@ -1,6 +1,7 @@
 import pytest
 
-from recdistill.memory import _doctor, examine, findings_table
+from recdistill import doctor
+from recdistill.doctor import examine, findings_table
 
 HEALTHY = {
     "torch": "2", "runtime": "12", "available": True, "product": 512.0, "name": "Card",
@@ -19,14 +20,14 @@ def machine(monkeypatch):
             return HEALTHY | {"error": "RuntimeError: CUDA driver error: operation not supported"}
         return dict(HEALTHY)
 
-    monkeypatch.setattr(_doctor, "_check_cuda", check)
-    for name in _doctor.FLAG_VARIABLES:
+    monkeypatch.setattr(doctor, "_check_cuda", check)
+    for name in doctor.FLAG_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return asked
 
 
 def test_this_machine_is_examined_without_an_error(monkeypatch):
-    for name in _doctor.FLAG_VARIABLES:
+    for name in doctor.FLAG_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     findings = examine(lambda: "here")
     assert not [f for f in findings if f.severity == "error"]
@@ -50,13 +51,13 @@ def test_an_unset_flag_is_tried_but_never_set(machine):
 
 
 def test_an_old_card_and_a_busy_card_are_warned_about(monkeypatch):
-    monkeypatch.setattr(_doctor, "_check_cuda", lambda *_: HEALTHY | {"bf16": False, "free": 10e9})
+    monkeypatch.setattr(doctor, "_check_cuda", lambda *_: HEALTHY | {"bf16": False, "free": 10e9})
     warned = {f.check for f in examine() if f.severity == "warning"}
     assert {"bf16", "gpu memory"} <= warned
 
 
 def test_a_crashing_child_is_a_finding(monkeypatch):
-    monkeypatch.setattr(_doctor, "_CUDA_CHECK", "import os; os._exit(139)")
+    monkeypatch.setattr(doctor, "_CUDA_CHECK", "import os; os._exit(139)")
     found = {f.check: f for f in examine()}
     assert found["torch"].severity == "error"
     assert "139" in found["torch"].sentence

@@ -1,4 +1,4 @@
-"""How every training stage ends: its selected model is kept, and meets test data once."""
+"""How a stage that ends with a model reports it: ranks, metrics, differences to other runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def log_evaluation(
     return test
 
 
-def sentence(name: str, test: Evaluation) -> str:
+def result_sentence(name: str, test: Evaluation) -> str:
     """Say a test result with its count and interval."""
     m = test.metrics()
     return (
@@ -48,7 +48,9 @@ def sentence(name: str, test: Evaluation) -> str:
     )
 
 
-def against(run: Run, test: Evaluation, what: str, others: Sequence[RunReference]) -> list[str]:
+def log_differences(
+    run: Run, test: Evaluation, what: str, others: Sequence[RunReference]
+) -> list[str]:
     """Log paired differences to other runs, and say each in words.
 
     The metrics end in ``_vs_<what>``; several others are numbered after the first.
