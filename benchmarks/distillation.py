@@ -29,18 +29,17 @@ import pandas as pd
 
 from benchmarks import baselines
 from recdistill.data import Cases, DataConfig, Sequences, prepare
-from recdistill.distillation import (
+from recdistill.distillation import Teaching, distil_student
+from recdistill.evaluation import compare_paired, evaluate
+from recdistill.floors import FLOOR_KINDS, fit_floor
+from recdistill.lessons import (
     LogLinearPool,
-    Teaching,
     TransferSet,
     ViewsConfig,
-    distil_student,
     draw_views,
     label_views,
     weigh_on_validation,
 )
-from recdistill.evaluation import compare_paired, evaluate
-from recdistill.floors import FLOOR_KINDS, fit_floor
 from recdistill.students import load_model, save_model
 
 if TYPE_CHECKING:

@@ -25,17 +25,9 @@ import torch
 
 from benchmarks import baselines
 from recdistill.data import DataConfig, prepare
-from recdistill.distillation import (
-    ListwiseConfig,
-    LogLinearPool,
-    Teaching,
-    TermConfigs,
-    ViewsConfig,
-    distil_student,
-    draw_views,
-    label_views,
-)
+from recdistill.distillation import ListwiseConfig, Teaching, TermConfigs, distil_student
 from recdistill.floors import fit_floor
+from recdistill.lessons import LogLinearPool, ViewsConfig, draw_views, label_views
 
 RESULT = Path(__file__).parent / "results" / "distillation_speed.json"
 EPOCHS = 2

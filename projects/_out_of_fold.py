@@ -16,16 +16,11 @@ import numpy as np
 from projects import train_baseline, train_teacher
 from recdistill.config import parse
 from recdistill.errors import UserError
-from recdistill.evaluation import evaluate
-from recdistill.floors import (
-    Floor,
-    PositionScores,
-    config_of,
-    cross_fitted_scores,
-    user_folds,
-)
+from recdistill.evaluation import PositionScores, evaluate
+from recdistill.floors import Floor, config_of, cross_fitted_scores, user_folds
+from recdistill.lessons import training_scores
 from recdistill.students import StudentRecommender, fit_student
-from recdistill.teachers import TeacherRecommender, fit_teacher, training_scores
+from recdistill.teachers import TeacherRecommender, fit_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,7 +12,7 @@ from recdistill.errors import UserError
 if TYPE_CHECKING:
     from projects import distill
     from recdistill.data import PreparedData
-    from recdistill.distillation import TransferSet
+    from recdistill.lessons import TransferSet
     from recdistill.runs import RunReference
     from recdistill.students import StudentKind, StudentRecipe
 

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill import students
-from recdistill.distillation import (
+from recdistill.errors import UserError
+from recdistill.lessons import (
     JoinReport,
     Lessons,
     Pool,
+    TeacherTable,
     TransferSet,
     join_tables,
     pool,
     select,
     view_training,
 )
-from recdistill.errors import UserError
-from recdistill.serving import load_recommender
-from recdistill.teachers import TeacherTable
+from recdistill.saved_models import load_recommender
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from recdistill.data import PreparedData
-    from recdistill.distillation import BaselineView, SelectionConfig
     from recdistill.evaluation import Recommender
+    from recdistill.lessons import BaselineView, SelectionConfig
     from recdistill.runs import Run, RunReference
 
 MODELS = ("train_baseline", "train_teacher", "distill")

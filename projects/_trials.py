@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from recdistill.data import PreparedData
-    from recdistill.distillation import Lessons, TransferSet
+    from recdistill.lessons import Lessons, TransferSet
     from recdistill.students import StudentKind
     from recdistill.sweeps import Trainer
 

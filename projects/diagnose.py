@@ -14,10 +14,10 @@ from projects._taught import NO_TABLE, School, Taught, find_runs
 from recdistill import students
 from recdistill.config import as_dotted
 from recdistill.data import OnData, prepare_for
-from recdistill.distillation import inspect_lessons, view_training
 from recdistill.distillation._mistakes import WHAT
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, load_evaluation
+from recdistill.lessons import inspect_lessons, view_training
 from recdistill.reporting import Diagnosis, Rung, render_diagnosis
 from recdistill.runs import Run, launch, stage
 

@@ -23,18 +23,15 @@ from recdistill.distillation import (
     DROSConfig,
     Fusion,
     FusionConfig,
-    Lessons,
     ListwiseConfig,
-    Policy,
     RankingConfig,
-    SelectionConfig,
     Teaching,
     TermConfigs,
-    TransferSet,
     distil_student,
     sources_digest,
 )
 from recdistill.errors import UserError
+from recdistill.lessons import Lessons, Policy, SelectionConfig, TransferSet
 from recdistill.results import log_differences, log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from recdistill.data import OnData, prepare_for
 from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
-from recdistill.serving import load_recommender
+from recdistill.saved_models import load_recommender
 
 MODEL_STAGES = ("train_baseline", "train_teacher", "distill")
 

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from projects._out_of_fold import out_of_fold_scores
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.runs import Run, stage
-from recdistill.serving import load_recommender
-from recdistill.teachers import (
+from recdistill.lessons import (
     Selection,
-    TeacherRecommender,
     TeacherTable,
     export_table,
     training_scores,
     write_dllm2rec,
 )
+from recdistill.runs import Run, stage
+from recdistill.saved_models import load_recommender
+from recdistill.teachers import TeacherRecommender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from recdistill.data import PreparedData
-    from recdistill.evaluation import Recommender
-    from recdistill.floors import PositionScores
+    from recdistill.evaluation import PositionScores, Recommender
     from recdistill.runs import RunReference
 
 MODEL_STAGES = ("train_teacher", "train_baseline", "distill")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from projects._taught import MODELS, weighted_references
 from recdistill.data import OnData, prepare_for
-from recdistill.distillation import (
+from recdistill.errors import UserError
+from recdistill.lessons import (
     LogLinearPool,
     TransferSet,
     ViewsConfig,
@@ -20,10 +21,9 @@ from recdistill.distillation import (
     label_views,
     weigh_on_validation,
 )
-from recdistill.errors import UserError
 from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
-from recdistill.serving import load_recommender
+from recdistill.saved_models import load_recommender
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,20 +10,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from recdistill.distillation._ranking import Ranking
+from recdistill.lessons import shuffled
 from recdistill.training import SequentialModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.distillation._lessons import Lesson, Lessons
     from recdistill.distillation._objective import DistillationObjective
     from recdistill.distillation._terms import Answer, Question, Term
+    from recdistill.lessons._lessons import Lesson, Lessons
     from recdistill.training import Objective, Step
 
 Mistake = Literal[
@@ -66,16 +66,6 @@ class InvertedConfidence(Ranking):
         _, *others = question.given
         importance = torch.exp(-lesson.probabilities(1.0)) * lesson.listed
         return replace(question, given=(importance, *others))
-
-
-def shuffled(lessons: Lessons, seed: int) -> Lessons:
-    """Return the lessons dealt out to other positions at random."""
-    taught = lessons.taught.nonzero()[:, 0]
-    order = taught[torch.from_numpy(np.random.default_rng(seed).permutation(len(taught)))]
-    items, logits, doubt = lessons.items.clone(), lessons.logits.clone(), lessons.doubt.clone()
-    items[taught], logits[taught] = lessons.items[order], lessons.logits[order]
-    doubt[taught] = lessons.doubt[order]
-    return replace(lessons, items=items, logits=logits, doubt=doubt)
 
 
 class Meddled:

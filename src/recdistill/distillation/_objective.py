@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from recdistill.distillation._lessons import Lessons
     from recdistill.distillation._terms import Term
+    from recdistill.lessons._lessons import Lessons
     from recdistill.training import Loss, Step
 
 

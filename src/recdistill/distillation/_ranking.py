@@ -14,7 +14,7 @@ from recdistill.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.distillation._lessons import Lesson
+    from recdistill.lessons._lessons import Lesson
 
 Variant = Literal["paper", "reference_code"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from recdistill.distillation._lessons import Lessons
+    from recdistill.lessons._lessons import Lessons
 
 
 @dataclass(frozen=True)

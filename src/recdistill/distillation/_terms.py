@@ -11,7 +11,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.distillation._lessons import Lesson
+    from recdistill.lessons._lessons import Lesson
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from recdistill.evaluation._evaluation import Evaluation, cases_digest, evaluate
 from recdistill.evaluation._groups import group_metrics
 from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
 from recdistill.evaluation._paired import PairedTest, compare_paired
+from recdistill.evaluation._position_scores import PositionScores
 from recdistill.evaluation._recommender import Recommender
 from recdistill.evaluation._significance import (
     bootstrap_interval,
@@ -20,6 +21,7 @@ __all__ = [
     "Evaluation",
     "Metric",
     "PairedTest",
+    "PositionScores",
     "Recommender",
     "bootstrap_interval",
     "cases_digest",

@@ -1,7 +1,7 @@
 """Popularity, Markov, EASE, kNN, skip-gram counter: the cheap models a neural one must beat."""
 
 from recdistill.floors._counter import CounterConfig
-from recdistill.floors._cross_fitting import PositionScores, cross_fitted_scores, user_folds
+from recdistill.floors._cross_fitting import cross_fitted_scores, user_folds
 from recdistill.floors._ease import EASEConfig
 from recdistill.floors._files import load_model, save_model
 from recdistill.floors._fit import FloorConfig, config_of, fit_floor, refit
@@ -20,7 +20,6 @@ __all__ = [
     "KNNConfig",
     "MarkovConfig",
     "PopularityConfig",
-    "PositionScores",
     "config_of",
     "cross_fitted_scores",
     "fit_floor",

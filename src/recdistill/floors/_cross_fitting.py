@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from recdistill.errors import UserError
+from recdistill.evaluation import PositionScores
 from recdistill.floors._fit import FloorConfig, fit_floor
 
 if TYPE_CHECKING:
@@ -17,23 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Catalog, Sequences
-
-
-@dataclass(frozen=True)
-class PositionScores:
-    """Scores at every position of a few users.
-
-    Attributes
-    ----------
-    users : int64 array, shape [n_positions], rows of the training sequences
-    positions : int64 array, shape [n_positions]
-        Position ``p`` is the target ``train.row(user)[p]``, scored after the items before it.
-    scores : float32 tensor, shape [n_positions, n_items + 1], column 0 -inf, history not masked
-    """
-
-    users: NDArray[np.int64]
-    positions: NDArray[np.int64]
-    scores: torch.Tensor
 
 
 def user_folds(n_users: int, n_folds: int, seed: int) -> NDArray[np.int64]:

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recdistill.serving._load import load_recommender
     from recdistill.serving._names import ItemNames
     from recdistill.serving._package import gather_student, log_served_model
     from recdistill.serving._registry import Holder, holder_of, register
@@ -28,7 +27,6 @@ _HOMES = {
     "Workforce": "_score",
     "gather_student": "_package",
     "holder_of": "_registry",
-    "load_recommender": "_load",
     "log_served_model": "_package",
     "register": "_registry",
     "score": "_score",
@@ -44,7 +42,6 @@ __all__ = [
     "Workforce",
     "gather_student",
     "holder_of",
-    "load_recommender",
     "log_served_model",
     "register",
     "score",

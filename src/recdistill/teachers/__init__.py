@@ -1,9 +1,7 @@
-"""Language models that rank: prompts, router, gated LoRA, training, the teacher table."""
+"""Language models that rank: prompts, router, gated LoRA, training."""
 
 from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
 from recdistill.teachers._checks import audit_parameters, require_gradients
-from recdistill.teachers._dllm2rec import read_dllm2rec, write_dllm2rec
-from recdistill.teachers._export import Selection, export_table, training_scores
 from recdistill.teachers._files import load_model, save_model
 from recdistill.teachers._fit import Fitted, fit_teacher, resolve_precision
 from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
@@ -19,12 +17,9 @@ from recdistill.teachers._prompt import ItemTokens, Layout, lay_out, prompt_leng
 from recdistill.teachers._recommender import Origin, TeacherRecommender
 from recdistill.teachers._router import Router, RouterKind
 from recdistill.teachers._settings import AdapterKind, AdapterSettings, Prompt, TeacherSettings
-from recdistill.teachers._table import TeacherRows, TeacherTable
-from recdistill.teachers._table_writer import TableWriter
 from recdistill.teachers._token_batches import batch_shapes, token_batches
 from recdistill.teachers._training import TeacherModule
 from recdistill.teachers._training_settings import Precision, TrainingSettings
-from recdistill.teachers._validation import KnownScores
 from recdistill.teachers._windows import (
     Batch,
     Windows,
@@ -45,7 +40,6 @@ __all__ = [
     "GenerateSettings",
     "GenerativeTeacher",
     "ItemTokens",
-    "KnownScores",
     "Layout",
     "Origin",
     "Precision",
@@ -53,14 +47,10 @@ __all__ = [
     "Prompts",
     "Router",
     "RouterKind",
-    "Selection",
-    "TableWriter",
     "TeacherModule",
     "TeacherNetwork",
     "TeacherRecommender",
-    "TeacherRows",
     "TeacherSettings",
-    "TeacherTable",
     "TrainingSettings",
     "Weights",
     "Windows",
@@ -69,7 +59,6 @@ __all__ = [
     "batch_shapes",
     "choose_by_scores",
     "draw_candidates",
-    "export_table",
     "export_windows",
     "fit_generative",
     "fit_teacher",
@@ -80,14 +69,11 @@ __all__ = [
     "locate_llm",
     "prompt_lengths",
     "read_answer",
-    "read_dllm2rec",
     "register_gate",
     "require_gradients",
     "resolve_precision",
     "save_model",
     "token_batches",
-    "training_scores",
     "training_windows",
     "window_histories",
-    "write_dllm2rec",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from recdistill.floors import PositionScores
+from recdistill.evaluation import PositionScores
 from recdistill.teachers._windows import export_windows, make_batch, window_histories
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from recdistill.distillation import Ground, Lessons, TermConfigs, build_term, sources_digest
+from recdistill.distillation import Ground, TermConfigs, build_term, sources_digest
 from recdistill.errors import UserError
+from recdistill.lessons import Lessons
 
 if TYPE_CHECKING:
     from pathlib import Path

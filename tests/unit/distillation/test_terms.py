@@ -13,8 +13,6 @@ from recdistill.distillation import (
     Answer,
     DROSConfig,
     Ground,
-    Lesson,
-    Lessons,
     Listwise,
     ListwiseConfig,
     Ranking,
@@ -25,6 +23,7 @@ from recdistill.distillation import (
     position_weights,
 )
 from recdistill.errors import UserError
+from recdistill.lessons import Lesson, Lessons
 
 
 def sigmoid(x):

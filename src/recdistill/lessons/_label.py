@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recdistill.distillation._collect import collect_lessons
-from recdistill.distillation._transfer_set import TransferSet
 from recdistill.floors import Floor, user_folds
+from recdistill.lessons._top_lists import collect_lessons
+from recdistill.lessons._transfer_set import TransferSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData
-    from recdistill.distillation._log_linear_pool import LogLinearPool
-    from recdistill.distillation._views import Views
+    from recdistill.lessons._pool import LogLinearPool
+    from recdistill.lessons._views import Views
 
 _SCORES_AT_A_TIME = 4_000_000  # 16 MB of them
 

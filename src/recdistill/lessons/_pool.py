@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from recdistill.distillation._positions import score_every_position
-from recdistill.distillation._stacking import comparable, stack
 from recdistill.errors import UserError
 from recdistill.floors import Floor, refit
+from recdistill.lessons._positions import score_every_position
+from recdistill.lessons._stacking import comparable, stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

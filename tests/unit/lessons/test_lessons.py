@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from recdistill.distillation import (
+from recdistill.errors import UserError
+from recdistill.evaluation import PositionScores, evaluate
+from recdistill.floors import cross_fitted_scores, fit_floor
+from recdistill.lessons import (
     BaselineView,
     Ensemble,
     SelectionConfig,
+    TableWriter,
+    TeacherTable,
     calibrated_scale,
+    export_table,
     join_tables,
     overlap,
     pick_weights,
@@ -21,11 +27,7 @@ from recdistill.distillation import (
     view_training,
     weighted_sum,
 )
-from recdistill.errors import UserError
-from recdistill.evaluation import evaluate
-from recdistill.floors import PositionScores, cross_fitted_scores, fit_floor
 from recdistill.students import SASRec
-from recdistill.teachers import TableWriter, TeacherTable, export_table
 
 
 def scores_of(data, kind="counter"):

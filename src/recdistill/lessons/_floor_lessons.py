@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from recdistill.distillation._collect import collect_lessons
-from recdistill.distillation._ensemble import pool
-from recdistill.floors import PositionScores, cross_fitted_scores, fit_floor
+from recdistill.evaluation import PositionScores
+from recdistill.floors import cross_fitted_scores, fit_floor
+from recdistill.lessons._table_pool import pool
+from recdistill.lessons._top_lists import collect_lessons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from recdistill.data import PreparedData
-    from recdistill.distillation._lessons import Lessons
+    from recdistill.lessons._lessons import Lessons
 
 
 def floor_lessons(

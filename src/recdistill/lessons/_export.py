@@ -9,10 +9,10 @@ import numpy as np
 
 from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.floors import PositionScores
+from recdistill.evaluation import PositionScores
+from recdistill.lessons._table import TeacherTable
+from recdistill.lessons._table_writer import TableWriter
 from recdistill.teachers._recommender import TeacherRecommender
-from recdistill.teachers._table import TeacherTable
-from recdistill.teachers._table_writer import TableWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recdistill.errors import UserError
+from recdistill.lessons._known_scores import KnownScores
 from recdistill.teachers._gguf import file_sha256
-from recdistill.teachers._validation import KnownScores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from recdistill.distillation import inspect_lessons, view_training
-from recdistill.distillation._mistakes import shuffled
+from recdistill.lessons import inspect_lessons, shuffled, view_training
 from recdistill.students import SASRec
 
 

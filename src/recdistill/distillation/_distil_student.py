@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData, Sequences
-    from recdistill.distillation._lessons import Lessons
     from recdistill.distillation._mistakes import Spoiler
+    from recdistill.lessons._lessons import Lessons
     from recdistill.students import StudentRecipe
     from recdistill.training import Objective
 

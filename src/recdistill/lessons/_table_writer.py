@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from recdistill.lessons._known_scores import MOST_BYTES
+from recdistill.lessons._table import COLUMNS, FORMAT, ITEM_EMBEDDINGS, MANIFEST, VALIDATION
 from recdistill.teachers._gguf import file_sha256
-from recdistill.teachers._table import COLUMNS, FORMAT, ITEM_EMBEDDINGS, MANIFEST, VALIDATION
-from recdistill.teachers._validation import MOST_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path

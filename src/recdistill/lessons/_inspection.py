@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from recdistill.distillation._mistakes import shuffled
-from recdistill.distillation._selection import overlap
+from recdistill.lessons._lessons import shuffled
+from recdistill.lessons._selection import overlap
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Sequences
-    from recdistill.distillation._lessons import Lessons
-    from recdistill.distillation._selection import BaselineView
+    from recdistill.lessons._lessons import Lessons
+    from recdistill.lessons._selection import BaselineView
 
 _BINS = 10
 

@@ -11,18 +11,17 @@ import torch
 from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.floors import cross_fitted_scores, fit_floor
-from recdistill.teachers import (
+from recdistill.lessons import (
     Selection,
     TableWriter,
-    TeacherRecommender,
     TeacherTable,
     export_table,
     read_dllm2rec,
     training_scores,
     write_dllm2rec,
 )
-
-from .conftest import make_network
+from recdistill.teachers import TeacherRecommender
+from tests.unit.teachers.conftest import make_network
 
 if TYPE_CHECKING:
     from pathlib import Path

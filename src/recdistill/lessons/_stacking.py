@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from recdistill.distillation._ensemble import standardised
 from recdistill.errors import UserError
+from recdistill.lessons._table_pool import standardised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

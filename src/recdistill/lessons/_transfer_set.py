@@ -11,8 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from recdistill.data import Sequences
-from recdistill.distillation._lessons import Lessons
 from recdistill.errors import UserError
+from recdistill.lessons._lessons import Lessons
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from recdistill.distillation import Teaching, collect_lessons, distil_student, floor_lessons
+from recdistill.distillation import Teaching, distil_student
 from recdistill.errors import UserError
 from recdistill.floors import cross_fitted_scores
+from recdistill.lessons import collect_lessons, floor_lessons
 from recdistill.students import StudentConfig, StudentRecipe
 from recdistill.training import FitConfig
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -112,3 +113,13 @@ class Lessons:
     def weighted(self, weights: Tensor) -> Lessons:
         """Return the same lessons under other row weights, still 0 where nothing is taught."""
         return replace(self, weights=weights * self.taught)
+
+
+def shuffled(lessons: Lessons, seed: int) -> Lessons:
+    """Return the lessons dealt out to other positions at random."""
+    taught = lessons.taught.nonzero()[:, 0]
+    order = taught[torch.from_numpy(np.random.default_rng(seed).permutation(len(taught)))]
+    items, logits, doubt = lessons.items.clone(), lessons.logits.clone(), lessons.doubt.clone()
+    items[taught], logits[taught] = lessons.items[order], lessons.logits[order]
+    doubt[taught] = lessons.doubt[order]
+    return replace(lessons, items=items, logits=logits, doubt=doubt)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from recdistill.distillation import comparable, stack
 from recdistill.errors import UserError
+from recdistill.lessons import comparable, stack
 
 N_CASES, N_ITEMS = 400, 12
 

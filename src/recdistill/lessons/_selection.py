@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Sequences
-    from recdistill.distillation._lessons import Lessons
+    from recdistill.lessons._lessons import Lessons
     from recdistill.training import SequentialModel
 
 Policy = Literal["all", "random", "uncertain", "disagreement"]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.errors import UserError
-from recdistill.teachers._table import TeacherTable
-from recdistill.teachers._table_writer import TableWriter
+from recdistill.lessons._table import TeacherTable
+from recdistill.lessons._table_writer import TableWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recdistill.data import Sequences
-from recdistill.distillation import (
+from recdistill.errors import UserError
+from recdistill.floors import fit_floor, user_folds
+from recdistill.lessons import (
     LogLinearPool,
     TransferSet,
     Views,
@@ -19,8 +21,6 @@ from recdistill.distillation import (
     label_views,
     score_every_position,
 )
-from recdistill.errors import UserError
-from recdistill.floors import fit_floor, user_folds
 from recdistill.students import StudentConfig, StudentRecommender, build_student
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from recdistill.distillation._lessons import Lessons
+from recdistill.lessons._lessons import Lessons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

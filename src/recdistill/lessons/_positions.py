@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Sequences
-    from recdistill.distillation._collect import Scored
     from recdistill.evaluation import Recommender
+    from recdistill.lessons._top_lists import Scored
     from recdistill.students import StudentRecommender
 
 

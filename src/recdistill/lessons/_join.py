@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from recdistill.distillation._lessons import Lessons
 from recdistill.errors import UserError
+from recdistill.lessons._lessons import Lessons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData
-    from recdistill.teachers import TeacherTable
+    from recdistill.lessons import TeacherTable
 
 _ROWS = 4096
 

@@ -1,0 +1,81 @@
+"""What teachers say: tables, pools, views, transfer sets, selection, inspection."""
+
+from recdistill.lessons._dllm2rec import read_dllm2rec, write_dllm2rec
+from recdistill.lessons._export import Selection, export_table, training_scores
+from recdistill.lessons._floor_lessons import floor_lessons
+from recdistill.lessons._inspection import Inspection, inspect_lessons
+from recdistill.lessons._join import JoinReport, join_tables
+from recdistill.lessons._known_scores import KnownScores
+from recdistill.lessons._label import label_views
+from recdistill.lessons._lessons import Lesson, Lessons, shuffled
+from recdistill.lessons._pool import LogLinearPool, weigh_on_validation
+from recdistill.lessons._positions import score_every_position
+from recdistill.lessons._selection import (
+    BaselineView,
+    Policy,
+    SelectionConfig,
+    overlap,
+    select,
+    view_training,
+)
+from recdistill.lessons._stacking import comparable, stack
+from recdistill.lessons._table import TeacherRows, TeacherTable
+from recdistill.lessons._table_pool import (
+    Ensemble,
+    Pool,
+    calibrated_scale,
+    pick_weights,
+    pool,
+    standardised,
+    weight_grid,
+    weighted_sum,
+)
+from recdistill.lessons._table_writer import TableWriter
+from recdistill.lessons._top_lists import collect_lessons
+from recdistill.lessons._transfer_set import TransferSet
+from recdistill.lessons._views import Views, ViewsConfig, draw_views
+
+__all__ = [
+    "BaselineView",
+    "Ensemble",
+    "Inspection",
+    "JoinReport",
+    "KnownScores",
+    "Lesson",
+    "Lessons",
+    "LogLinearPool",
+    "Policy",
+    "Pool",
+    "Selection",
+    "SelectionConfig",
+    "TableWriter",
+    "TeacherRows",
+    "TeacherTable",
+    "TransferSet",
+    "Views",
+    "ViewsConfig",
+    "calibrated_scale",
+    "collect_lessons",
+    "comparable",
+    "draw_views",
+    "export_table",
+    "floor_lessons",
+    "inspect_lessons",
+    "join_tables",
+    "label_views",
+    "overlap",
+    "pick_weights",
+    "pool",
+    "read_dllm2rec",
+    "score_every_position",
+    "select",
+    "shuffled",
+    "stack",
+    "standardised",
+    "training_scores",
+    "view_training",
+    "weigh_on_validation",
+    "weight_grid",
+    "weighted_sum",
+    "write_dllm2rec",
+]
