@@ -5,7 +5,9 @@ from recdistill.evaluation._evaluation import Evaluation, cases_digest, evaluate
 from recdistill.evaluation._groups import group_metrics
 from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
 from recdistill.evaluation._paired import PairedTest, compare_paired
+from recdistill.evaluation._planning import Plan, plan_verdict
 from recdistill.evaluation._position_scores import PositionScores
+from recdistill.evaluation._recipes import RecipeTest, compare_recipes
 from recdistill.evaluation._recommender import Recommender
 from recdistill.evaluation._significance import (
     bootstrap_interval,
@@ -14,18 +16,26 @@ from recdistill.evaluation._significance import (
     n_users_for_power,
     permutation_test,
 )
+from recdistill.evaluation._trainings import NOTHING_DRAWN, SeedNoise, Trainings, boil_down
 
 __all__ = [
     "KS",
     "METRICS",
+    "NOTHING_DRAWN",
     "Evaluation",
     "Metric",
     "PairedTest",
+    "Plan",
     "PositionScores",
+    "RecipeTest",
     "Recommender",
+    "SeedNoise",
+    "Trainings",
+    "boil_down",
     "bootstrap_interval",
     "cases_digest",
     "compare_paired",
+    "compare_recipes",
     "evaluate",
     "expected_outcome",
     "group_metrics",
@@ -36,6 +46,7 @@ __all__ = [
     "n_users_for_power",
     "outcome",
     "permutation_test",
+    "plan_verdict",
     "recall_curve",
     "write_evaluation",
 ]
