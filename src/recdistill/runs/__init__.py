@@ -3,6 +3,7 @@
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._in_process import run_stage
 from recdistill.runs._launch import launch
+from recdistill.runs._recipe_key import RECIPE, recipe_key
 from recdistill.runs._references import RunReference, find_run
 from recdistill.runs._run import Run
 from recdistill.runs._stage import open_run, stage
@@ -16,6 +17,7 @@ from recdistill.runs._views import (
 )
 
 __all__ = [
+    "RECIPE",
     "Run",
     "RunReference",
     "close_dead_runs",
@@ -25,6 +27,7 @@ __all__ = [
     "model_url",
     "open_run",
     "process_tags",
+    "recipe_key",
     "run_stage",
     "run_url",
     "save_views",

@@ -20,6 +20,7 @@ from recdistill.errors import UserError
 from recdistill.runs._environment import content_key
 from recdistill.runs._metric_buffer import MetricBuffer
 from recdistill.runs._phases import measured
+from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
 from recdistill.runs._references import RunReference, find_run
 
 if TYPE_CHECKING:
@@ -159,7 +160,8 @@ class Run:
         up again: from here on :attr:`id` is its id and :attr:`checkpoint_folder` holds its state.
         """
         key = content_key(self.stage, self._settings, dict(inputs), self._code)
-        self.set_tags({"cache.key": key})
+        recipe = recipe_key(self.stage, self._settings, input_recipes(self.client, inputs))
+        self.set_tags({"cache.key": key, RECIPE: recipe})
         self._checkpoints = STATE / "checkpoints" / key
         self._hold(key)
         if not use_cache:

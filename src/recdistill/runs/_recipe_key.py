@@ -1,0 +1,68 @@
+"""What makes two runs trainings of one recipe: everything but the seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+from mlflow.exceptions import MlflowException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlflow import MlflowClient
+
+RECIPE = "recipe.key"
+"""Tag of a run that :func:`recipe_key` names."""
+
+_NOT_RECIPE = {"seed", "use_cache", "preset", "data_path"}
+_DATA = {"catalog", "split"}
+_IDS = re.compile(r"[0-9a-f]{16,}(,[0-9a-f]{16,})*")
+
+
+def recipe_key(stage: str, settings: Mapping[str, object], inputs: Mapping[str, str]) -> str:
+    """Name a recipe: runs with equal keys differ in nothing but their seed.
+
+    The code is not part of it: what is known of a recipe's noise outlives a commit.
+
+    Parameters
+    ----------
+    stage : entry point.
+    settings : every setting by its dotted name; those that draw or find nothing new are left out.
+    inputs : for each input but the data its recipe or digest; names of runs (which have a seed in
+        them) are left out, since their recipes stand beside them.
+
+    Returns
+    -------
+    First 16 hex digits of a sha256.
+    """
+    defining = {
+        name: str(value)
+        for name, value in settings.items()
+        if name not in _NOT_RECIPE and not name.endswith(("_run", "runs"))
+    }
+    kept = {k: v for k, v in inputs.items() if k not in _DATA and _IDS.fullmatch(v)}
+    text = json.dumps([stage, defining, kept], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def input_recipes(client: MlflowClient, inputs: Mapping[str, str]) -> dict[str, str]:
+    """Put the recipe in the place of every run that is read, so that its seed does not count.
+
+    Digests, and runs that know no recipe, stay as they are.
+    """
+    return {
+        name: value
+        if name in _DATA or not _IDS.fullmatch(value)
+        else ",".join(_recipe_of(client, one) for one in value.split(","))
+        for name, value in inputs.items()
+    }
+
+
+def _recipe_of(client: MlflowClient, run_id: str) -> str:
+    try:
+        return str(client.get_run(run_id).data.tags.get(RECIPE, run_id))
+    except MlflowException:  # a digest
+        return run_id
