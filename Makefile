@@ -24,7 +24,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit recipes e2e docs notebooks lock clean
+.PHONY: help install demo ui server server-stop test lint unit recipes e2e docs notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -84,10 +84,23 @@ docs: install ## Build the documentation into site/, every warning an error
 notebooks: install ## Execute the notebooks; the documentation then shows their results
 	RECDISTILL_NOTEBOOKS=build/notebooks pytest tests/recipes/test_notebooks.py
 
-lock: install ## Pin every package anew from pyproject.toml (needs uv)
-	@echo "# Every package of the tested environment, pinned. Used as constraints by 'make install'; made by 'make lock'." > requirements.lock.new
-	uv pip compile -q pyproject.toml --extra dev --extra docs --extra server --python-version 3.11 --no-header --no-annotate | sed 's/+cpu//' >> requirements.lock.new
-	mv requirements.lock.new requirements.lock
+lock: install ## Pin what is new in pyproject.toml, keep the other pins (needs uv)
+	@mkdir -p build && cp requirements.lock build/lock.txt
+	uv pip compile -q pyproject.toml --extra dev --extra docs --extra server --python-version 3.11 --no-header --no-annotate -o build/lock.txt > /dev/null
+	@echo "# Every package of the tested environment, pinned. Used as constraints by 'make install'; made by 'make lock'." > requirements.lock
+	@grep -vE '^(#|nvidia-|cuda-|triton)' build/lock.txt | sed 's/+cpu//' >> requirements.lock # CPU and GPU builds share it
+
+ranges: install ## Resolve both ends of every range for every Python, check types for each (needs uv)
+	@mkdir -p build/ranges
+	@for python in 3.11 3.12 3.13 3.14; do for end in highest lowest-direct; do \
+	  uv pip compile -q pyproject.toml --extra llm --extra server --python-version $$python --resolution $$end \
+	    --no-header --no-annotate -o build/ranges/$$python-$$end.txt > /dev/null && echo "Python $$python, $$end: resolved" || exit 1; \
+	done; mypy --python-version $$python || exit 1; done
+
+lowest: ranges ## Pass the unit tests with the lowest versions that the ranges allow (needs uv)
+	test -x build/lowest/bin/python || uv venv --quiet --python $(PYTHON) build/lowest
+	uv pip install -q --python build/lowest/bin/python -r build/ranges/3.11-lowest-direct.txt hypothesis pytest pytest-xdist ir-measures hatchling
+	PYTHONPATH=src:. build/lowest/bin/python -m pytest tests/unit -q -n 2
 
 clean: ## Remove caches and finished build files; runs and data stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis site
