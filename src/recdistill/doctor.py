@@ -88,8 +88,8 @@ def findings_table(findings: list[Finding]) -> str:
 
 def _python() -> Finding:
     version = platform.python_version()
-    if sys.version_info[:2] != (3, 11):
-        sentence = f"Python is {version}; the pinned environment is made for 3.11."
+    if platform.python_version_tuple()[:2] != ("3", "11"):
+        sentence = f"Python is {version}; the pinned environment is tested with 3.11."
         return Finding("python", "warning", sentence)
     return Finding("python", "ok", f"Python {version} on {platform.platform()}.")
 
