@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 from recdistill.errors import UserError
 from recdistill.teachers._candidates import Choices, read_answer
+from recdistill.teachers._prompt import text_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +69,8 @@ class GenerativeTeacher:
         self.network, self.tokenizer, self.n_history = network, tokenizer, n_history
         self.titles = ["", *catalog.items["title"]]
         cut = network.settings.max_title_tokens
-        encoded = tokenizer([f" {title}" for title in self.titles], add_special_tokens=False)
-        self._titles = [row[:cut] for row in encoded.input_ids]
+        encoded = text_tokens(tokenizer, [f" {title}" for title in self.titles])
+        self._titles = [row[:cut] for row in encoded]
         self._before = tokenizer("This user has chosen, oldest first:").input_ids
         self._between, self._after, self._comma, self._end = (
             tokenizer(text, add_special_tokens=False).input_ids

@@ -36,10 +36,26 @@ class ItemTokens:
         cls, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
     ) -> ItemTokens:
         """Tokenise ``texts[i - 1]`` for item ``i``, each on a line of its own, cut to size."""
-        encoded = tokenizer([f"\n{text}" for text in texts], add_special_tokens=False).input_ids
+        encoded = text_tokens(tokenizer, [f"\n{text}" for text in texts])
         rows = [torch.tensor(row[:max_tokens], dtype=torch.long) for row in ([], *encoded)]
         lengths = torch.tensor([len(row) for row in rows])
         return cls(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)
+
+
+def text_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Tokenise texts that come with the data, so that none of them can speak for the program.
+
+    A title may spell ``<|im_end|>`` or any other of the model's control tokens; here it is read as
+    the characters it is written in. Tokenizers mark some of their control tokens as ordinary added
+    ones and would still read those whole: such an id is left out.
+    """
+    ids: list[list[int]] = tokenizer(
+        list(texts), add_special_tokens=False, split_special_tokens=True
+    ).input_ids
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    control = {number for number, token in added.items() if str(token).strip()}
+    control.discard(tokenizer.unk_token_id)  # an unknown character is no command
+    return [[number for number in row if number not in control] for row in ids]
 
 
 def instruction_tokens(
