@@ -14,6 +14,7 @@ from tracking._settings import DEFAULT_FILE, Secrets, Settings, fresh_secrets, l
 def main() -> int:
     """Run one command; 0 is done, 1 is unhealthy, 2 a mistake of the user."""
     options = _parser().parse_args()
+    os.umask(0o077)  # whatever this writes is for its owner alone
     try:
         return _run(options)
     except UserError as error:

@@ -39,7 +39,7 @@ def backup(settings: Settings, secrets: Secrets, folder: Path) -> Path:
         _run_program(settings, secrets, "pg_dump", "-Fc", "-f", str(partial / f"{name}.dump"), name)
     store, sizes = _objects.client(settings, secrets), _objects.names(settings, secrets)
     for key in sizes:
-        target = partial / "objects" / key
+        target = _below(partial / "objects", key)
         target.parent.mkdir(parents=True, exist_ok=True)
         store.download_file(settings.s3.bucket, key, str(target))
     record = {"written": stamp, "at_least": counts, "objects": sizes}
@@ -69,13 +69,21 @@ def restore(settings: Settings, secrets: Secrets, folder: Path) -> dict[str, int
         _run_program(settings, secrets, "pg_restore", *words)
     store = _objects.client(settings, secrets)
     for key in record["objects"]:
-        store.upload_file(str(folder / "objects" / key), settings.s3.bucket, key)
+        store.upload_file(str(_below(folder / "objects", key)), settings.s3.bucket, key)
     counts, sizes = count_rows(settings, secrets), _objects.names(settings, secrets)
     missing = [name for name, least in record["at_least"].items() if counts.get(name, 0) < least]
     missing += [key for key, size in record["objects"].items() if sizes.get(key) != size]
     if missing:
         raise UserError(f"After the restore something is missing: {', '.join(missing[:10])}.")
     return {**counts, "objects": len(record["objects"])}
+
+
+def _below(folder: Path, key: str) -> Path:
+    """Return the place of an object in a backup; no name and no link leads out of the folder."""
+    path = folder / key
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"The object '{key}' lies outside the backup's folder {folder}.")
+    return path
 
 
 def count_rows(settings: Settings, secrets: Secrets) -> dict[str, int]:

@@ -131,12 +131,29 @@ def _move_artifacts(
                 moved.locations[location] = f"mlflow-artifacts:/{below}"
                 if name == "experiments":  # holds the folders of its runs, which come themselves
                     continue
-                for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                for path in _files(folder):
                     key = f"{ARTIFACT_FOLDER}/{below}/{path.relative_to(folder).as_posix()}"
                     if key not in moved.files:
                         store.upload_file(str(path), settings.s3.bucket, key)
                         moved.files.append(key)
     return moved
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of an artifact folder.
+
+    Raises
+    ------
+    UserError
+        When a link leads out of it: what it points to is not of this run, and the reader's rights
+        may be larger than those of whoever put it there.
+    """
+    inside = folder.resolve()
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in found:
+        if not path.resolve().is_relative_to(inside):
+            raise UserError(f"{path} is a link out of its artifact folder; remove it first.")
+    return found
 
 
 def _place(location: str | None, artifacts: Path) -> tuple[Path, str] | None:

@@ -13,7 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from recdistill.errors import UserError
+from tracking import _certificates
 from tracking._processes import Service
+from tracking._users import as_user, give
 
 if TYPE_CHECKING:
     from tracking._settings import Secrets, Settings
@@ -44,7 +46,11 @@ def client(settings: Settings, secrets: Secrets) -> Any:
 
 
 def service(settings: Settings, secrets: Secrets) -> Service:
-    """Describe SeaweedFS: its parts talk over eight ports of 127.0.0.1, without telemetry."""
+    """Describe SeaweedFS, without telemetry.
+
+    Its parts talk over eight ports of 127.0.0.1. S3 demands the keys, all others a certificate;
+    ``prepare`` makes it. The working folder holds the ``security.toml`` that says so.
+    """
     weed = Path(sys.executable).with_name("weed")
     found = str(weed) if weed.exists() else shutil.which("weed")
     if not found:
@@ -53,7 +59,6 @@ def service(settings: Settings, secrets: Secrets) -> Service:
             "s3.start to false and s3.endpoint to a store that is there."
         )
     data = settings.folder / "objects"
-    data.mkdir(parents=True, exist_ok=True)
     first = settings.s3.internal_port
     port = urlsplit(settings.s3.endpoint).port or 8333
     ports = {
@@ -80,8 +85,21 @@ def service(settings: Settings, secrets: Secrets) -> Service:
         ready=lambda: client(settings, secrets).list_buckets(),
         ports=[value for value in ports.values() if value],
         env={name: keys[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},
+        identity=as_user(settings.server.system_user, data),
+        home=data,
         patience=45,  # it waits fifteen seconds for connections that its own parts keep open
     )
+
+
+def prepare(store: Service) -> None:
+    """Make the store's folder and, before it starts, the certificates of this start."""
+    if store.process() is not None:
+        return
+    give(store.folder / "objects", store.identity)
+    _certificates.write(store.folder, store.identity)
+    for port in store.ports:  # sockets that an earlier start, perhaps of another user, left there
+        for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+            left.unlink()
 
 
 def create_bucket(settings: Settings, secrets: Secrets) -> None:

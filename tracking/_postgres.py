@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,8 @@ import psycopg
 from psycopg import sql
 
 from recdistill.errors import UserError
-from tracking._processes import Service, as_user
+from tracking._processes import Service
+from tracking._users import as_user, give, write_for
 
 if TYPE_CHECKING:
     from tracking._settings import Secrets, Settings
@@ -75,7 +74,8 @@ def service(settings: Settings, secrets: Secrets) -> Service:
         settings.folder,
         ready=lambda: connect(settings, secrets, "postgres").close(),
         ports=[here.port],
-        user=here.system_user,
+        identity=as_user(here.system_user, data),
+        home=data,
         goodbye=signal.SIGINT,  # PostgreSQL's fast shutdown: ends clients, keeps every commit
     )
 
@@ -85,20 +85,18 @@ def create_cluster(settings: Settings, secrets: Secrets) -> None:
     data = settings.folder / "postgres"
     if (data / "PG_VERSION").exists():
         return
-    data.mkdir(parents=True, exist_ok=True)
-    identity = as_user(settings.postgres.system_user)
-    with tempfile.NamedTemporaryFile("w", prefix="recdistill-") as password:
-        password.write(secrets.db_password)
-        password.flush()
-        if identity:
-            for path in (data, password.name):
-                os.chown(path, identity["user"], identity["group"])
-        command = [program("initdb"), "-D", str(data), "-U", settings.postgres.user]
-        command += ["--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8"]
-        command += ["--locale=C.UTF-8", "--data-checksums"]
+    identity = as_user(settings.postgres.system_user, data)
+    give(data, identity)
+    password = write_for(settings.folder / "postgres.password", secrets.db_password, identity)
+    command = [program("initdb"), "-D", str(data), "-U", settings.postgres.user]
+    command += ["--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8"]
+    command += ["--locale=C.UTF-8", "--data-checksums"]
+    try:
         done = subprocess.run(
             command, cwd="/", capture_output=True, text=True, check=False, **identity
         )
+    finally:
+        password.unlink()
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.stdout[-300:]
         hint = f" Can user '{settings.postgres.system_user}' enter {settings.folder}?"

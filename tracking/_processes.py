@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from recdistill.errors import UserError
+from tracking._settings import SECRETS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,8 @@ class Service:
     Attributes
     ----------
     ready : raises while the service does not answer yet.
-    user : user of the system it runs as; None is whoever starts it.
+    identity : arguments of Popen that give up root, if there is root to give up.
+    home : its private folder; None is that of whoever starts it.
     goodbye : the signal that asks it to end cleanly.
     patience : seconds it may take to end before it is forced.
     """
@@ -39,7 +40,8 @@ class Service:
     ready: Callable[[], object]
     ports: list[int]
     env: dict[str, str] = field(default_factory=dict, repr=False)
-    user: str | None = None
+    identity: dict[str, Any] = field(default_factory=dict)
+    home: Path | None = None
     goodbye: int = signal.SIGTERM
     patience: float = 20
 
@@ -87,13 +89,14 @@ class Service:
             with os.fdopen(descriptor, "ab") as log:
                 child = subprocess.Popen(
                     self.command,
-                    env={**os.environ, **self.env},
+                    env=self._environment(),
                     cwd=self.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    **as_user(self.user),
+                    umask=0o077,
+                    **self.identity,
                 )
             process = psutil.Process(child.pid)
             note = {"pid": child.pid, "started": process.create_time()}
@@ -121,21 +124,14 @@ class Service:
         self._note.unlink(missing_ok=True)
         return True
 
+    def _environment(self) -> dict[str, str]:
+        """Of whoever starts it, without the secrets that are for the other services."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(SECRETS_PREFIX)}
+        home = {"HOME": str(self.home), "TMPDIR": str(self.home)} if self.home else {}
+        return {**kept, **home, **self.env}
+
     def _tail(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-12:])
-
-
-def as_user(name: str | None) -> dict[str, Any]:
-    """Return the arguments of Popen that give up root for the user ``name``."""
-    if name is None or os.geteuid() != 0:
-        return {}
-    try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        raise UserError(
-            f"This system has no user '{name}'; set postgres.system_user to one that it has."
-        ) from None
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def _require_free(name: str, port: int) -> None:

@@ -16,6 +16,7 @@ from recdistill.errors import UserError
 
 DEFAULT_FILE = Path(__file__).with_name("team.yaml")
 SHORTEST_SECRET = 16
+SECRETS_PREFIX = "RECDISTILL_TEAM_"
 # Fragments of the values that documentation and compose files of this world ship with.
 _DEFAULTS = ("password", "changeme", "change-me", "secret", "mlflow", "minio", "admin", "12345")
 
@@ -30,6 +31,8 @@ class Server:
     workers: int = 2
     default_permission: str = "READ"
     admin: str = "admin"
+    system_user: str = ""
+    trusted_proxies: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -92,7 +95,7 @@ class Secrets:
     @staticmethod
     def variable(name: str) -> str:
         """Return the environment variable that holds the secret ``name``."""
-        return f"RECDISTILL_TEAM_{name.upper()}"
+        return SECRETS_PREFIX + name.upper()
 
     @classmethod
     def from_environment(cls) -> Secrets:

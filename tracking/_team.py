@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from tracking import _objects, _postgres, _server
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 def services(settings: Settings, secrets: Secrets) -> list[Service]:
     """Return the services that are ours to start, first needed first."""
     settings.folder.mkdir(parents=True, exist_ok=True)
+    # Others may not look in; the services' own users must get through to their folders.
+    settings.folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
     found = []
     if settings.postgres.start:
         found.append(_postgres.service(settings, secrets))
@@ -29,6 +33,8 @@ def start_stores(settings: Settings, secrets: Secrets) -> None:
     for service in services(settings, secrets)[:-1]:
         if service.name == "postgres":
             _postgres.create_cluster(settings, secrets)
+        else:
+            _objects.prepare(service)
         _start(service)
     _postgres.create_databases(settings, secrets)
     _objects.create_bucket(settings, secrets)
@@ -37,7 +43,11 @@ def start_stores(settings: Settings, secrets: Secrets) -> None:
 def start(settings: Settings, secrets: Secrets) -> None:
     """Start whatever does not run; one that runs is left alone."""
     start_stores(settings, secrets)
-    _start(services(settings, secrets)[-1])
+    server = services(settings, secrets)[-1]
+    _server.prepare(settings, server)
+    if os.geteuid() == 0 and not server.identity:
+        print("warning: server.system_user is root: MLflow runs as root", file=sys.stderr)
+    _start(server)
     print(f"team server: {settings.server.url}  (login {settings.server.admin})", flush=True)
 
 

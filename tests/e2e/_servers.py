@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import secrets
 import shutil
@@ -136,6 +137,19 @@ class TeamServer:
             "MLFLOW_TRACKING_USERNAME": self.admin,
             "MLFLOW_TRACKING_PASSWORD": self.password,
         }
+
+    def process_id(self, name: str) -> int:
+        """Return the id under which the service ``name`` was started."""
+        return int(json.loads((self.folder / "data" / f"{name}.pid").read_text())["pid"])
+
+    def sql(self, statement: str, *values: str) -> None:
+        """Change the runs' database behind the server's back."""
+        import psycopg
+
+        password = self.secrets["RECDISTILL_TEAM_DB_PASSWORD"]
+        address = f"host=127.0.0.1 port={self.postgres_port} user=recdistill dbname=mlflow"
+        with psycopg.connect(f"{address} password={password}") as connection:
+            connection.execute(statement, values)
 
     def listening(self) -> list[int]:
         """Return those of its ports that somebody still answers on: none after a clean stop."""

@@ -13,6 +13,9 @@ from _servers import TeamServer, missing_for_team
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, ViewType
 
+from recdistill.errors import UserError
+from tracking import _backup, _migration
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -90,6 +93,22 @@ def test_moved_run_is_whole_and_new_runs_go_on(
     assert Path(path).read_text() == "best" * 1000
     fresh = client.create_experiment("after the move")  # its number must not collide
     client.delete_experiment(fresh)
+
+
+def test_a_link_out_of_an_artifact_folder_is_not_moved(
+    moved: tuple[TeamServer, str], tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("of the administrator")
+    folder = tmp_path / "mlruns" / "1" / "run" / "artifacts"
+    folder.mkdir(parents=True)
+    (folder / "inside.txt").write_text("fine")
+    (folder / "same.txt").symlink_to(folder / "inside.txt")
+    assert [path.name for path in _migration._files(folder)] == ["inside.txt", "same.txt"]
+    (folder / "link.txt").symlink_to(tmp_path / "secret")
+    with pytest.raises(UserError, match="link out of its artifact folder"):
+        _migration._files(folder)
+    with pytest.raises(UserError, match="outside the backup's folder"):
+        _backup._below(folder, "../../../../secret")
 
 
 def test_second_move_is_refused(

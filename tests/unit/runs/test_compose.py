@@ -22,7 +22,7 @@ def test_same_databases_and_logins() -> None:
     assert SERVICES["postgres"]["environment"]["POSTGRES_DB"] == databases["runs"]
     assert f"for name in {databases['logins']} {databases['optuna']};" in made
     assert f"/{databases['logins']}\n" in TEXT
-    assert "--app-name basic-auth" in SERVICES["mlflow"]["command"][-1]
+    assert "python -m tracking._web" in SERVICES["mlflow"]["command"][-1]  # behind the gate
 
 
 def test_every_secret_comes_from_the_environment_and_must_be_there() -> None:
@@ -35,6 +35,13 @@ def test_only_mlflow_is_reachable_and_only_from_this_machine() -> None:
     ports = {name: service.get("ports", []) for name, service in SERVICES.items()}
     assert [name for name, open_ports in ports.items() if open_ports] == ["mlflow"]
     assert all(port.startswith("127.0.0.1:") for port in ports["mlflow"])
+
+
+def test_object_store_is_reachable_from_mlflow_alone() -> None:
+    store = SERVICES["s3"]
+    assert store["network_mode"] == "service:mlflow"
+    assert "-ip.bind=127.0.0.1" in store["command"]
+    assert "networks" not in store
 
 
 def test_same_object_store_and_switches_as_the_script() -> None:

@@ -1,0 +1,27 @@
+"""The application that the team server's workers run: MLflow with logins, behind the gate."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tracking._gate import Gate
+from tracking._locations import close_other_stores, wish_for_elsewhere
+
+
+def create_app() -> Gate:
+    """Return the ASGI application; everything it needs to know is in the environment."""
+    from flask import Response, request
+    from mlflow.server import app, auth
+    from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
+
+    def refuse_other_locations() -> Response | None:
+        wish: Any = request.get_json(force=True, silent=True) if request.method == "POST" else None
+        problem = wish_for_elsewhere(request.path, wish) if isinstance(wish, dict) else ""
+        return Response(problem + "\n", 400, mimetype="text/plain") if problem else None
+
+    # Before MLflow's own questions, some of which read the wish; the gate has seen a login already.
+    app.before_request(refuse_other_locations)
+    application = auth.create_app(app)
+    close_other_stores(os.environ[ARTIFACTS_DESTINATION_ENV_VAR])
+    return Gate(application, lambda name, password: bool(auth._authenticate_cached(name, password)))
