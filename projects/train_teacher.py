@@ -32,6 +32,7 @@ from recdistill.teachers import (
     TrainingSettings,
     audit_parameters,
     fit_teacher,
+    llm_content,
     load_llm,
     resolve_precision,
     save_model,
@@ -135,6 +136,7 @@ def run(config: Config, run: Run) -> None:
         "catalog": data.catalog.digest,
         "split": data.split_digest,
         "baseline": baseline_run.id,
+        "llm": "none" if config.adapter == "head" else llm_content(config.llm, config.weights),
     }
     if run.already_done(inputs, use_cache=config.use_cache):
         return

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import subprocess
 from importlib import metadata
-from pathlib import Path
 
 import psutil
 
 _DIFF_LIMIT = 2_000_000
-_DECISIVE = ("torch", "numpy", "scipy", "pandas", "pytorch-lightning", "transformers", "peft")
 
 
 def git_state() -> tuple[dict[str, str], str]:
@@ -75,27 +71,3 @@ def hardware() -> dict[str, object]:
         "memory_mb": round(psutil.virtual_memory().total / 1e6),
         "gpus": gpus,
     }
-
-
-def code_digest(*extra: Path) -> str:
-    """Sha256 (16 hex digits) over our sources, ``extra`` files and the libraries that compute.
-
-    Part of every content key: a changed line of code or another version of a library makes a
-    finished run of the past a different experiment.
-    """
-    sha = hashlib.sha256()
-    package = Path(__file__).parents[1]
-    for path in [*sorted(package.rglob("*.py")), *extra]:
-        if path.is_file():
-            sha.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    for name in _DECISIVE:
-        sha.update(f"{name}=={metadata.version(name)}\n".encode())
-    return sha.hexdigest()[:16]
-
-
-def content_key(stage: str, settings: dict[str, object], inputs: dict[str, str], code: str) -> str:
-    """Name what a stage is about to compute: equal keys mean an equal result."""
-    text = json.dumps(
-        {"stage": stage, "settings": settings, "inputs": inputs, "code": code}, sort_keys=True
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

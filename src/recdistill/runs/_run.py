@@ -17,7 +17,7 @@ from mlflow.entities import DatasetInput, InputTag, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.runs._environment import content_key
+from recdistill.runs._content_key import content_key
 from recdistill.runs._metric_buffer import MetricBuffer
 from recdistill.runs._phases import measured
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key

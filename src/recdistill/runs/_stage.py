@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from recdistill.config import as_dotted, as_plain, home, parse
+from recdistill.config import as_dotted, as_plain, parse
 from recdistill.errors import UserError
+from recdistill.runs._content_key import code_digest
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
-from recdistill.runs._environment import code_digest, git_state, hardware, packages
+from recdistill.runs._environment import git_state, hardware, packages
 from recdistill.runs._run import Run
 from recdistill.runs._store import answers, chosen_experiment, gone, open_store
 from recdistill.runs._surroundings import Terminated, sigterm_raises, system_metrics
@@ -87,8 +88,7 @@ def open_run(
         for key, value in as_dotted(config).items()
         if key not in _NOT_IN_KEY and not key.endswith(("_run", "runs"))
     }
-    main_file = home() / "projects" / f"{name}.py"
-    run = Run(client, run_id, name, settings, code_digest(main_file))
+    run = Run(client, run_id, name, settings, code_digest(name))
     status = "FAILED"
     monitor = system_metrics(run_id)
     with sigterm_raises():

@@ -11,7 +11,14 @@ from recdistill.teachers._generative_fit import (
     choose_by_scores,
     fit_generative,
 )
-from recdistill.teachers._llm import LLM, Weights, load_llm, load_tokenizer, locate_llm
+from recdistill.teachers._llm import (
+    LLM,
+    Weights,
+    llm_content,
+    load_llm,
+    load_tokenizer,
+    locate_llm,
+)
 from recdistill.teachers._network import TeacherNetwork
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out, prompt_lengths
 from recdistill.teachers._recommender import Origin, TeacherRecommender
@@ -63,6 +70,7 @@ __all__ = [
     "fit_generative",
     "fit_teacher",
     "lay_out",
+    "llm_content",
     "load_llm",
     "load_model",
     "load_tokenizer",

@@ -82,13 +82,13 @@ def dequantise(gguf: Path, cache: Path) -> Path:
     The folder is named by the file's sha256, written beside its final place and renamed, so a
     killed conversion leaves nothing that looks finished.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     target = cache / "llm" / f"{gguf.stem}-{file_sha256(gguf)[:16]}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
         if target.exists():
             return target
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
             try:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Weights = Literal["pretrained", "random"]
+_READ = {".json", ".safetensors", ".model", ".txt", ".jinja"}
 
 
 @dataclass
@@ -71,6 +72,25 @@ def locate_llm(llm: str, *, cache: Path | None = None) -> Path:
         When the model cannot be found.
     """
     return _folder(llm, cache or cache_root())
+
+
+def llm_content(llm: str, weights: Weights, *, cache: Path | None = None) -> str:
+    """Return 32 hex digits over every file that loading a language model reads; loads nothing.
+
+    For content keys: the same name may stand for other files tomorrow. With random weights those
+    on disk do not count. Half a gigabyte takes about half a second.
+
+    Raises
+    ------
+    UserError
+        When the model cannot be found.
+    """
+    folder = locate_llm(llm, cache=cache)
+    unread = {".safetensors"} if weights == "random" else set()
+    sha = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.suffix in _READ - unread):
+        sha.update(f"{path.name} {file_sha256(path)}\n".encode())
+    return sha.hexdigest()[:32]
 
 
 def load_tokenizer(llm: str, *, cache: Path | None = None) -> PreTrainedTokenizerBase:
@@ -174,7 +194,7 @@ def _from_hub(llm: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    patterns = [f"*{suffix}" for suffix in sorted(_READ)]
     try:
         return Path(snapshot_download(llm, allow_patterns=patterns))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

@@ -8,7 +8,7 @@ import torch
 
 from recdistill.errors import UserError
 from recdistill.teachers import _gguf as gguf
-from recdistill.teachers import load_llm
+from recdistill.teachers import llm_content, load_llm
 
 from .conftest import tiny_llm
 
@@ -63,6 +63,17 @@ def test_digest_is_of_the_files_not_of_the_number_format(folder: Path) -> None:
     before = load_llm(str(folder)).digest
     changed.model.save_pretrained(folder)
     assert load_llm(str(folder)).digest != before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_content_changes_with_every_file_that_is_read(folder: Path, name: str) -> None:
+    before, drawn = (llm_content(str(folder), w) for w in ("pretrained", "random"))  # type: ignore[arg-type]
+    (folder / "README.md").write_text("a page")
+    assert llm_content(str(folder), "pretrained") == before
+    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
+    assert llm_content(str(folder), "pretrained") != before
+    unread = name == "model.safetensors"
+    assert (llm_content(str(folder), "random") == drawn) is unread
 
 
 def test_loading_leaves_the_callers_random_numbers_alone(folder: Path) -> None:
