@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import baselines
-from projects.train_teacher import Config, build, find_llm
+from projects.train_teacher import Config
 from recdistill.config import parse
 from recdistill.data import DataConfig, prepare
 from recdistill.evaluation import hits_interval
 from recdistill.students import load_model, save_model
 from recdistill.teachers import (
     GenerativeTeacher,
+    build_teacher,
     choose_by_scores,
     draw_candidates,
     fit_generative,
@@ -74,10 +75,11 @@ def run(name: str, layers: int, steps: int, prompts: int, seed: int) -> None:
     config = parse(Config, "train_teacher", words)
     how = replace(config.generate, n_steps=steps, n_prompts=prompts)
     base = baseline(data)
-    llm = find_llm(config)
+    llm = config.load_llm(seed)
     if llm is None:
         raise RuntimeError("generate mode has a language model")
-    network = build(config.teacher_settings(base.model.max_length), base, llm, data, seed)
+    shape = config.teacher_settings(base.model.max_length)
+    network = build_teacher(base.model, llm, data.catalog, shape, seed=seed)
     teacher = GenerativeTeacher(network, llm.tokenizer, data.catalog, how.n_history)
     training = config.training_settings()
     log: list[tuple[int, float]] = []

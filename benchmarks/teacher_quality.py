@@ -27,12 +27,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import baselines
-from projects.train_teacher import Config, build, find_llm
+from projects.train_teacher import Config
 from recdistill.config import parse
 from recdistill.data import DataConfig, prepare
 from recdistill.evaluation import compare_paired, evaluate, outcome
 from recdistill.students import load_model, save_model
-from recdistill.teachers import TeacherRecommender, fit_teacher
+from recdistill.teachers import TeacherRecommender, build_teacher, fit_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,7 @@ def fitted(
     config = settings(data.dataset, "--seed", str(seed), *VARIANTS[variant])
     base = baseline(data, seed)
     shape = config.teacher_settings(base.model.max_length)
-    network = build(shape, base, find_llm(config), data, seed)
+    network = build_teacher(base.model, config.load_llm(seed), data.catalog, shape, seed=seed)
     started = time.process_time()
     outcome = fit_teacher(
         network,

@@ -32,8 +32,8 @@ from recdistill.data import DataConfig, Sequences, prepare
 from recdistill.memory import watch_step
 from recdistill.students import StudentConfig, build_student
 from recdistill.teachers import (
-    AdapterSettings,
     GenerativeTeacher,
+    LoraSettings,
     TeacherNetwork,
     TeacherRecommender,
     TeacherSettings,
@@ -92,8 +92,9 @@ class Bench:
         config = StudentConfig(max_length=100)
         student = build_student(config, self.data.catalog.n_items, seed=0)
         llm = load_llm("smollm2-135m", **self.llm_args)
-        adapter = AdapterSettings(kind=kind, dropout=dropout)
-        settings = TeacherSettings(prompt=prompt, adapter=adapter, max_length=100)
+        settings = TeacherSettings(
+            prompt=prompt, adapter=kind, lora=LoraSettings(dropout=dropout), max_length=100
+        )
         network = TeacherNetwork(student, llm, self.data.catalog, settings)
         network.to("cuda" if ON_GPU else "cpu").train()
         return network, llm

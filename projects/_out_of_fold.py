@@ -20,7 +20,7 @@ from recdistill.evaluation import PositionScores, evaluate
 from recdistill.floors import Floor, config_of, cross_fitted_scores, user_folds
 from recdistill.lessons import training_scores
 from recdistill.students import StudentRecommender, fit_student
-from recdistill.teachers import TeacherRecommender, fit_teacher
+from recdistill.teachers import TeacherRecommender, build_teacher, fit_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,9 +87,8 @@ def refit_teacher(
     stood_on = run.find(made_by.tags["baseline_run_id"], "train_baseline", data=data)
     baseline = refit_student(stood_on, data, folder)
     shape = settings.teacher_settings(baseline.model.max_length)
-    network = train_teacher.build(
-        shape, baseline, train_teacher.find_llm(settings), data, settings.seed
-    )
+    llm = settings.load_llm(settings.seed)
+    network = build_teacher(baseline.model, llm, data.catalog, shape, seed=settings.seed)
 
     def validate(model: TeacherRecommender) -> Mapping[str, float]:
         return evaluate(model, data.val, data.catalog, data.train).metrics()
@@ -98,11 +97,12 @@ def refit_teacher(
     fit_teacher(
         network,
         data,
-        replace(settings.training_settings(), n_parts=n_parts),
+        settings.training_settings(),
         validate=validate,
         log=unheard,
         checkpoints=folder / "teacher",
         seed=settings.seed,
+        n_parts=n_parts,
     )
     return TeacherRecommender(network, data.catalog.digest)
 

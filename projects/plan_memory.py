@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from projects._memory_settings import StepKnobs
 from recdistill.memory import free_bytes, largest, plan, refusal, savings, savings_table
 from recdistill.runs import Run, stage
+from recdistill.teachers import StepConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +18,10 @@ MB = 1e6
 
 
 @dataclass(frozen=True)
-class Config(StepKnobs):
+class Config(StepConfig):
     """Settings of plan_memory; conf/plan_memory.yaml says what each does."""
 
-    llm_layers: int = 0
+    llm_layers: int = 0  # a plan costs no more for all of them
     device: Literal["cuda", "cpu"] = "cuda"
     gpu_gb: float = 0.0
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from projects._memory_settings import StepKnobs
-from projects._teacher_step import teacher_step
 from recdistill.memory import decoder_step, draw_timeline, probe, write_timeline
 from recdistill.runs import Run, stage
+from recdistill.teachers import StepConfig, teacher_step
 
 if TYPE_CHECKING:
     from recdistill.memory import Probe
@@ -19,7 +18,7 @@ MB = 1e6
 
 
 @dataclass(frozen=True)
-class Config(StepKnobs):
+class Config(StepConfig):
     """Settings of probe_memory; conf/probe_memory.yaml says what each does."""
 
     length: int = 64

@@ -10,117 +10,65 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import torch
-
-from projects._plan_training import MemoryLimits, plan_training
-from projects._teacher import TeacherKnobs
-from projects._write_titles import write_titles
+from recdistill.config import part_of
 from recdistill.data import OnData, prepare_for
+from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
+from recdistill.memory import DoesNotFitError
 from recdistill.results import log_differences, log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 from recdistill.students import load_model as load_student
 from recdistill.teachers import (
     GenerateSettings,
+    GenerativeTeacher,
+    MemoryLimits,
     Origin,
-    TeacherNetwork,
+    TeacherConfig,
     TeacherRecommender,
     TeacherSettings,
+    TextSettings,
     TrainingSettings,
+    answer_cases,
+    answers_table,
     audit_parameters,
+    build_teacher,
+    fit_generative,
     fit_teacher,
     llm_content,
-    load_llm,
-    resolve_precision,
+    plan_training,
     save_model,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from projects._plan_training import PlannedTraining
     from recdistill.data import PreparedData
-    from recdistill.students import StudentRecommender
-    from recdistill.teachers import LLM
+    from recdistill.teachers import PlannedTraining, TeacherNetwork
 
 
 @dataclass(frozen=True)
-class Text:
-    """What the language model reads; ``TeacherSettings`` says what each does."""
-
-    instruction: str = "The items this user chose, oldest first:"
-    item_text: Literal["title", "text"] = "title"
-    max_title_tokens: int = 16
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """Learning rates; ``TrainingSettings`` says what each does."""
-
-    lr: float = 5e-4
-    router_lr: float = 3e-4
-    head_lr: float = 5e-4
-    weight_decay: float = 0.01
-    warmup: float = 0.05
-    clip: float = 1.0
-
-
-@dataclass(frozen=True)
-class Config(TeacherKnobs, OnData):
+class Config(TeacherConfig, TrainingSettings, OnData):
     """Which teacher; conf/train_teacher.yaml says what each knob does and costs."""
 
     baseline_run: str = "latest"
-    batch: int = 512
-    max_length: int = 0
-    max_epochs: int = 5
-    patience: int = 2
-    windows: Literal["newest", "all"] = "newest"
-    ema: float = 0.98
-    matmul_precision: Literal["highest", "high", "medium"] = "high"
-    report_seconds: float = 20.0
-    text: Text = field(default_factory=Text)
+    max_length: int | None = None  # None: what the baseline reads, at most 100
+    text: TextSettings = field(default_factory=TextSettings)
     generate: GenerateSettings = field(default_factory=GenerateSettings)
-    optimizer: Optimizer = field(default_factory=Optimizer)
     memory: MemoryLimits = field(default_factory=MemoryLimits)
 
     def __post_init__(self) -> None:
-        TeacherKnobs.__post_init__(self)
+        TeacherConfig.__post_init__(self)
         OnData.__post_init__(self)
 
     def teacher_settings(self, longest: int) -> TeacherSettings:
-        """Assemble the architecture; ``longest`` is what the baseline reads."""
-        return TeacherSettings(
-            mode=self.mode,
-            prompt=self.prompt,
-            adapter=self.adapter_settings(),
-            max_length=self.max_length or min(longest, 100),
-            instruction=self.text.instruction,
-            item_text=self.text.item_text,
-            max_title_tokens=self.text.max_title_tokens,
-            head_dim=self.head.dim,
-            head_dropout=self.head.dropout,
-            free_items=self.head.free_items,
-            residual=self.head.residual,
-            train_backbone=self.train_backbone,
-        )
+        """Pick what is saved with the teacher; ``longest`` is what the baseline reads."""
+        return part_of(self, TeacherSettings, max_length=self.max_length or min(longest, 100))
 
     def training_settings(self) -> TrainingSettings:
-        """Pick the loop's settings from this stage's."""
-        return TrainingSettings(
-            **vars(self.optimizer),
-            max_epochs=self.max_epochs,
-            patience=self.patience,
-            batch=self.batch,
-            windows=self.windows,
-            ema=self.ema,
-            precision=self.precision,
-            matmul_precision=self.matmul_precision,
-            checkpointing=self.checkpointing,
-            report_seconds=self.report_seconds,
-        )
+        """Pick the loop's settings."""
+        return part_of(self, TrainingSettings)
 
 
 def run(config: Config, run: Run) -> None:
@@ -144,16 +92,16 @@ def run(config: Config, run: Run) -> None:
     baseline = load_student(baseline_run.artifact("model"), data.catalog)
     settings = config.teacher_settings(baseline.model.max_length)
     with run.phase("plan"):
-        planned = plan_training(config, settings, run, baseline, data)
+        planned = plan(config, settings, run, data, baseline.model.dim)
     with run.phase("load"):
-        llm = find_llm(config)
-        network = build(settings, baseline, llm, data, config.seed)
+        llm = config.load_llm(config.seed)
+        network = build_teacher(baseline.model, llm, data.catalog, settings, seed=config.seed)
     run.set_tags({"llm.digest": llm.digest if llm else "none"})
     keep_audit(run, network)
 
     origin = Origin(baseline, llm, data.split_digest)
     if config.mode == "generate":
-        write_titles(planned, run, network, origin, data, config.seed)
+        write_titles(config, planned, run, network, origin, data)
         return
     fit(config, planned, run, network, data)
     teacher = TeacherRecommender(network, data.catalog.digest, origin)
@@ -179,30 +127,25 @@ def label(config: Config) -> str:
     return f"{config.adapter}{random}-{config.prompt}{config.llm_layers or ''}"
 
 
-def find_llm(config: Config) -> LLM | None:
-    """Load the language model in the number format the device computes in."""
-    if config.adapter == "head":
-        return None
-    _, dtype = resolve_precision(config.precision)
-    return load_llm(
-        config.llm,
-        n_layers=config.llm_layers,
-        weights=config.weights,
-        seed=config.seed,
-        dtype=torch.float32 if config.train_backbone else dtype,
-    )
-
-
-def build(
-    settings: TeacherSettings,
-    baseline: StudentRecommender,
-    llm: LLM | None,
-    data: PreparedData,
-    seed: int,
-) -> TeacherNetwork:
-    """Put the network together; equal seeds give equal weights."""
-    torch.manual_seed(seed)
-    return TeacherNetwork(baseline.model, llm, data.catalog, settings)
+def plan(
+    config: Config, settings: TeacherSettings, run: Run, data: PreparedData, item_dim: int
+) -> PlannedTraining:
+    """Cut the step until it fits the memory; say and log what was planned, also in a refusal."""
+    training = config.training_settings()
+    try:
+        planned = plan_training(
+            config, settings, training, config.generate, config.memory, data, item_dim=item_dim
+        )
+    except DoesNotFitError as refused:
+        print(refused.plan.table())
+        run.log_metrics(refused.plan.metrics())
+        run.log_text(refused.plan.table() + "\n", "memory/plan.md")
+        raise
+    if planned.cut:
+        print(planned.sentence(), flush=True)
+        run.log_text(f"{planned.sentence()}\n\n{planned.cut.plan.table()}\n", "memory/plan.md")
+    run.log_metrics(planned.metrics())
+    return planned
 
 
 def keep_audit(run: Run, network: TeacherNetwork) -> None:
@@ -234,13 +177,15 @@ def fit(
         fitted = fit_teacher(
             network,
             data,
-            planned.training,
+            config.training_settings(),
             validate=validate,
             log=run.log_metrics,
-            checkpoints=Path(run.checkpoint_folder),
+            checkpoints=run.checkpoint_folder,
             seed=config.seed,
+            n_parts=planned.n_parts,
+            watch_memory=True,
         )
-    run.log_metrics(planned.against(fitted.measured_bytes))
+    run.log_metrics(planned.measured_metrics(fitted.measured_bytes))
     run.log_metrics(
         {
             "fit/best_epoch": fitted.best_epoch,
@@ -248,6 +193,40 @@ def fit(
             "fit/n_pieces": fitted.n_parts,
         }
     )
+
+
+def write_titles(
+    config: Config,
+    planned: PlannedTraining,
+    run: Run,
+    network: TeacherNetwork,
+    origin: Origin,
+    data: PreparedData,
+) -> None:
+    """Train to write titles, keep the teacher, answer every test case, report HR@1."""
+    if origin.llm is None:
+        raise UserError("mode=generate needs a language model: adapter=head has none.")
+    how, training = planned.generate, config.training_settings()
+    if training.checkpointing:
+        network.enable_checkpointing()
+    teacher = GenerativeTeacher(network, origin.llm.tokenizer, data.catalog, how.n_history)
+    with run.phase("fit"):
+        fit_generative(teacher, data, how, training, log=run.log_metrics, seed=config.seed)
+    save_model(TeacherRecommender(network, data.catalog.digest, origin), run.folder / "model")
+    run.log_artifact(run.folder / "model", "model")
+    with run.phase("evaluate"):
+        answers = answer_cases(
+            teacher,
+            origin.baseline,
+            data.test,
+            data.catalog.n_items,
+            n_candidates=how.n_candidates,
+        )
+    for name, choices in answers.items():
+        run.log_metrics({f"test/{name}/{key}": v for key, v in choices.metrics().items()})
+    run.set_tags({"protocol": f"{how.n_candidates} candidates, seed 0, v1"})
+    run.note(answers_table(answers))
+    print(answers_table(answers))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from recdistill.config._dump import as_dotted, as_plain, as_yaml
 from recdistill.config._files import conf_folder, home, merged, read_yaml
 from recdistill.config._parse import AUTO, parse
+from recdistill.config._parts import part_of
 
 __all__ = [
     "AUTO",
@@ -13,5 +14,6 @@ __all__ = [
     "home",
     "merged",
     "parse",
+    "part_of",
     "read_yaml",
 ]

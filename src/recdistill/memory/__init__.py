@@ -9,6 +9,7 @@ from recdistill.memory._plan import MemoryPlan, Verdict, plan
 from recdistill.memory._probe import OutOfMemoryError, Probe, probe
 from recdistill.memory._search import (
     Saving,
+    halves,
     in_flags,
     largest,
     refusal,
@@ -41,6 +42,7 @@ __all__ = [
     "draw_timeline",
     "free_bytes",
     "free_host_bytes",
+    "halves",
     "in_flags",
     "known_shapes",
     "largest",

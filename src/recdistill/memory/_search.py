@@ -188,20 +188,20 @@ def in_flags(change: dict[str, Any]) -> str:
 
 def _nearest(settings: MemorySettings) -> list[tuple[str, MemorySettings]]:
     """List changes from the mildest: smaller micro-batches, recomputation, less input."""
-    batches = [b for b in _halves(settings.batch) if b < settings.batch]
+    batches = halves(settings.batch)
     checkpointed = [{"checkpointing": True}] if not settings.checkpointing else []
     steps: list[dict[str, Any]] = [{"batch": b} for b in batches]
     steps += [c | {"batch": b} for c in checkpointed for b in [settings.batch, *batches]]
     floor: dict[str, Any] = {"checkpointing": True, "batch": 1}
-    steps += [floor | {"length": n} for n in _halves(settings.length) if n >= 32]
+    steps += [floor | {"length": n} for n in halves(settings.length, 32)]
     if settings.device == "cuda" and not settings.train_backbone:
         steps.append(floor | {"quant": "nf4"})
     return [(in_flags(change), settings.but(**change)) for change in steps]
 
 
-def _halves(value: int) -> list[int]:
-    halves = []
-    while value > 1:
-        value //= 2
-        halves.append(value)
-    return halves
+def halves(value: int, least: int = 1) -> list[int]:
+    """Half of a number, half of that, and so on while at least ``least``."""
+    found = []
+    while (value := value // 2) >= max(least, 1):
+        found.append(value)
+    return found

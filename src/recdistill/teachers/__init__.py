@@ -2,8 +2,9 @@
 
 from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
 from recdistill.teachers._checks import audit_parameters, require_gradients
+from recdistill.teachers._config import TeacherConfig, build_teacher
 from recdistill.teachers._files import load_model, save_model
-from recdistill.teachers._fit import Fitted, fit_teacher, resolve_precision
+from recdistill.teachers._fit import Fitted, fit_teacher
 from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
 from recdistill.teachers._generative import GenerativeTeacher, Prompts
 from recdistill.teachers._generative_fit import (
@@ -19,14 +20,27 @@ from recdistill.teachers._llm import (
     load_tokenizer,
     locate_llm,
 )
+from recdistill.teachers._memory_plan import MemoryLimits, PlannedTraining, plan_training
+from recdistill.teachers._memory_step import teacher_step
 from recdistill.teachers._network import TeacherNetwork
+from recdistill.teachers._precision import resolve_precision
 from recdistill.teachers._prompt import ItemTokens, Layout, lay_out, prompt_lengths
 from recdistill.teachers._recommender import Origin, TeacherRecommender
 from recdistill.teachers._router import Router, RouterKind
-from recdistill.teachers._settings import AdapterKind, AdapterSettings, Prompt, TeacherSettings
+from recdistill.teachers._settings import (
+    AdapterKind,
+    HeadSettings,
+    LoraSettings,
+    Prompt,
+    TeacherSettings,
+    TeacherShape,
+    TextSettings,
+)
+from recdistill.teachers._step_config import StepConfig
+from recdistill.teachers._title_test import answer_cases, answers_table
 from recdistill.teachers._token_batches import batch_shapes, token_batches
 from recdistill.teachers._training import TeacherModule
-from recdistill.teachers._training_settings import Precision, TrainingSettings
+from recdistill.teachers._training_settings import OptimizerSettings, Precision, TrainingSettings
 from recdistill.teachers._windows import (
     Batch,
     Windows,
@@ -38,7 +52,6 @@ from recdistill.teachers._windows import (
 __all__ = [
     "LLM",
     "AdapterKind",
-    "AdapterSettings",
     "Batch",
     "Choices",
     "Fitted",
@@ -46,24 +59,36 @@ __all__ = [
     "GatedLinear",
     "GenerateSettings",
     "GenerativeTeacher",
+    "HeadSettings",
     "ItemTokens",
     "Layout",
+    "LoraSettings",
+    "MemoryLimits",
+    "OptimizerSettings",
     "Origin",
+    "PlannedTraining",
     "Precision",
     "Prompt",
     "Prompts",
     "Router",
     "RouterKind",
+    "StepConfig",
+    "TeacherConfig",
     "TeacherModule",
     "TeacherNetwork",
     "TeacherRecommender",
     "TeacherSettings",
+    "TeacherShape",
+    "TextSettings",
     "TrainingSettings",
     "Weights",
     "Windows",
+    "answer_cases",
+    "answers_table",
     "attach_gate",
     "audit_parameters",
     "batch_shapes",
+    "build_teacher",
     "choose_by_scores",
     "draw_candidates",
     "export_windows",
@@ -75,12 +100,14 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "locate_llm",
+    "plan_training",
     "prompt_lengths",
     "read_answer",
     "register_gate",
     "require_gradients",
     "resolve_precision",
     "save_model",
+    "teacher_step",
     "token_batches",
     "training_windows",
     "window_histories",

@@ -12,14 +12,12 @@ if TYPE_CHECKING:
 
     from recdistill.teachers._gate import Gate
     from recdistill.teachers._llm import LLM
-    from recdistill.teachers._settings import AdapterSettings
+    from recdistill.teachers._settings import TeacherShape
 
 _ADAPTER = "default"
 
 
-def adapt(
-    llm: LLM, adapter: AdapterSettings, gate: Gate | None, *, train_backbone: bool
-) -> nn.Module:
+def adapt(llm: LLM, shape: TeacherShape, gate: Gate | None) -> nn.Module:
     """Wrap the language model in its adapter, everything else in it frozen.
 
     Raises
@@ -27,16 +25,16 @@ def adapt(
     UserError
         When ``target_modules`` names no layer.
     """
-    if adapter.kind in ("none", "head"):
-        model: nn.Module = llm.model.requires_grad_(train_backbone)
+    if shape.adapter in ("none", "head"):
+        model: nn.Module = llm.model.requires_grad_(shape.train_backbone)
         return model
     from peft import LoraConfig, get_peft_model
 
-    names = adapter.target_modules
+    names = shape.target_modules
     config = LoraConfig(
-        r=adapter.r,
-        lora_alpha=adapter.alpha,
-        lora_dropout=adapter.dropout,
+        r=shape.lora_r,
+        lora_alpha=shape.lora.alpha,
+        lora_dropout=shape.lora.dropout,
         target_modules=names if names == "all-linear" else [n.strip() for n in names.split(",")],
         task_type="CAUSAL_LM",
     )
@@ -51,6 +49,6 @@ def adapt(
         ) from error
     if gate is not None:
         attach_gate(model, gate)
-    if train_backbone:
+    if shape.train_backbone:
         llm.model.requires_grad_(True)
     return model

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from recdistill.teachers._network import TeacherNetwork
-    from recdistill.training import SequentialModel
 
 
 def audit_parameters(module: nn.Module) -> pd.DataFrame:
@@ -147,22 +146,3 @@ def explain_nonfinite(network: nn.Module, forward: Callable[[], object], step: i
         f"The loss is not finite at step {step}; {where}: use precision=bf16-mixed or 32-true if "
         "it is a half-precision overflow, else lower the learning rates."
     )
-
-
-@torch.no_grad()
-def require_prefix_only(recommender: SequentialModel) -> None:
-    """Refuse a recommender whose state at a position changes with the items that follow.
-
-    One forward over a history stands for all its prefixes only if it does not.
-    """
-    length = min(6, recommender.max_length)
-    items = torch.arange(4 * length).view(4, length) % recommender.n_items + 1
-    other = items.clone()
-    other[:, -1] = items[:, -1] % recommender.n_items + 1
-    device = next(recommender.parameters()).device
-    before, after = recommender.encode(items.to(device)), recommender.encode(other.to(device))
-    if not torch.allclose(before[:, :-1], after[:, :-1], rtol=1e-3, atol=1e-4):
-        raise UserError(
-            "The baseline's state at a position changes with the items that follow, so a teacher "
-            "trained on it at every position would see the future: use a causal baseline."
-        )

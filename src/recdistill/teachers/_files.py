@@ -16,7 +16,7 @@ from recdistill.students import save_model as save_student
 from recdistill.teachers._llm import load_llm
 from recdistill.teachers._network import TeacherNetwork
 from recdistill.teachers._recommender import Origin, TeacherRecommender
-from recdistill.teachers._settings import AdapterSettings, TeacherSettings
+from recdistill.teachers._settings import HeadSettings, LoraSettings, TeacherSettings, TextSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from recdistill.data import Catalog
     from recdistill.teachers._llm import LLM
 
-_FORMAT = 1
+_FORMAT, _READABLE = 2, (1, 2)
 _WEIGHTS = "weights.safetensors"
 _ADAPTER = "adapter"
 _BACKBONE = "backbone.safetensors"
@@ -42,7 +42,7 @@ def save_model(model: TeacherRecommender, folder: Path) -> None:
         raise ValueError("a teacher without origin cannot be saved")
     folder.mkdir(parents=True, exist_ok=True)
     save_file(_own(network), folder / _WEIGHTS)
-    if network.settings.adapter.kind in ("ilora", "lora"):
+    if network.settings.adapter in ("ilora", "lora"):
         peft: Any = network.peft
         peft.save_pretrained(folder / _ADAPTER, save_embedding_layers=False)
     if network.settings.train_backbone:
@@ -51,7 +51,7 @@ def save_model(model: TeacherRecommender, folder: Path) -> None:
     config = {
         "format": _FORMAT,
         "family": "teacher",
-        "kind": network.settings.adapter.kind,
+        "kind": network.settings.adapter,
         "settings": asdict(network.settings),
         "n_items": network.n_items,
         "catalog_digest": model.catalog_digest,
@@ -88,7 +88,7 @@ def load_model(
         config = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read ({error}); name the folder of a model.") from None
-    if config.get("family") != "teacher" or config.get("format") != _FORMAT:
+    if config.get("family") != "teacher" or config.get("format") not in _READABLE:
         raise UserError(
             f"{folder} holds a {config.get('family')} of format {config.get('format')}, "
             f"not a teacher of format {_FORMAT}."
@@ -101,8 +101,7 @@ def load_model(
         )
     baseline = load_student(folder / "recommender", catalog)
     found = _load_same_llm(config["llm"], llm, dtype, cache)
-    plain = config["settings"]
-    settings = TeacherSettings(**plain | {"adapter": AdapterSettings(**plain["adapter"])})
+    settings = _settings(config)
     network = TeacherNetwork(baseline.model, found, catalog, settings)
     if baseline_digest(network) != config["baseline_digest"]:
         raise UserError(
@@ -121,6 +120,26 @@ def baseline_digest(network: TeacherNetwork) -> str:
         sha.update(f"{name} {tuple(tensor.shape)}".encode())
         sha.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     return sha.hexdigest()[:32]
+
+
+def _settings(config: dict[str, Any]) -> TeacherSettings:
+    plain = dict(config["settings"])
+    if config["format"] == 1:  # which had all settings but the adapter's in one flat list
+        adapter = plain["adapter"]
+        plain["lora"] = {name: adapter[name] for name in ("alpha", "dropout", "router")}
+        plain["head"] = {
+            "dim": plain.pop("head_dim"),
+            "dropout": plain.pop("head_dropout"),
+            "free_items": plain.pop("free_items"),
+            "residual": plain.pop("residual"),
+        }
+        texts = ("instruction", "item_text", "max_title_tokens")
+        plain["text"] = {name: plain.pop(name) for name in texts}
+        plain |= {"adapter": adapter["kind"], "lora_r": adapter["r"]}
+        plain |= {name: adapter[name] for name in ("n_experts", "target_modules")}
+    groups = {"lora": LoraSettings, "head": HeadSettings, "text": TextSettings}
+    nested = {name: kind(**plain[name]) for name, kind in groups.items()}
+    return TeacherSettings(**plain | nested)
 
 
 def _identity(llm: LLM | None) -> dict[str, object] | None:
@@ -188,7 +207,7 @@ def _fill(network: TeacherNetwork, folder: Path) -> None:
     with torch.no_grad():
         for name, tensor in own.items():
             parameters[name].copy_(tensor)
-    if network.settings.adapter.kind in ("ilora", "lora"):
+    if network.settings.adapter in ("ilora", "lora"):
         state = load_file(folder / _ADAPTER / "adapter_model.safetensors")
         result = set_peft_model_state_dict(network.peft, state)
         missing = [name for name in result.missing_keys if ".lora_" in name]

@@ -7,13 +7,13 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from recdistill.errors import UserError
+from recdistill.teachers._precision import resolve_precision
 from recdistill.teachers._training import TeacherModule
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.teachers._network import TeacherNetwork
     from recdistill.teachers._recommender import TeacherRecommender
-    from recdistill.teachers._training_settings import Precision, TrainingSettings
+    from recdistill.teachers._training_settings import TrainingSettings
 
 _LAST = "last.ckpt"
 
@@ -51,46 +51,6 @@ class Fitted:
     measured_bytes: int = 0
 
 
-def resolve_precision(
-    precision: Precision, device: Literal["cuda", "cpu"] | None = None
-) -> tuple[str, torch.dtype]:
-    """Choose Lightning's precision and the frozen language model's number format.
-
-    Parameters
-    ----------
-    precision : Precision
-    device : {"cuda", "cpu"}, optional
-        For which; by default the GPU if there is one.
-
-    Returns
-    -------
-    precision : str
-        ``auto`` resolved by what the device can do.
-    dtype : torch.dtype
-        For the frozen weights: half as wide where the arithmetic is.
-
-    Raises
-    ------
-    UserError
-        When float16 with a loss scaler is asked for without a GPU.
-    """
-    gpu = torch.cuda.is_available() if device is None else device == "cuda"
-    if precision == "auto" and gpu:
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bf16-mixed" if native else "16-mixed"
-    elif precision == "auto":
-        # Emulated, bfloat16 would be slower than 32 bits.
-        can = torch.cpu.get_capabilities()
-        native = can.get("avx512_bf16", False) or can.get("amx_bf16", False)
-        precision = "bf16-mixed" if native else "32-true"
-    if precision == "16-mixed" and not gpu:
-        raise UserError(
-            "precision=16-mixed needs a GPU for its loss scaler: use bf16-mixed, 32-true or auto."
-        )
-    formats = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-    return precision, formats.get(precision, torch.float32)
-
-
 def fit_teacher(
     network: TeacherNetwork,
     data: PreparedData,
@@ -100,6 +60,8 @@ def fit_teacher(
     log: Callable[[Mapping[str, float], int], None],
     checkpoints: Path,
     seed: int = 0,
+    n_parts: int = 1,
+    watch_memory: bool = False,
 ) -> Fitted:
     """Train a teacher and leave the best epoch's weights in the network.
 
@@ -114,6 +76,10 @@ def fit_teacher(
     checkpoints : Path
         Every epoch's end is kept here; when a checkpoint is found, training goes on from it and
         ends as if it had never stopped.
+    n_parts : int
+        Pieces a step is cut into from the start; out of memory doubles it.
+    watch_memory : bool
+        Measure what the first step, which is the largest, takes.
 
     Raises
     ------
@@ -133,6 +99,8 @@ def fit_teacher(
         log,
         catalog_digest=data.catalog.digest,
         seed=seed,
+        n_parts=n_parts,
+        watch_memory=watch_memory,
     )
     keep_last = ModelCheckpoint(
         dirpath=checkpoints,

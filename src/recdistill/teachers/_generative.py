@@ -68,7 +68,7 @@ class GenerativeTeacher:
             raise UserError("mode=generate needs a language model: adapter=head has none.")
         self.network, self.tokenizer, self.n_history = network, tokenizer, n_history
         self.titles = ["", *catalog.items["title"]]
-        cut = network.settings.max_title_tokens
+        cut = network.settings.text.max_title_tokens
         encoded = text_tokens(tokenizer, [f" {title}" for title in self.titles])
         self._titles = [row[:cut] for row in encoded]
         self._before = tokenizer("This user has chosen, oldest first:").input_ids

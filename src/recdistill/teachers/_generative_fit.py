@@ -76,12 +76,11 @@ def fit_generative(
     """
     network = teacher.network
     users, positions = _targets(data.train)
-    groups = parameter_groups(
-        network, training.lr, training.router_lr, training.head_lr, training.weight_decay
-    )
+    rates = training.optimizer
+    groups = parameter_groups(network, rates)
     optimizer = torch.optim.AdamW(groups)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, warmup_cosine(settings.n_steps, training.warmup)
+        optimizer, warmup_cosine(settings.n_steps, rates.warmup)
     )
     network.train()
     parameters = list(network.trainable().values())
@@ -109,7 +108,7 @@ def fit_generative(
                     raise explain_nonfinite(network, partial(teacher.loss, prompts), step)
                 loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-        torch.nn.utils.clip_grad_norm_(parameters, training.clip)
+        torch.nn.utils.clip_grad_norm_(parameters, rates.clip)
         optimizer.step()
         schedule.step()
         if time.perf_counter() - reported > training.report_seconds or step == settings.n_steps:

@@ -11,7 +11,6 @@ from torch import nn
 
 from recdistill.errors import UserError
 from recdistill.teachers._adapt import adapt
-from recdistill.teachers._checks import require_prefix_only
 from recdistill.teachers._gate import Gate
 from recdistill.teachers._parts import Head, Projector
 from recdistill.teachers._prompt import (
@@ -80,15 +79,13 @@ class TeacherNetwork(nn.Module):
         self.n_items = catalog.n_items
         self.max_length = settings.max_length
         self.recommender = recommender.requires_grad_(False).eval()
-        require_prefix_only(recommender)
-        adapter = settings.adapter
-        self.gate = Gate(adapter.n_experts, adapter.r) if adapter.kind == "ilora" else None
+        _require_prefix_only(recommender)
+        gated = settings.adapter == "ilora"
+        self.gate = Gate(settings.n_experts, settings.lora_r) if gated else None
         vectors = _standardise(recommender.item_table().detach().float())
         self.register_buffer("vectors", vectors, persistent=False)
         dim = vectors.shape[1]
-        self.router = (
-            Router(dim, adapter.n_experts, adapter.router) if self.gate is not None else None
-        )
+        self.router = Router(dim, settings.n_experts, settings.lora.router) if gated else None
         self.peft: nn.Module | None = None
         if llm is None:
             hidden = 4 * dim
@@ -96,18 +93,16 @@ class TeacherNetwork(nn.Module):
         else:
             hidden = llm.hidden_size
             self._install(llm, catalog)
-            self.peft = adapt(llm, adapter, self.gate, train_backbone=settings.train_backbone)
+            self.peft = adapt(llm, settings, self.gate)
             self.projector = Projector(dim, hidden, self.embeddings.weight.std().item())
-        self.head = Head(hidden, dim, hidden if llm is not None else 0, self.n_items, settings)
+        self.head = Head(hidden, dim, hidden if llm is not None else 0, self.n_items, settings.head)
 
     def _install(self, llm: LLM, catalog: Catalog) -> None:
         """Tokenise instruction and item texts and pool every item's text into one vector."""
-        settings, tokenizer = self.settings, llm.tokenizer
-        texts = catalog.items[settings.item_text].tolist()
-        tokens = ItemTokens.from_texts(texts, tokenizer, settings.max_title_tokens)
-        instruction = instruction_tokens(
-            tokenizer, settings.instruction, llm.model.config.bos_token_id
-        )
+        settings, tokenizer, text = self.settings, llm.tokenizer, self.settings.text
+        texts = catalog.items[text.item_text].tolist()
+        tokens = ItemTokens.from_texts(texts, tokenizer, text.max_title_tokens)
+        instruction = instruction_tokens(tokenizer, text.instruction, llm.model.config.bos_token_id)
         self.register_buffer("instruction", torch.tensor(instruction), persistent=False)
         self.register_buffer("title_ids", tokens.ids, persistent=False)
         self.register_buffer("title_lengths", tokens.lengths, persistent=False)
@@ -163,7 +158,7 @@ class TeacherNetwork(nn.Module):
         with nullcontext() if torch.is_grad_enabled() else self.held_gate():
             hidden = self.substitute(known) if self.peft is None else self._read(items, known)
             states: torch.Tensor = self.head.states(hidden)
-        if self.settings.residual:
+        if self.settings.head.residual:
             states = torch.cat([states, self.head.residual_weight * known], dim=-1)
         return states
 
@@ -198,7 +193,7 @@ class TeacherNetwork(nn.Module):
     def item_table(self) -> torch.Tensor:
         """Return what states are multiplied with, shape [n_items + 1, dim]; row 0 is padding."""
         table: torch.Tensor = self.head.items(self.vectors, getattr(self, "titles", None))
-        if self.settings.residual:
+        if self.settings.head.residual:
             known = self.recommender.item_table().detach()
             table = torch.cat([table, known], dim=-1)
         return table
@@ -270,3 +265,22 @@ def _standardise(table: torch.Tensor) -> torch.Tensor:
     out = torch.zeros_like(table)
     out[1:] = (real - real.mean(0)) / real.std(0).clamp(min=1e-6)
     return out
+
+
+@torch.no_grad()
+def _require_prefix_only(recommender: SequentialModel) -> None:
+    """Refuse a recommender whose state at a position changes with the items that follow.
+
+    One forward over a history stands for all its prefixes only if it does not.
+    """
+    length = min(6, recommender.max_length)
+    items = torch.arange(4 * length).view(4, length) % recommender.n_items + 1
+    other = items.clone()
+    other[:, -1] = items[:, -1] % recommender.n_items + 1
+    device = next(recommender.parameters()).device
+    before, after = recommender.encode(items.to(device)), recommender.encode(other.to(device))
+    if not torch.allclose(before[:, :-1], after[:, :-1], rtol=1e-3, atol=1e-4):
+        raise UserError(
+            "The baseline's state at a position changes with the items that follow, so a teacher "
+            "trained on it at every position would see the future: use a causal baseline."
+        )

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 if TYPE_CHECKING:
-    from recdistill.teachers._settings import TeacherSettings
+    from recdistill.teachers._settings import HeadSettings
 
 
 class Projector(nn.Module):
@@ -34,11 +34,11 @@ class Head(nn.Module):
     """Where hidden states meet the catalog."""
 
     def __init__(
-        self, hidden: int, dim: int, title_dim: int, n_items: int, settings: TeacherSettings
+        self, hidden: int, dim: int, title_dim: int, n_items: int, settings: HeadSettings
     ) -> None:
         super().__init__()
-        width = settings.head_dim
-        self.dropout = nn.Dropout(settings.head_dropout)
+        width = settings.dim
+        self.dropout = nn.Dropout(settings.dropout)
         self.state = nn.Linear(hidden, width)
         # Both sides start with unit-order entries; this keeps the first logits near zero.
         nn.init.normal_(self.state.weight, std=(hidden * width) ** -0.5)

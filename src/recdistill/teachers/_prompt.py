@@ -89,11 +89,11 @@ def prompt_lengths(
     settings: TeacherSettings,
 ) -> NDArray[np.int64]:
     """Count each row's tokens as a teacher of these settings would, without building it."""
-    n_instruction = len(instruction_tokens(tokenizer, settings.instruction, None))
+    n_instruction = len(instruction_tokens(tokenizer, settings.text.instruction, None))
     if settings.prompt == "compact":
         return count_tokens(histories, n_instruction, None)
-    texts = catalog.items[settings.item_text].tolist()
-    tokens = ItemTokens.from_texts(texts, tokenizer, settings.max_title_tokens)
+    texts = catalog.items[settings.text.item_text].tolist()
+    tokens = ItemTokens.from_texts(texts, tokenizer, settings.text.max_title_tokens)
     return count_tokens(histories, n_instruction, tokens.lengths.numpy())
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recdistill.teachers._network import TeacherNetwork
+    from recdistill.teachers._training_settings import OptimizerSettings
 
 _FLOOR = 0.01
 
@@ -30,9 +31,7 @@ def warmup_cosine(n_steps: int, warmup: float) -> Callable[[int], float]:
     return factor
 
 
-def parameter_groups(
-    network: TeacherNetwork, lr: float, router_lr: float, head_lr: float, weight_decay: float
-) -> list[dict[str, Any]]:
+def parameter_groups(network: TeacherNetwork, rates: OptimizerSettings) -> list[dict[str, Any]]:
     """Split the trainable parameters into adapter, router, and projector with head.
 
     Weight decay is on matrices of the head and projector only: the paper decays neither adapter
@@ -49,9 +48,9 @@ def parameter_groups(
         else:
             plain.append(p)
     groups = [
-        {"params": adapter, "lr": lr, "weight_decay": 0.0},
-        {"params": router, "lr": router_lr, "weight_decay": 0.0},
-        {"params": decayed, "lr": head_lr, "weight_decay": weight_decay},
-        {"params": plain, "lr": head_lr, "weight_decay": 0.0},
+        {"params": adapter, "lr": rates.lr, "weight_decay": 0.0},
+        {"params": router, "lr": rates.router_lr, "weight_decay": 0.0},
+        {"params": decayed, "lr": rates.head_lr, "weight_decay": rates.weight_decay},
+        {"params": plain, "lr": rates.head_lr, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]

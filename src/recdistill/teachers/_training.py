@@ -52,6 +52,11 @@ class TeacherModule(LightningModule):
         Takes the recommender and returns metrics with the key ``ndcg_at_10``.
     log_metrics : callable
         Takes metrics and a step.
+    n_parts : int
+        Pieces a step is cut into from the start; their gradients add up to the whole step's. Out
+        of memory doubles it.
+    watch_memory : bool
+        Measure what the first step, which is the largest, takes.
     """
 
     def __init__(
@@ -64,6 +69,8 @@ class TeacherModule(LightningModule):
         *,
         catalog_digest: str,
         seed: int,
+        n_parts: int = 1,
+        watch_memory: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -72,8 +79,9 @@ class TeacherModule(LightningModule):
         self.settings = settings
         self.catalog_digest = catalog_digest
         self.seed = seed
-        self.progress = Progress(n_parts=settings.n_parts)
+        self.progress = Progress(n_parts=n_parts)
         self.measured_bytes = 0
+        self._n_parts, self._watch_memory = n_parts, watch_memory
         self._histories = histories
         self._windows = training_windows(histories, network.max_length, settings.windows)
         self._n_tokens = network.count_tokens(window_histories(histories, self._windows))
@@ -104,11 +112,13 @@ class TeacherModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW over adapter, router and head with their own rates, one schedule."""
-        s = self.settings
-        groups = parameter_groups(self.network, s.lr, s.router_lr, s.head_lr, s.weight_decay)
+        rates = self.settings.optimizer
+        groups = parameter_groups(self.network, rates)
         optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98))
         n_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(n_steps, s.warmup))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, warmup_cosine(n_steps, rates.warmup)
+        )
         return [optimizer], [schedule]
 
     def on_train_epoch_start(self) -> None:
@@ -118,7 +128,7 @@ class TeacherModule(LightningModule):
 
     def training_step(self, batch: Batch, _index: int) -> None:
         """One optimiser step; the very first, which is the largest, may be watched."""
-        if self.settings.watch_memory and self.progress.step == 0:
+        if self._watch_memory and self.progress.step == 0:
             self.measured_bytes = watch_step(self.network, partial(self._step, batch))
         else:
             self._step(batch)
@@ -206,7 +216,7 @@ class TeacherModule(LightningModule):
         if self.trainer.precision != "16-mixed":  # there the scaler skips such a step itself
             require_finite_gradients(self.network, self.progress.step)
         parameters = self.network.trainable().values()
-        torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip)
+        torch.nn.utils.clip_grad_norm_(parameters, self.settings.optimizer.clip)
 
     # ------------------------------------------------------------------ selection
 
@@ -253,7 +263,7 @@ class TeacherModule(LightningModule):
         """Go on where the checkpoint was written."""
         self.progress = Progress(**checkpoint["progress"])
         # There may be less memory now than there was.
-        self.progress.n_parts = max(self.progress.n_parts, self.settings.n_parts)
+        self.progress.n_parts = max(self.progress.n_parts, self._n_parts)
 
 
 def _out_of_memory(error: BaseException) -> bool:

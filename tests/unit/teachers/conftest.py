@@ -16,7 +16,14 @@ from transformers import (
 )
 
 from recdistill.data import Cases, Catalog, PreparedData, Sequences
-from recdistill.teachers import LLM, AdapterSettings, TeacherNetwork, TeacherSettings
+from recdistill.teachers import (
+    LLM,
+    HeadSettings,
+    LoraSettings,
+    TeacherNetwork,
+    TeacherSettings,
+    TextSettings,
+)
 from recdistill.training import SequentialModel
 
 N_ITEMS = 12
@@ -102,18 +109,16 @@ def make_network(
     family: str = "llama", *, seed: int = 0, move: bool = True, **settings: object
 ) -> TeacherNetwork:
     """A tiny teacher; ``move`` takes B away from zero so that the adapter does something."""
-    adapter = settings.pop("adapter", None) or AdapterSettings(r=4, n_experts=2, dropout=0.0)
-    chosen = TeacherSettings(
-        adapter=adapter,
-        **{
-            "max_length": 8,
-            "instruction": "items chosen",
-            "head_dim": 8,
-            "head_dropout": 0.0,
-            **settings,
-        },
-    )
-    llm = None if adapter.kind == "head" else tiny_llm(family)
+    small = {
+        "lora_r": 4,
+        "n_experts": 2,
+        "max_length": 8,
+        "lora": LoraSettings(dropout=0.0),
+        "head": HeadSettings(dim=8, dropout=0.0),
+        "text": TextSettings("items chosen"),
+    }
+    chosen = TeacherSettings(**small | settings)
+    llm = None if chosen.adapter == "head" else tiny_llm(family)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = TeacherNetwork(make_recommender(), llm, make_catalog(), chosen)

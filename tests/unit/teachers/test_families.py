@@ -10,12 +10,14 @@ import torch
 from recdistill.data import Sequences
 from recdistill.students import StudentConfig, StudentRecommender, build_student
 from recdistill.teachers import (
-    AdapterSettings,
     GatedLinear,
+    HeadSettings,
+    OptimizerSettings,
     Origin,
     TeacherNetwork,
     TeacherRecommender,
     TeacherSettings,
+    TextSettings,
     TrainingSettings,
     fit_teacher,
     load_llm,
@@ -49,10 +51,11 @@ def test_a_family_is_trained_on_all_linear_layers_and_comes_back(
     llm = load_llm(str(tmp_path / "llm"))
     settings = TeacherSettings(
         prompt="hybrid",
-        adapter=AdapterSettings(r=4, n_experts=2),
+        lora_r=4,
+        n_experts=2,
         max_length=8,
-        instruction="items chosen",
-        head_dim=8,
+        text=TextSettings("items chosen"),
+        head=HeadSettings(dim=8),
     )
     torch.manual_seed(1)
     network = TeacherNetwork(baseline, llm, catalog, settings)
@@ -64,7 +67,9 @@ def test_a_family_is_trained_on_all_linear_layers_and_comes_back(
     fit_teacher(
         network,
         prepared,
-        TrainingSettings(max_epochs=1, batch=200, lr=0.05, router_lr=0.05, head_lr=0.05, ema=0.0),
+        TrainingSettings(
+            max_epochs=1, batch=200, ema=0.0, optimizer=OptimizerSettings(0.05, 0.05, 0.05)
+        ),
         validate=lambda _: {"ndcg_at_10": 1.0},
         log=lambda *_: None,
         checkpoints=tmp_path / "checkpoints",

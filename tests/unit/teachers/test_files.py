@@ -12,11 +12,12 @@ from recdistill.errors import UserError
 from recdistill.students import StudentConfig, StudentRecommender, build_student
 from recdistill.teachers import (
     LLM,
-    AdapterSettings,
+    HeadSettings,
     Origin,
     TeacherNetwork,
     TeacherRecommender,
     TeacherSettings,
+    TextSettings,
     load_llm,
     load_model,
     register_gate,
@@ -44,10 +45,9 @@ def make_teacher(llm_folder: Path, kind: str = "ilora", **settings: object) -> T
     catalog = make_catalog()
     student = StudentConfig(dim=6, n_blocks=1, max_length=8)
     model = build_student(student, catalog.n_items, seed=0).eval()
-    adapter = AdapterSettings(kind=kind, r=4, n_experts=2)
-    chosen = TeacherSettings(
-        adapter=adapter, max_length=8, instruction="items chosen", head_dim=8, **settings
-    )
+    small = {"lora_r": 4, "n_experts": 2, "max_length": 8, "head": HeadSettings(dim=8)}
+    text = TextSettings("items chosen")
+    chosen = TeacherSettings(adapter=kind, text=text, **small | settings)
     llm: LLM | None = None if kind == "head" else load_llm(str(llm_folder))
     torch.manual_seed(1)
     network = TeacherNetwork(model, llm, catalog, chosen)
@@ -62,7 +62,7 @@ def make_teacher(llm_folder: Path, kind: str = "ilora", **settings: object) -> T
 def test_a_teacher_comes_back_with_the_same_scores(
     kind: str, llm_folder: Path, tmp_path: Path
 ) -> None:
-    teacher = make_teacher(llm_folder, kind, residual=True)
+    teacher = make_teacher(llm_folder, kind, head=HeadSettings(dim=8, residual=True))
     save_model(teacher, tmp_path)
     again = load_model(tmp_path, make_catalog())
     assert torch.equal(again.score(HISTORIES), teacher.score(HISTORIES))
@@ -133,7 +133,27 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_an_adapter_of_other_shape_is_refused(llm_folder: Path, tmp_path: Path) -> None:
     save_model(make_teacher(llm_folder), tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    config["settings"]["adapter"]["target_modules"] = "q_proj"
+    config["settings"]["target_modules"] = "q_proj"
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="does not fit its config"):
         load_model(tmp_path, make_catalog())
+
+
+def test_a_teacher_saved_before_its_settings_had_groups_is_read(
+    llm_folder: Path, tmp_path: Path
+) -> None:
+    teacher = make_teacher(llm_folder)
+    save_model(teacher, tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    new = config["settings"]
+    adapter = {"kind": new.pop("adapter"), "r": new.pop("lora_r"), **new.pop("lora")}
+    adapter |= {name: new.pop(name) for name in ("n_experts", "target_modules")}
+    head = new.pop("head")
+    flat = {"head_dim": head.pop("dim"), "head_dropout": head.pop("dropout"), **head}
+    old = new | flat | new.pop("text") | {"adapter": adapter}
+    old.pop("text", None)
+    path.write_text(json.dumps(config | {"format": 1, "settings": old}))
+    again = load_model(tmp_path, make_catalog())
+    assert again.network.settings == teacher.network.settings
+    assert torch.equal(again.score(HISTORIES), teacher.score(HISTORIES))

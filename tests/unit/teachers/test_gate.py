@@ -5,7 +5,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from recdistill.teachers import AdapterSettings, Gate, attach_gate, register_gate
+from recdistill.teachers import Gate, attach_gate, register_gate
 
 from .conftest import make_network, tiny_llm
 
@@ -114,5 +114,5 @@ def test_setting_a_closed_gate_and_merging_are_refused() -> None:
 
 def test_plain_and_gated_teachers_have_the_same_adapter_parameters() -> None:
     gated_names = {n for n in make_network().trainable() if "lora_" in n}
-    lora = make_network(adapter=AdapterSettings(kind="lora", r=4, dropout=0.0))
+    lora = make_network(adapter="lora")
     assert gated_names == {n for n in lora.trainable() if "lora_" in n}

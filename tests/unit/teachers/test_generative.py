@@ -12,10 +12,10 @@ from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.floors import fit_floor
 from recdistill.teachers import (
-    AdapterSettings,
     Choices,
     GenerateSettings,
     GenerativeTeacher,
+    OptimizerSettings,
     TrainingSettings,
     choose_by_scores,
     draw_candidates,
@@ -134,7 +134,7 @@ def test_choosing_takes_the_most_likely_title(teacher: GenerativeTeacher) -> Non
 
 @pytest.mark.parametrize("kind", ["ilora", "lora"])
 def test_writing_is_greedy_and_gives_one_choice_per_case(kind: str) -> None:
-    network = make_network(adapter=AdapterSettings(kind=kind, r=4, n_experts=2, dropout=0.0))
+    network = make_network(adapter=kind)
     teacher = GenerativeTeacher(network, tiny_tokenizer(), make_catalog(), n_history=4)
     together = teacher.generate(HISTORIES, CANDIDATES, TARGETS)
     first = teacher.generate(HISTORIES.take(np.array([0])), CANDIDATES[:1], TARGETS[:1])
@@ -144,9 +144,7 @@ def test_writing_is_greedy_and_gives_one_choice_per_case(kind: str) -> None:
 
 def test_without_a_language_model_there_is_nothing_to_write() -> None:
     with pytest.raises(UserError, match="needs a language model"):
-        GenerativeTeacher(
-            make_network(adapter=AdapterSettings(kind="head")), tiny_tokenizer(), make_catalog()
-        )
+        GenerativeTeacher(make_network(adapter="head"), tiny_tokenizer(), make_catalog())
 
 
 def test_training_makes_the_written_answer_likelier(prepared: PreparedData) -> None:
@@ -166,7 +164,7 @@ def test_training_makes_the_written_answer_likelier(prepared: PreparedData) -> N
         teacher,
         prepared,
         how,
-        TrainingSettings(lr=0.02, head_lr=0.01),
+        TrainingSettings(optimizer=OptimizerSettings(lr=0.02, head_lr=0.01)),
         log=lambda metrics, step: logged.append(step),
     )
     assert loss() < before - 0.05

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from recdistill.errors import UserError
-from recdistill.teachers import AdapterSettings, TeacherNetwork
+from recdistill.teachers import HeadSettings, LoraSettings, TeacherNetwork, TeacherSettings
 
 from .conftest import RunningMean, make_catalog, make_network, make_recommender, tiny_llm
 
@@ -14,9 +14,9 @@ HISTORY = torch.tensor([[3, 7, 1, 9, 4, 2]])
 STYLES = [
     {"prompt": "compact"},
     {"prompt": "hybrid"},
-    {"prompt": "hybrid", "residual": True},
-    {"adapter": AdapterSettings(kind="head")},
-    {"adapter": AdapterSettings(kind="none")},
+    {"prompt": "hybrid", "head": HeadSettings(dim=8, dropout=0.0, residual=True)},
+    {"adapter": "head"},
+    {"adapter": "none"},
 ]
 
 
@@ -86,7 +86,7 @@ def test_only_adapter_router_projector_and_head_learn() -> None:
 
 
 def test_residual_adds_the_recommenders_own_logits() -> None:
-    network = make_network(residual=True)
+    network = make_network(head=HeadSettings(dim=8, dropout=0.0, residual=True))
     with torch.no_grad():
         own = network.recommender.encode(HISTORY) @ network.recommender.item_table().T
         network.head.residual_weight.zero_()
@@ -117,15 +117,15 @@ def test_longer_histories_than_the_baseline_reads_are_refused() -> None:
 
 def test_unknown_target_modules_are_refused() -> None:
     with pytest.raises(UserError, match="target_modules=nope"):
-        make_network(adapter=AdapterSettings(r=4, n_experts=2, target_modules="nope"))
+        make_network(target_modules="nope")
 
 
 def test_rank_must_divide_into_experts() -> None:
     with pytest.raises(UserError, match="multiple"):
-        AdapterSettings(r=8, n_experts=3)
+        TeacherSettings(lora_r=8, n_experts=3)
 
 
 def test_mlp_router_gives_distributions() -> None:
-    network = make_network(adapter=AdapterSettings(r=4, n_experts=4, router="mlp"))
+    network = make_network(n_experts=4, lora=LoraSettings(router="mlp"))
     weights = network.router(make_recommender().eval().encode(HISTORY))
     torch.testing.assert_close(weights.sum(-1), torch.ones(1, 6))

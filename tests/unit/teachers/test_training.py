@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
 from recdistill.teachers import (
-    AdapterSettings,
+    LoraSettings,
+    OptimizerSettings,
     TeacherModule,
     TeacherNetwork,
     TeacherRecommender,
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
 
 # 32 bits on every device: what is compared to the last digit must not round differently.
 SETTINGS = TrainingSettings(
-    max_epochs=2, batch=60, lr=0.01, head_lr=0.02, ema=0.5, patience=9, precision="32-true"
+    max_epochs=2,
+    batch=60,
+    optimizer=OptimizerSettings(lr=0.01, head_lr=0.02),
+    ema=0.5,
+    patience=9,
+    precision="32-true",
 )
 
 
@@ -74,9 +80,7 @@ def test_loss_is_the_plain_cross_entropy_over_the_catalog(prepared: PreparedData
 
 @pytest.mark.parametrize("kind", ["ilora", "lora", "none", "head"])
 def test_every_kind_learns_the_next_item(kind: str, prepared: PreparedData, tmp_path: Path) -> None:
-    network = make_network(
-        adapter=AdapterSettings(kind=kind, r=4, n_experts=2, dropout=0.0), move=False
-    )
+    network = make_network(adapter=kind, move=False)
     before = evaluate(
         TeacherRecommender(network, prepared.catalog.digest),
         prepared.val,
@@ -155,8 +159,8 @@ def test_a_window_that_can_never_fit_ends_in_a_sentence(
 
 
 def test_resuming_ends_as_if_never_stopped(prepared: PreparedData, tmp_path: Path) -> None:
-    adapter = AdapterSettings(r=4, n_experts=2, dropout=0.2)
-    whole, stopped = make_network(adapter=adapter), make_network(adapter=adapter)
+    lora = LoraSettings(dropout=0.2)
+    whole, stopped = make_network(lora=lora), make_network(lora=lora)
     want, _ = fit(whole, prepared, tmp_path / "whole")
 
     class KilledError(Exception):
@@ -174,7 +178,7 @@ def test_resuming_ends_as_if_never_stopped(prepared: PreparedData, tmp_path: Pat
         patch.setattr(TeacherModule, "training_step", fragile)
         with pytest.raises(KilledError):
             fit(stopped, prepared, tmp_path / "stopped")
-    resumed = make_network(adapter=adapter, seed=9)
+    resumed = make_network(lora=lora, seed=9)
     got, logged = fit(resumed, prepared, tmp_path / "stopped")
     assert got == want
     assert next(row["step"] for row in logged if "val/ndcg_at_10" in row) > kill_at

@@ -1,19 +1,19 @@
-"""The knobs that plan_memory and probe_memory share beside the teacher's own."""
+"""One training step of a teacher as a user describes it to planner and probe."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from projects._teacher import TeacherKnobs
+from recdistill.teachers._config import TeacherConfig
 
 if TYPE_CHECKING:
     from recdistill.memory import MemorySettings
 
 
 @dataclass(frozen=True)
-class Step:
-    """Alternatives to what train_teacher does, to price them."""
+class StepAlternatives:
+    """Alternatives to what train_teacher does, to price them; see ``MemorySettings``."""
 
     attention: Literal["sdpa", "eager"] = "sdpa"
     gating: Literal["rank", "outputs"] = "rank"
@@ -26,8 +26,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class StepKnobs(TeacherKnobs):
-    """One training step of a teacher: ``batch`` rows of ``length`` tokens."""
+class StepConfig(TeacherConfig):
+    """Base of a stage's settings: ``batch`` rows of ``length`` tokens."""
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
     resize_vocabulary: Literal["none", "frozen", "trainable"] = "none"
@@ -36,7 +36,7 @@ class StepKnobs(TeacherKnobs):
     seed: int = 0
     preset: str = "full"
     use_cache: bool = True
-    step: Step = field(default_factory=Step)
+    step: StepAlternatives = field(default_factory=StepAlternatives)
 
     def settings(self, device: Literal["cuda", "cpu"]) -> MemorySettings:
         """Describe the step to planner and probe."""

@@ -13,7 +13,9 @@ from recdistill.data import Catalog
 from recdistill.errors import UserError
 from recdistill.memory import TrainingStep, decoder_config
 from recdistill.students import SASRec
-from recdistill.teachers import LLM, AdapterSettings, TeacherNetwork, TeacherSettings
+from recdistill.teachers._llm import LLM
+from recdistill.teachers._network import TeacherNetwork
+from recdistill.teachers._settings import HeadSettings, LoraSettings, TeacherSettings
 from recdistill.training import weighted_logsumexp
 
 if TYPE_CHECKING:
@@ -41,16 +43,14 @@ def teacher_step(settings: MemorySettings, device: torch.device) -> TrainingStep
         _catalog(settings.n_items),
         TeacherSettings(
             prompt=settings.prompt,
-            adapter=AdapterSettings(
-                kind=settings.adapter,
-                r=settings.lora_r,
-                n_experts=settings.n_experts,
-                dropout=settings.lora_dropout,
-                target_modules=settings.target_modules,
-            ),
-            max_length=n_read,
-            head_dim=settings.head_dim,
+            adapter=settings.adapter,
+            lora_r=settings.lora_r,
+            n_experts=settings.n_experts,
+            target_modules=settings.target_modules,
             train_backbone=settings.train_backbone,
+            lora=LoraSettings(dropout=settings.lora_dropout),
+            head=HeadSettings(dim=settings.head_dim),
+            max_length=n_read,
         ),
     )
     if settings.checkpointing:

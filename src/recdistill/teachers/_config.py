@@ -1,0 +1,118 @@
+"""Which language model, how it is adapted and computed: what a user says of a teacher.
+
+Base of the stages that train a teacher, plan its memory and probe it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from recdistill.errors import UserError
+from recdistill.memory import MemorySettings
+from recdistill.teachers._llm import Weights, load_llm
+from recdistill.teachers._network import TeacherNetwork
+from recdistill.teachers._precision import resolve_precision
+from recdistill.teachers._settings import TeacherShape
+from recdistill.teachers._training_settings import Precision  # noqa: TC001 - read by the parser
+
+if TYPE_CHECKING:
+    from recdistill.data import Catalog
+    from recdistill.teachers._llm import LLM
+    from recdistill.teachers._settings import TeacherSettings
+    from recdistill.training import SequentialModel
+
+    Format = Literal["fp32", "bf16", "fp16"]
+
+_FORMATS: dict[str, Format] = {"32-true": "fp32", "bf16-mixed": "bf16", "16-mixed": "fp16"}
+
+
+@dataclass(frozen=True)
+class TeacherConfig(TeacherShape):
+    """A teacher and the number format it computes in; conf/train_teacher.yaml says the costs.
+
+    Attributes
+    ----------
+    llm : str
+        See :func:`load_llm`.
+    llm_layers : int
+        First layers kept; 0 keeps all. Two are what a CPU trains in minutes.
+    weights : {"pretrained", "random"}
+    precision, checkpointing
+        See :class:`TrainingSettings`.
+    """
+
+    llm: str = "smollm2-135m"
+    llm_layers: int = 2
+    weights: Weights = "pretrained"
+    precision: Precision = "auto"
+    checkpointing: bool = False
+
+    def load_llm(self, seed: int) -> LLM | None:
+        """Load the language model in the format the device computes in; None for ``head``."""
+        if self.adapter == "head":
+            return None
+        _, dtype = resolve_precision(self.precision)
+        return load_llm(
+            self.llm,
+            n_layers=self.llm_layers,
+            weights=self.weights,
+            seed=seed,
+            dtype=torch.float32 if self.train_backbone else dtype,
+        )
+
+    def memory_settings(self, device: Literal["cuda", "cpu"], **others: Any) -> MemorySettings:
+        """Describe one training step to the memory planner.
+
+        Parameters
+        ----------
+        device
+            Where the step will run. ``precision=auto`` is resolved for it; a GPU that is not here
+            is taken to have bfloat16.
+        others
+            Further fields of ``MemorySettings``: rows, length, catalog.
+
+        Raises
+        ------
+        UserError
+            Without a language model there is nothing to plan.
+        """
+        if self.adapter == "head":
+            raise UserError("adapter=head has no language model: its memory needs no plan.")
+        precision: str = self.precision
+        if precision == "auto" and device == "cuda" and not torch.cuda.is_available():
+            precision = "bf16-mixed"
+        elif precision == "auto":
+            precision = resolve_precision("auto", device)[0]
+        return MemorySettings(
+            llm=self.llm,
+            llm_layers=self.llm_layers,
+            prompt=self.prompt,
+            mode=self.mode,
+            adapter=self.adapter,
+            lora_r=self.lora_r,
+            n_experts=self.n_experts,
+            target_modules=self.target_modules,
+            lora_dropout=self.lora.dropout,
+            head_dim=self.head.dim,
+            train_backbone=self.train_backbone,
+            precision=_FORMATS[precision],
+            checkpointing=self.checkpointing,
+            device=device,
+            **others,
+        )
+
+
+def build_teacher(
+    recommender: SequentialModel,
+    llm: LLM | None,
+    catalog: Catalog,
+    settings: TeacherSettings,
+    *,
+    seed: int,
+) -> TeacherNetwork:
+    """Put the network together; equal seeds give equal weights."""
+    torch.manual_seed(seed)
+    return TeacherNetwork(recommender, llm, catalog, settings)
