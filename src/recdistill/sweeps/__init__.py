@@ -34,7 +34,7 @@ from recdistill.sweeps._study import (
     study_names,
 )
 from recdistill.sweeps._summary import best_trial, card, importances, trial_table
-from recdistill.sweeps._work import Trainer, Worker
+from recdistill.sweeps._worker import Trainer, Worker
 
 __all__ = [
     "COST",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from recdistill.errors import UserError
 from recdistill.sweeps._queue import give_up_worker, n_finished, repeat_lost, running, tally
+from recdistill.sweeps._signals import Interrupted
 from recdistill.sweeps._study import halted
-from recdistill.sweeps._work import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
 
-    from recdistill.sweeps._work import Worker
+    from recdistill.sweeps._worker import Worker
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
@@ -56,7 +56,7 @@ class Crew:
         self._context.set_forkserver_preload([make_worker.__module__])
         self._token = secrets.token_hex(3)
         self._processes: list[ForkServerProcess] = []
-        self._n_useless = 0
+        self._n_deaths = 0
 
     def run(self, study: Study, storage: BaseStorage, report: Callable[[], None]) -> None:
         """Work until the study has nothing left to do; ``report`` is called about once a second.
@@ -85,11 +85,11 @@ class Crew:
                 give_up_worker(study, storage, self._name(process.pid))
                 if reason := halted(study):
                     continue
-                self._n_useless += 1
+                self._n_deaths += 1
                 before, finished = finished, n_finished(tally(study))
                 if finished > before:
-                    self._n_useless = 0
-                if self._n_useless > _HOPELESS_AFTER * self._n_workers:
+                    self._n_deaths = 0
+                if self._n_deaths > _HOPELESS_AFTER * self._n_workers:
                     raise UserError(
                         "The sweep's workers die again and again before they finish a trial (the "
                         f"last one with status {process.exitcode}; -9 is the kernel's, for lack of "

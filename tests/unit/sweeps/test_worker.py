@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from recdistill.sweeps import give_up, tally, trial_runs
 from recdistill.sweeps._queue import ERROR
 from recdistill.sweeps._study import halted
-from recdistill.sweeps._work import Interrupted
+from recdistill.sweeps._worker import Interrupted
 from tests.unit.sweeps import toy
 from tests.unit.sweeps.conftest import Hill, make_hill
 
