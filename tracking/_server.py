@@ -65,12 +65,3 @@ def prepare(settings: Settings, server: Service) -> None:
         "auth_cache_ttl_seconds = 60\n"
     )
     write_for(settings.folder / "logins.ini", text, server.identity)
-
-
-def client_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """Return what the administrator's own programs need to log in."""
-    return {
-        "MLFLOW_TRACKING_URI": settings.server.url,
-        "MLFLOW_TRACKING_USERNAME": settings.server.admin,
-        "MLFLOW_TRACKING_PASSWORD": secrets.admin_password,
-    }

@@ -194,7 +194,7 @@ def _ok(step: str) -> bool:
 
 @contextmanager
 def _postgres(host: str) -> Iterator[str]:
-    """A PostgreSQL server of this test's own; ends with it. Yields the address of a data base."""
+    """A PostgreSQL server of this test's own; ends with it. Yields the address of a database."""
     import tempfile
 
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]

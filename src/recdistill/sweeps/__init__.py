@@ -1,6 +1,6 @@
 """Search spaces, studies, workers, and their mirror in MLflow."""
 
-from recdistill.sweeps._crew import Crew, pid_of
+from recdistill.sweeps._crew import Crew
 from recdistill.sweeps._mirror import Mirror
 from recdistill.sweeps._page import page
 from recdistill.sweeps._plots import draw
@@ -21,7 +21,7 @@ from recdistill.sweeps._queue import (
 from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
 from recdistill.sweeps._settings import setting_types, type_of, with_settings
 from recdistill.sweeps._space import Knob, Space, build_space, read_space
-from recdistill.sweeps._storage import has_password, open_storage, shown, without_password
+from recdistill.sweeps._storage import has_password, open_storage, shown
 from recdistill.sweeps._study import (
     COST,
     Facts,
@@ -65,7 +65,6 @@ __all__ = [
     "open_storage",
     "page",
     "parent_run",
-    "pid_of",
     "read_facts",
     "read_space",
     "reconcile",
@@ -82,5 +81,4 @@ __all__ = [
     "trial_table",
     "type_of",
     "with_settings",
-    "without_password",
 ]

@@ -137,11 +137,6 @@ def worker_name(pid: int, crew: str) -> str:
     return f"{socket.gethostname()}:{pid}:{crew}"
 
 
-def pid_of(worker: str) -> int:
-    """Return the process id in a worker's name."""
-    return int(worker.split(":")[1])
-
-
 def _live(make_worker: Callable[..., Worker], arguments: Sequence[Any], crew: str) -> None:
     """Be a worker process; a terminal's Ctrl-C reaches the sweep alone, which passes it on."""
     os.setsid()

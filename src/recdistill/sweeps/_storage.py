@@ -1,4 +1,4 @@
-"""The data base that holds the studies: SQLite for one machine, PostgreSQL for many."""
+"""The database that holds the studies: SQLite for one machine, PostgreSQL for many."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 _WAIT_SECONDS = 60
-# What those read who open an empty data base while somebody else is making its tables.
+# What those read who open an empty database while somebody else is making its tables.
 _N_ATTEMPTS, _RACE = 10, ("already exists", "duplicate key", "UNIQUE constraint", "no such table")
 
 
 def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 0) -> BaseStorage:
-    """Open the data base at ``url``, making its tables when it is empty.
+    """Open the database at ``url``, making its tables when it is empty.
 
     Every worker records a heartbeat; a trial without one for ``grace_seconds`` (0: three
     heartbeats) is dead and is tried again.
@@ -35,7 +35,7 @@ def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 
     Raises
     ------
     UserError
-        When the address cannot be understood or the data base cannot be reached.
+        When the address cannot be understood or the database cannot be reached.
     """
     address = _parsed(url)
     sqlite = address.get_backend_name() == "sqlite"
@@ -79,11 +79,6 @@ def shown(url: str) -> str:
     return _parsed(url).render_as_string(hide_password=True)
 
 
-def without_password(url: str) -> str:
-    """Return the address without a password at all, as another machine may be told it."""
-    return _parsed(url).set(password=None).render_as_string()
-
-
 def has_password(url: str) -> bool:
     """Whether the address carries a password."""
     return bool(_parsed(url).password)
@@ -94,7 +89,7 @@ def _parsed(url: str) -> sqlalchemy.engine.URL:
         return make_url(url)
     except ArgumentError:
         raise UserError(
-            "storage is no data base address; write sqlite:///studies.db or "
+            "storage is no database address; write sqlite:///studies.db or "
             "postgresql://user@host/database."
         ) from None
 

@@ -1,4 +1,4 @@
-"""A study on the hill of ``toy``, in a data base of the test's own."""
+"""A study on the hill of ``toy``, in a database of the test's own."""
 
 from __future__ import annotations
 

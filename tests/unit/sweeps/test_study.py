@@ -58,7 +58,7 @@ def test_an_unknown_study_is_named_beside_those_there_are(hill: Hill) -> None:
 
 
 def test_a_storage_out_of_reach_is_one_sentence_without_its_password(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no data base address"):
+    with pytest.raises(UserError, match="no database address"):
         open_storage("studies.db")
     url = "postgresql://me:hunter2@127.0.0.1:1/studies"
     with pytest.raises(UserError, match="cannot be opened") as said:
