@@ -17,9 +17,11 @@ from recdistill.reporting import (
     Resampling,
     ScoredRun,
     as_markdown,
+    caveats,
     compare_groups,
     find_scored_run,
     load_groups,
+    read_history,
     require_same_data,
     select_runs,
     verdict,
@@ -37,6 +39,8 @@ class Config:
     runs: str = "latest"
     reference: str = ""
     floors: bool = True
+    margin: float = 0.0
+    correct_for_looks: bool = False
     dataset: str = ""
     title: str = ""
     question: str = ""
@@ -49,6 +53,8 @@ class Config:
             raise UserError(
                 f"n_resamples is {self.n_resamples}; below 100 no p-value can say anything."
             )
+        if self.margin < 0:
+            raise UserError(f"margin is {self.margin}; a shortfall is stated as a positive number.")
 
 
 def run(config: Config, run: Run) -> None:
@@ -65,7 +71,12 @@ def run(config: Config, run: Run) -> None:
     resampling = Resampling(config.n_resamples, config.seed)
     with run.phase("compare"):
         comparison = compare_groups(
-            load_groups(runs), reference_id=reference_id, resampling=resampling
+            load_groups(runs),
+            reference_id=reference_id,
+            resampling=resampling,
+            history=read_history(run.client, runs[0]),
+            correct_for_looks=config.correct_for_looks,
+            margin=config.margin,
         )
     describe(run, comparison, runs)
     links = saved_views(run, runs)
@@ -103,7 +114,9 @@ def describe(run: Run, comparison: Comparison, runs: list[ScoredRun]) -> None:
     best = comparison.rows[0].label
     run.rename(f"{best}-first-of-{len(comparison.rows)}-compare"[:60])
     table = as_markdown(comparison, limit=SHOWN_ON_TERMINAL).split("\n- ")[0]
-    claims = "\n".join(f"- {claim}" for claim in verdict(comparison))
+    said = [*verdict(comparison), *caveats(comparison)]
+    claims = "\n".join(f"- {claim}" for claim in said)
+    run.log_metrics({"looks_at_this_test_part": comparison.history.n_looks})
     run.note(f"**Verdict**\n\n{claims}\n\n{table}\n\nThe whole report: artifact `report.html`.")
     for row in comparison.rows:
         if row.group.is_floor and row.group is not comparison.best_floor:

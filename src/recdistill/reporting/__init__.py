@@ -1,11 +1,14 @@
 """Comparison, diagnosis, report pages, plots."""
 
 from recdistill.reporting._breakdown import Slice, break_down
+from recdistill.reporting._caveats import caveats
 from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
 from recdistill.reporting._contrast import Contrast, Resampling
 from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
 from recdistill.reporting._groups import Group, load_groups, read_per_user
+from recdistill.reporting._history import History, read_history
 from recdistill.reporting._markdown import as_markdown
+from recdistill.reporting._reach import Reach
 from recdistill.reporting._report import write_report
 from recdistill.reporting._select import (
     MODEL_STAGES,
@@ -23,6 +26,8 @@ __all__ = [
     "Diagnosis",
     "Estimate",
     "Group",
+    "History",
+    "Reach",
     "Resampling",
     "Row",
     "Rung",
@@ -30,9 +35,11 @@ __all__ = [
     "Slice",
     "as_markdown",
     "break_down",
+    "caveats",
     "compare_groups",
     "find_scored_run",
     "load_groups",
+    "read_history",
     "read_per_user",
     "render_diagnosis",
     "require_same_data",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.errors import UserError
-from recdistill.evaluation import Metric, hits_interval
+from recdistill.evaluation import Metric, SeedNoise, hits_interval
 from recdistill.reporting._contrast import (
     Contrast,
     Resampling,
@@ -16,6 +16,8 @@ from recdistill.reporting._contrast import (
     contrast,
     mean_interval,
 )
+from recdistill.reporting._history import History
+from recdistill.reporting._reach import Reach, reach_of_students
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 K = 10
 HEADLINE: tuple[Metric, ...] = ("recall", "ndcg")
 """Metrics that are tested; the first decides the verdict."""
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Row:
     hits: float
     fit_seconds: float
     peak_mb: float
+    noise: dict[str, SeedNoise | None] = field(default_factory=dict)
     against_reference: dict[str, Contrast] = field(default_factory=dict)
 
     @property
@@ -67,6 +71,9 @@ class Comparison:
     against_floor : label of a model that is no floor -> its contrasts against ``best_floor``.
     n_tests : how many p-values were corrected for together.
     resampling : how often was drawn.
+    history : what the tracking store knows of this test part.
+    level : below which a corrected p-value decides; 0.05, or that over the number of looks.
+    reaches : every student beside its teachers.
     """
 
     rows: tuple[Row, ...]
@@ -75,6 +82,9 @@ class Comparison:
     against_floor: dict[str, dict[str, Contrast]]
     n_tests: int
     resampling: Resampling
+    history: History = field(default_factory=History)
+    level: float = ALPHA
+    reaches: tuple[Reach, ...] = ()
 
     @property
     def n_cases(self) -> int:
@@ -91,8 +101,14 @@ def compare_groups(
     *,
     reference_id: str = "",
     resampling: Resampling | None = None,
+    history: History | None = None,
+    correct_for_looks: bool = False,
+    margin: float = 0.0,
 ) -> Comparison:
     """Measure every group, and test each against the reference and the best floor.
+
+    Methods are tested over users and trainings where the groups have several seeds, or the history
+    knows their recipes' noise; otherwise two trained models are, over users.
 
     Every p-value of the report, over models, metrics and both questions (better than the reference?
     than the best floor?), is corrected together by Holm's method.
@@ -102,6 +118,10 @@ def compare_groups(
     groups : newest run first, as from `load_groups`.
     reference_id : id of a run whose group is the reference; else the newest neural baseline, else
         the best floor.
+    history : what the store knows of this test part, as from `read_history`.
+    correct_for_looks : divide the level by the number of models that met the test part.
+    margin : shortfall in the metric that still counts as reaching the teachers; 0 takes half of
+        what the teachers gain over the reference.
 
     Raises
     ------
@@ -115,6 +135,8 @@ def compare_groups(
             "compare it with; start one with: mlflow run . -e train_baseline -P model=counter"
         )
     resampling = (resampling or Resampling()).for_groups(len(groups))
+    history = history or History()
+    level = ALPHA / max(1, history.n_looks) if correct_for_looks else ALPHA
     recall = {group.label: float(group.outcomes("recall", K).mean()) for group in groups}
     floors = [group for group in groups if group.is_floor]
     best_floor = max(floors, key=lambda g: recall[g.label], default=None)
@@ -123,13 +145,15 @@ def compare_groups(
     pairs = [(g, reference) for g in groups if g is not reference]
     if best_floor is not None and best_floor is not reference:
         pairs += [(g, best_floor) for g in groups if not g.is_floor]
-    tested = [contrast(of, against, m, K, resampling) for of, against in pairs for m in HEADLINE]
+    tested = [
+        contrast(of, against, m, K, resampling, history) for of, against in pairs for m in HEADLINE
+    ]
     tested = adjust_for_all(tested)
     found: dict[tuple[str, str], dict[str, Contrast]] = {}
     for one in tested:
         found.setdefault((one.of, one.against), {})[one.metric] = one
 
-    rows = [_row(g, found.get((g.label, reference.label), {}), resampling) for g in groups]
+    rows = [_row(g, found.get((g.label, reference.label), {}), resampling, history) for g in groups]
     against_floor = {
         g.label: found[(g.label, best_floor.label)]
         for g in groups
@@ -143,6 +167,13 @@ def compare_groups(
         against_floor=against_floor,
         n_tests=len(tested),
         resampling=resampling,
+        history=history,
+        level=level,
+        reaches=tuple(
+            reach_of_students(
+                groups, reference, HEADLINE, K, history, margin=margin, confidence=1 - level
+            )
+        ),
     )
 
 
@@ -154,7 +185,9 @@ def _reference(groups: Sequence[Group], run_id: str, best_floor: Group | None) -
     return newest or best_floor or groups[-1]
 
 
-def _row(group: Group, contrasts: dict[str, Contrast], resampling: Resampling) -> Row:
+def _row(
+    group: Group, contrasts: dict[str, Contrast], resampling: Resampling, history: History
+) -> Row:
     estimates = {}
     for metric in ("recall", "ndcg", "mrr"):
         outcomes = group.outcomes(metric, K)
@@ -172,6 +205,7 @@ def _row(group: Group, contrasts: dict[str, Contrast], resampling: Resampling) -
         hits=float(group.outcomes("recall", K).sum(1).mean()),
         fit_seconds=group.metric("time/fit_seconds"),
         peak_mb=peak_mb(group),
+        noise={metric: history.noise(group, metric, K) for metric in HEADLINE},
         against_reference=contrasts,
     )
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from recdistill.evaluation import (
     Metric,
+    SeedNoise,
     bootstrap_interval,
     compare_paired,
+    compare_recipes,
     holm,
     permutation_test,
+    plan_verdict,
 )
 
 if TYPE_CHECKING:
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from recdistill.evaluation import Plan, Trainings
     from recdistill.reporting._groups import Group
+    from recdistill.reporting._history import History
 
 
 _BOOTSTRAP_BUDGET, _LEAST_BOOTSTRAP = 40_000, 1_000
@@ -50,29 +56,51 @@ class Contrast:
     Attributes
     ----------
     of, against : labels of the groups; ``delta`` is ``of`` minus ``against``.
-    low, high : 95 % bootstrap interval of ``delta`` over users.
-    p, p_adjusted : two-sided; the second corrected for all tests of the report.
-    test : ``McNemar`` for the hits of two single runs, else ``permutation``.
-    n_needed : users that would show a difference of this size with 80 % power; infinite when there
-        is no difference.
+    about : ``methods`` where users and trainings are both counted, which takes two trainings a side
+        or a store that knows how far they lie apart; else ``models``: these trained ones, and no
+        others of their kind.
+    low, high : 95 % interval of ``delta``, over users and trainings or over users alone.
+    p, p_adjusted : two-sided, of what ``about`` says; the second corrected for all tests of the
+        report.
+    p_users : two-sided, over users alone: whether these trained models differ.
+    test : ``users and trainings``, or over users ``McNemar`` (hits of two single runs), else
+        ``permutation``.
+    n_seeds, noise_runs : trainings compared, and trainings that their noise is known from, of both
+        sides; 0 where it is not known.
+    n_needed : users that would show these two models apart with 80 % power; infinite when there is
+        no difference.
+    seeds_needed : trainings a side that would show a difference of this size between the methods
+        with these users and 80 % power; infinite where no reasonable number would.
+    users_needed : users that would, with ``plan_seeds`` trainings a side.
     """
 
     of: str
     against: str
     metric: Metric
+    about: Literal["methods", "models"]
     delta: float
     low: float
     high: float
     p: float
     p_adjusted: float
+    p_users: float
     test: str
     n_cases: int
+    n_seeds: tuple[int, int]
+    noise_runs: tuple[int, int]
     n_needed: float
+    seeds_needed: float
+    users_needed: float
+    plan_seeds: int
 
 
-def contrast(of: Group, against: Group, metric: Metric, k: int, resampling: Resampling) -> Contrast:
-    """Test ``of`` against ``against`` over users, outcomes averaged over seeds first."""
-    found = compare_paired(
+def contrast(
+    of: Group, against: Group, metric: Metric, k: int, resampling: Resampling, history: History
+) -> Contrast:
+    """Test ``of`` against ``against``: the methods where trainings can be counted too."""
+    a, b = of.trainings(metric, k), against.trainings(metric, k)
+    noises = [history.noise(group, metric, k) for group in (of, against)]
+    users = compare_paired(
         of.tables,
         against.tables,
         metric=metric,
@@ -80,25 +108,49 @@ def contrast(of: Group, against: Group, metric: Metric, k: int, resampling: Resa
         n_resamples=resampling.n_bootstrap or resampling.n_resamples,
         seed=resampling.seed,
     )
-    p = found.p_mcnemar
-    if p is None:
-        differences = of.outcomes(metric, k).mean(0) - against.outcomes(metric, k).mean(0)
-        p = permutation_test(
-            differences.round(12), n_resamples=resampling.n_resamples, seed=resampling.seed
+    p_users = users.p_mcnemar
+    if p_users is None:
+        differences = (a.user_means - b.user_means).round(12)
+        p_users = permutation_test(
+            differences, n_resamples=resampling.n_resamples, seed=resampling.seed
         )
+    both = noises[0] is not None and noises[1] is not None
+    found = compare_recipes(a, b, noise_a=noises[0], noise_b=noises[1]) if both else None
+    plan = _plan(a, b, noises)
     return Contrast(
         of=of.label,
         against=against.label,
         metric=metric,
-        delta=found.delta,
-        low=found.low,
-        high=found.high,
-        p=p,
-        p_adjusted=p,
-        test="permutation" if found.p_mcnemar is None else "McNemar",
-        n_cases=found.n_users,
-        n_needed=found.n_users_needed,
+        about="methods" if found else "models",
+        delta=users.delta,
+        low=found.low if found else users.low,
+        high=found.high if found else users.high,
+        p=found.p if found else p_users,
+        p_adjusted=found.p if found else p_users,
+        p_users=p_users,
+        test="users and trainings"
+        if found
+        else ("permutation" if users.p_mcnemar is None else "McNemar"),
+        n_cases=users.n_users,
+        n_seeds=(a.n_seeds, b.n_seeds),
+        noise_runs=tuple(noise.n_runs if noise else 0 for noise in noises),  # type: ignore[arg-type]
+        n_needed=users.n_users_needed,
+        seeds_needed=plan.n_seeds,
+        users_needed=plan.n_users,
+        plan_seeds=plan.seeds_for_users,
     )
+
+
+def _plan(a: Trainings, b: Trainings, noises: Sequence[SeedNoise | None]) -> Plan:
+    """Plan a verdict; noise that is not known is taken as what users alone make it, the least."""
+    n = a.n_users
+    differences = a.user_means - b.user_means
+    both = float(differences.var(ddof=1)) / n if n > 1 else math.inf
+    # Of two single models nobody can say how much of their disagreement on users is training.
+    unknown = SeedNoise(both / 2, both / 2, math.inf, 0)
+    first, second = (noise or unknown for noise in noises)
+    of_users = max(0.0, both - first.user_part / a.n_seeds - second.user_part / b.n_seeds)
+    return plan_verdict(a.mean - b.mean, of_users, first, second, n)
 
 
 def adjust_for_all(contrasts: Sequence[Contrast]) -> list[Contrast]:

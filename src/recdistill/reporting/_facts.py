@@ -13,7 +13,7 @@ from recdistill.reporting._groups import differing_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from recdistill.reporting._comparison import Comparison
+    from recdistill.reporting._comparison import Comparison, Row
     from recdistill.reporting._groups import Group
 
 _NARROW = 8
@@ -151,15 +151,25 @@ def data_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("Catalog digest", newest.tags.get("catalog.digest", "unknown")),
         ("Split digest", newest.tags.get("split.digest", "unknown")),
         ("Test cases digest", str(attrs.get("cases_digest", "unknown"))),
+        ("Looks at this test part", str(comparison.history.n_looks or "not counted")),
         (
             "Tests",
-            "paired over users, two-sided: McNemar's exact test on the hits of two single runs, "
-            "otherwise permutation of users' outcomes averaged over seeds "
-            f"({draws.n_resamples:,} draws); intervals of differences, NDCG and MRR by bootstrap "
-            f"over users ({draws.n_bootstrap:,} draws), of recall by Clopper and Pearson; "
-            f"{comparison.n_tests} p-values corrected together (Holm)",
+            "methods: t over users and trainings, two-sided, degrees of freedom after "
+            "Satterthwaite; two trained models: paired over users, McNemar's exact test on hits, "
+            f"otherwise permutation ({draws.n_resamples:,} draws), intervals by bootstrap over "
+            f"users ({draws.n_bootstrap:,} draws), of recall by Clopper and Pearson; "
+            f"{comparison.n_tests} p-values corrected together (Holm), "
+            f"level {comparison.level:.2g}",
         ),
     ]
+
+
+def noise_of(row: Row, metric: str) -> str:
+    """``.0044 (12)``: standard deviation between trainings, and from how many runs it is known."""
+    noise = row.noise.get(metric)
+    if noise is None:
+        return "unknown"
+    return "none" if noise.variance == 0 else f"{noise.variance**0.5:.4f} ({noise.n_runs})"
 
 
 def seeds_of(group: Group) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.evaluation import Metric, outcome
+from recdistill.evaluation import Metric, Trainings, boil_down, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +45,7 @@ class Group:
     label: str
     runs: tuple[ScoredRun, ...]
     tables: tuple[pd.DataFrame, ...] = field(repr=False)
+    _boiled: dict[tuple[str, int], Trainings] = field(default_factory=dict, repr=False)
 
     @property
     def newest(self) -> ScoredRun:
@@ -69,6 +70,21 @@ class Group:
     def outcomes(self, metric: Metric, k: int) -> NDArray[np.float64]:
         """Metric of every case under every seed, shape [n_seeds, n_cases]."""
         return np.stack([outcome(table, metric, k) for table in self.tables])
+
+    def trainings(self, metric: Metric, k: int) -> Trainings:
+        """Return what the test of recipes needs of the metric; computed once."""
+        if (metric, k) not in self._boiled:
+            self._boiled[metric, k] = boil_down(outcome(t, metric, k) for t in self.tables)
+        return self._boiled[metric, k]
+
+    @property
+    def shared_source(self) -> str:
+        """Id of the one transfer set or table that all seeds learned from; empty otherwise."""
+        if len(self.runs) < 2:
+            return ""
+        tags = [run.reference.tags for run in self.runs]
+        sources = {t.get("transfer_run_id") or t.get("table_run_id", "") for t in tags}
+        return sources.pop() if len(sources) == 1 else ""
 
     def metric(self, name: str) -> float:
         """Mean of a logged metric over the runs that logged it; NaN when none did."""

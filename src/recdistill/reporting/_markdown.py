@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recdistill.reporting._facts import duration, megabytes, seeds_of
-from recdistill.reporting._verdict import ALPHA, p_words, signed, verdict
+from recdistill.reporting._caveats import caveats
+from recdistill.reporting._facts import duration, megabytes, noise_of, seeds_of
+from recdistill.reporting._verdict import p_words, signed, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._comparison import Comparison, Row
     from recdistill.reporting._contrast import Contrast
 
-_HEADER = ("model", "seeds", "recall@10", "95 % CI", "NDCG@10", "MRR@10", "hits")
+_HEADER = ("model", "seeds", "recall@10", "95 % CI", "NDCG@10", "seed SD", "MRR@10", "hits")
 _COSTS = ("fit", "peak")
 
 
@@ -32,16 +33,19 @@ def as_markdown(comparison: Comparison, *, limit: int = 0) -> str:
         lines.append(f"\n{len(comparison.rows) - len(rows)} more models are in comparison.md.")
     lines.append(
         f"\n\u0394 to {comparison.reference.label} (p corrected for {comparison.n_tests} tests; "
-        f"* below {ALPHA:g}); {comparison.n_cases:,} test users.\n"
+        f"* below {comparison.level:.2g}, over users and trainings; \u2020 below it over users "
+        "alone: these two trained models); seed SD: of NDCG@10, and from how many runs; "
+        f"{comparison.n_cases:,} test users.\n"
     )
-    lines += [f"- {claim}" for claim in verdict(comparison)]
+    lines += [f"- {claim}" for claim in [*verdict(comparison), *caveats(comparison)]]
     return "\n".join(lines).replace("\u00a0", " ") + "\n"
 
 
 def _cells(row: Row, comparison: Comparison) -> list[str]:
     recall = row.estimates["recall"]
     name = f"{row.label} (floor)" if row.group.is_floor else row.label
-    deltas = [_delta(row.against_reference.get(metric)) for metric in ("recall", "ndcg")]
+    level = comparison.level
+    deltas = [_delta(row.against_reference.get(metric), level) for metric in ("recall", "ndcg")]
     if row.group is comparison.reference:
         deltas = ["reference", ""]
     return [
@@ -50,6 +54,7 @@ def _cells(row: Row, comparison: Comparison) -> list[str]:
         f"{recall.mean:.3f}",
         f"{recall.low:.3f}\u2013{recall.high:.3f}",
         f"{row.estimates['ndcg'].mean:.3f}",
+        noise_of(row, "ndcg"),
         f"{row.estimates['mrr'].mean:.3f}",
         f"{row.hits:.0f}",
         *deltas,
@@ -58,10 +63,11 @@ def _cells(row: Row, comparison: Comparison) -> list[str]:
     ]
 
 
-def _delta(contrast: Contrast | None) -> str:
+def _delta(contrast: Contrast | None, level: float) -> str:
     if contrast is None:
         return "\u2013"
-    star = "*" if contrast.p_adjusted < ALPHA else ""
+    mark = "*" if contrast.about == "methods" else "\u2020"
+    star = mark if contrast.p_adjusted < level else ""
     return f"{signed(contrast.delta)}{star} ({p_words(contrast.p_adjusted)})"
 
 

@@ -11,9 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from recdistill.reporting import _facts as facts
+from recdistill.reporting._caveats import caveats
 from recdistill.reporting._ink import variable
 from recdistill.reporting._plots import pens
-from recdistill.reporting._verdict import ALPHA, p_words, signed, verdict
+from recdistill.reporting._verdict import p_words, signed, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,6 +83,7 @@ def render_page(
             f"\u00b7 {now:%d %B %Y}"
         ),
         verdict=verdict(comparison),
+        caveats=caveats(comparison),
         sections=_sections(comparison, colours),
         table_note=_table_note(comparison),
         figures=[
@@ -119,7 +121,10 @@ def _row(row: Row, comparison: Comparison, colours: Mapping[str, str]) -> dict[s
         "estimates": [_estimate(row.estimates[m], len(group.runs)) for m in row.estimates],
         "hits": f"{row.hits:.0f}",
         "n_cases": f"{comparison.n_cases:,}",
-        "contrasts": [_contrast(row.against_reference.get(m)) for m in ("recall", "ndcg")],
+        "noise": facts.noise_of(row, "ndcg"),
+        "contrasts": [
+            _contrast(row.against_reference.get(m), comparison.level) for m in ("recall", "ndcg")
+        ],
         "no_contrast": "reference" if group is comparison.reference else "\u2013",
         "fit": facts.duration(row.fit_seconds),
         "peak": facts.megabytes(row.peak_mb),
@@ -134,21 +139,25 @@ def _estimate(estimate: Estimate, n_seeds: int) -> dict[str, str]:
     }
 
 
-def _contrast(contrast: Contrast | None) -> dict[str, Any] | None:
+def _contrast(contrast: Contrast | None, level: float) -> dict[str, Any] | None:
     if contrast is None:
         return None
     return {
         "delta": signed(contrast.delta),
         "interval": f"[{signed(contrast.low)}, {signed(contrast.high)}]",
         "p": p_words(contrast.p_adjusted),
-        "sure": contrast.p_adjusted < ALPHA,
+        "sure": contrast.about == "methods" and contrast.p_adjusted < level,
+        "about": "" if contrast.about == "methods" else "these two models",
     }
 
 
 def _table_note(comparison: Comparison) -> str:
     return (
-        f"Differences are to {comparison.reference.label}. Brackets: 95 % intervals over test "
-        "users; seeds: lowest and highest single seed. p-values are corrected for all "
-        f"{comparison.n_tests} tests of this report (Holm); bold where below {ALPHA:g}. Hits are "
-        "targets among the first ten, mean over seeds. Peak: memory of the fit."
+        f"Differences are to {comparison.reference.label}. Brackets of figures: 95 % intervals "
+        "over test users, of differences: over users and trainings, unless it says 'these two "
+        "models' (one training a side whose noise nobody knows). Seeds: lowest and highest single "
+        "seed. Seed SD: standard deviation of NDCG@10 between trainings, and the number of runs it "
+        f"is known from. p-values are corrected for all {comparison.n_tests} tests of this report "
+        f"(Holm); bold where below {comparison.level:.2g} for the methods. Hits are targets among "
+        "the first ten, mean over seeds. Peak: memory of the fit."
     )

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from recdistill.evaluation import hits_interval
 from recdistill.reporting._comparison import K
 from recdistill.reporting._ink import FLOOR, INK, MUTED, PAPER, RULE, SERIES, new_figure
-from recdistill.reporting._verdict import ALPHA, NAMES, signed
+from recdistill.reporting._verdict import NAMES, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,7 +121,7 @@ def forest(comparison: Comparison) -> Figure:
         axes.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
         for place, row in enumerate(rows):
             pen = given.get(row.label, Pen(MUTED))
-            _interval(axes, place, row.against_reference[metric], pen.colour)
+            _interval(axes, place, row.against_reference[metric], pen.colour, comparison.level)
         axes.set_title(f"\u0394 {NAMES[metric]}")
         axes.xaxis.set_major_formatter(FuncFormatter(_difference))
         axes.xaxis.get_major_locator().set_params(nbins=6)
@@ -131,7 +131,7 @@ def forest(comparison: Comparison) -> Figure:
     panels[0].set_yticks(range(len(rows)), [row.label for row in rows], color=INK)
     panels[0].set_ylim(-0.6, len(rows) - 0.4)
     figure.supxlabel(
-        f"difference to {comparison.reference.label}, 95 % interval over users",
+        f"difference to {comparison.reference.label}, 95 % interval",
         fontsize=9,
         color=MUTED,
     )
@@ -142,15 +142,16 @@ def _difference(value: float, _place: int) -> str:
     return signed(value).rstrip("0").rstrip(".") or "0"
 
 
-def _interval(axes: Axes, place: float, one: Contrast, colour: str) -> None:
+def _interval(axes: Axes, place: float, one: Contrast, colour: str, level: float) -> None:
+    methods = one.about == "methods"
     axes.plot([one.low, one.high], [place, place], color=colour, linewidth=1.5, zorder=2)
     axes.plot(
         [one.delta],
         [place],
-        marker="o",
-        markersize=5.5,
+        marker="o" if methods else "D",
+        markersize=5.5 if methods else 4.5,
         color=colour,
-        markerfacecolor=colour if one.p_adjusted < ALPHA else PAPER,
+        markerfacecolor=colour if methods and one.p_adjusted < level else PAPER,
         markeredgewidth=1.3,
         zorder=3,
     )

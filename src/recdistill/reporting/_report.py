@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from recdistill.reporting._breakdown import break_down
+from recdistill.reporting._caveats import caveats
 from recdistill.reporting._comparison import K
 from recdistill.reporting._groups import differing_settings
 from recdistill.reporting._ink import as_png, as_svg, styled
@@ -83,8 +84,10 @@ def _figures(comparison: Comparison) -> list[tuple[str, str, str, Figure]]:
         (
             "deltas",
             "Differences",
-            f"Each model minus {reference} on the same users. Filled marks: significant after "
-            "Holm's correction; open marks: not.",
+            f"Each model minus {reference}. Circles: methods, with intervals over users and "
+            "trainings, filled where significant after Holm's correction. Diamonds: single "
+            "trainings whose noise nobody knows, with intervals over users alone. Dotted: the "
+            "margin within which a student reaches its teachers.",
             forest(comparison),
         ),
     ]
@@ -127,7 +130,11 @@ def as_plain(comparison: Comparison) -> dict[str, Any]:
         "best_floor": comparison.best_floor.label if comparison.best_floor else None,
         "n_test_users": comparison.n_cases,
         "n_tests": comparison.n_tests,
+        "level": comparison.level,
+        "looks_at_this_test_part": comparison.history.n_looks,
         "verdict": [str(claim).replace("\u00a0", " ") for claim in verdict(comparison)],
+        "to_know_with_it": [str(one).replace("\u00a0", " ") for one in caveats(comparison)],
+        "reaching_the_teachers": [asdict(one) for one in comparison.reaches],
         "data": {
             **{
                 tag: comparison.reference.newest.reference.tags.get(tag, "")
@@ -150,6 +157,15 @@ def _plain_row(row: Row, comparison: Comparison) -> dict[str, Any]:
         "floor": row.group.is_floor,
         "runs": {run.id: {"name": run.name, "seed": run.seed} for run in row.group.runs},
         "metrics": {f"{name}@{K}": asdict(e) for name, e in row.estimates.items()},
+        "seed_noise": {
+            f"{name}@{K}": noise
+            and {
+                "sd": noise.variance**0.5,
+                "sd_from_users": noise.user_part**0.5,
+                "n_runs": noise.n_runs,
+            }
+            for name, noise in row.noise.items()
+        },
         "hits@10": row.hits,
         "fit_seconds": _known(row.fit_seconds),
         "fit_peak_mb": _known(row.peak_mb),
@@ -161,7 +177,9 @@ def _plain_row(row: Row, comparison: Comparison) -> dict[str, Any]:
 
 
 def _plain_contrast(contrast: Any) -> dict[str, Any]:
-    return asdict(contrast) | {"n_needed": _known(contrast.n_needed)}
+    plain = asdict(contrast)
+    infinite = ("n_needed", "seeds_needed", "users_needed")
+    return plain | {name: _known(plain[name]) for name in infinite}
 
 
 def _known(value: float) -> float | None:
@@ -174,6 +192,7 @@ def _write_csv(comparison: Comparison, path: Path) -> None:
         header += [name, f"{name}_low", f"{name}_high"]
     for name in ("recall@10", "ndcg@10"):
         header += [f"delta_{name}", f"delta_{name}_low", f"delta_{name}_high", f"p_holm_{name}"]
+        header += [f"about_{name}"]
     header += ["fit_seconds", "fit_peak_mb"]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -191,5 +210,5 @@ def _csv_row(row: Row) -> list[object]:
         cells += [estimate.mean, estimate.low, estimate.high]
     for metric in ("recall", "ndcg"):
         one = row.against_reference.get(metric)
-        cells += [one.delta, one.low, one.high, one.p_adjusted] if one else [""] * 4
+        cells += [one.delta, one.low, one.high, one.p_adjusted, one.about] if one else [""] * 5
     return [*cells, _known(row.fit_seconds), _known(row.peak_mb)]

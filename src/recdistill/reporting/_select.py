@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
-from recdistill.runs import RunReference, find_run
+from recdistill.runs import RECIPE, RunReference, find_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,7 @@ class ScoredRun:
     experiment_id, started, artifact_uri : where it lies; start time in milliseconds.
     settings : its parameters but for the seed; another run it read stands there as a digest of
         that run's own settings, so that two seeds of one distillation are equal in them.
+    finished : whether it ended well.
     """
 
     reference: RunReference
@@ -46,6 +47,7 @@ class ScoredRun:
     started: int
     artifact_uri: str
     settings: dict[str, str]
+    finished: bool = True
 
     @property
     def id(self) -> str:
@@ -86,7 +88,12 @@ class ScoredRun:
     @property
     def key(self) -> tuple[str, str]:
         """Equal for runs that differ in nothing but their seed."""
-        return self.stage, digest(self.settings)
+        return self.stage, self.reference.tags.get(RECIPE) or digest(self.settings)
+
+    @property
+    def protocol(self) -> str:
+        """How it was evaluated."""
+        return self.reference.tags.get("protocol", "")
 
     @property
     def data(self) -> tuple[str, str]:
@@ -221,18 +228,35 @@ def _missing_floors(client: MlflowClient, chosen: list[ScoredRun]) -> list[Score
 
 
 def _scored(client: MlflowClient, condition: str) -> list[ScoredRun]:
-    experiments = [e.experiment_id for e in client.search_experiments()]
     try:
-        found = client.search_runs(
-            experiments,
-            f"attributes.status = 'FINISHED' AND {condition}",
-            order_by=["attributes.start_time DESC"],
-            max_results=_PAGE,
-        )
+        return scored_runs(client, f"attributes.status = 'FINISHED' AND {condition}")
     except MlflowException as error:
         raise UserError(
             f"MLflow does not understand the filter {condition!r}: {error.message.splitlines()[0]}"
         ) from None
+
+
+def scored_runs(client: MlflowClient, condition: str) -> list[ScoredRun]:
+    """Find runs that met test data, each once: runs that stood for another give way to it.
+
+    Raises
+    ------
+    MlflowException
+        When MLflow does not understand the condition.
+    """
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    found: list[Run] = []
+    token = None
+    while token is None or token:
+        page = client.search_runs(
+            experiments,
+            condition,
+            order_by=["attributes.start_time DESC"],
+            max_results=_PAGE,
+            page_token=token,
+        )
+        found += page
+        token = page.token or ""
     known: dict[str, Run] = {run.info.run_id: run for run in found}
     runs = {}
     for run in found:
@@ -259,6 +283,7 @@ def _read(client: MlflowClient, run: Run, known: dict[str, Run]) -> ScoredRun:
         started=int(run.info.start_time),
         artifact_uri=str(run.info.artifact_uri),
         settings=_settings(client, run, known),
+        finished=run.info.status == "FINISHED",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ if TYPE_CHECKING:
     from recdistill.reporting._comparison import Comparison
     from recdistill.reporting._contrast import Contrast
 
-ALPHA = 0.05
 NAMES = {"recall": "recall@10", "ndcg": "NDCG@10", "mrr": "MRR@10"}
 _CLAIMS = 6
 _MANY_USERS = 1e7
@@ -29,12 +29,15 @@ class Claim:
 def verdict(comparison: Comparison) -> list[Claim]:
     """Say who beats whom, by how much, and whether chance explains it.
 
-    First every model that is no floor against the best floor, then against the reference. A model
-    *beats* another when its recall@10 is higher and the corrected p-value is below 0.05.
+    First every model that is no floor against the best floor, then against the reference. A method
+    *beats* another when its recall@10 is higher and the corrected p-value, over users and
+    trainings, is below the level. Of two single trainings whose noise nobody knows only these two
+    models are spoken of.
     """
     floor, reference = comparison.best_floor, comparison.reference
     models = [row for row in comparison.rows if not row.group.is_floor]
     others = [row for row in models if row.group is not reference]
+    level = comparison.level
     claims = []
     if floor is None:
         claims.append(
@@ -46,12 +49,12 @@ def verdict(comparison: Comparison) -> list[Claim]:
         )
     elif reference is floor:
         named = f"the best floor, {floor.label}"
-        claims += [_claim(row.against_reference, named) for row in others]
+        claims += [_claim(row.against_reference, named, level) for row in others]
     else:
         against = [comparison.against_floor.get(row.label) for row in models]
-        claims += [_claim(one, f"the best floor, {floor.label}") for one in against if one]
+        claims += [_claim(one, f"the best floor, {floor.label}", level) for one in against if one]
     if reference is not floor:
-        claims += [_claim(row.against_reference, reference.label) for row in others]
+        claims += [_claim(row.against_reference, reference.label, level) for row in others]
     if not models:
         best = comparison.rows[0]
         recall = best.estimates["recall"].mean
@@ -62,23 +65,34 @@ def verdict(comparison: Comparison) -> list[Claim]:
     return claims
 
 
-def _claim(contrasts: dict[str, Contrast], other: str) -> Claim:
+def _claim(contrasts: dict[str, Contrast], other: str, level: float) -> Claim:
     """One model against another, such as ``a beats b: +0.021 recall@10, 95 % CI ...``."""
     first = contrasts["recall"]
-    figures = "; ".join(figures_of(one) for one in contrasts.values())
-    return Claim(f"{first.of} {outcome_words(first)} {other}", f"{figures}.{_how_many(first)}")
+    figures = "; ".join(figures_of(one, level) for one in contrasts.values())
+    return Claim(
+        _words(first, other, level), f"{figures}.{_counted(first)}{_how_many(first, level)}"
+    )
 
 
-def outcome_words(contrast: Contrast) -> str:
+def _words(contrast: Contrast, other: str, level: float) -> str:
+    if contrast.about == "methods":
+        return f"{contrast.of} {outcome_words(contrast, level)} {other}"
+    side = "is better than" if contrast.delta > 0 else "is worse than"
+    if contrast.p_adjusted >= level:
+        side = "cannot be told from"
+    return f"These trained models only: {contrast.of} {side} {other}"
+
+
+def outcome_words(contrast: Contrast, level: float) -> str:
     """``beats``, ``is worse than`` or ``does not beat``, by the corrected p-value."""
-    if contrast.p_adjusted >= ALPHA:
+    if contrast.p_adjusted >= level:
         return "does not beat"
     return "beats" if contrast.delta > 0 else "is worse than"
 
 
-def figures_of(contrast: Contrast) -> str:
+def figures_of(contrast: Contrast, level: float) -> str:
     """Difference, interval and corrected p-value of one metric in words."""
-    alone = f" ({p_words(contrast.p)} alone)" if contrast.p < ALPHA <= contrast.p_adjusted else ""
+    alone = f" ({p_words(contrast.p)} alone)" if contrast.p < level <= contrast.p_adjusted else ""
     return (
         f"{signed(contrast.delta)} {NAMES[contrast.metric]}, 95\u00a0% CI "
         f"{signed(contrast.low)} to {signed(contrast.high)}, {p_words(contrast.p_adjusted)}{alone}"
@@ -98,15 +112,39 @@ def p_words(p: float) -> str:
     return f"p={p:.3f}" if p < 0.1 else f"p={p:.2f}"
 
 
-def _how_many(contrast: Contrast) -> str:
-    if contrast.p_adjusted < ALPHA or contrast.delta <= 0:
-        return ""
-    if contrast.n_needed > _MANY_USERS:
-        return " Not even ten million test users would be likely to show a difference this small."
-    needed = int(float(f"{contrast.n_needed:.2g}"))
-    if needed > contrast.n_cases:
-        return (
-            f" About {needed:,} test users would be needed to show a difference of this size "
-            f"(80\u00a0% power); there are {contrast.n_cases:,}."
+def _counted(contrast: Contrast) -> str:
+    """Say what was counted: users, trainings, and where the noise is known from."""
+    if contrast.about == "models":
+        return " Counted over users only."
+    a, b = contrast.n_seeds
+    words = f" Counted over {contrast.n_cases:,} users and {a} against {b} trainings"
+    known = zip(contrast.noise_runs, contrast.n_seeds, strict=True)
+    if any(runs > seeds for runs, seeds in known):
+        first, second = contrast.noise_runs
+        words += (
+            f"; how far trainings differ is known from {first} and {second} finished runs of "
+            "these recipes"
         )
-    return ""
+    return words + "."
+
+
+def _how_many(contrast: Contrast, level: float) -> str:
+    """Say what a verdict on the methods would take, where there is none."""
+    if contrast.about == "methods" and (contrast.p_adjusted < level or contrast.delta <= 0):
+        return ""
+    users = contrast.users_needed
+    with_users = (
+        f"{int(float(f'{users:.2g}')):,} users and {contrast.plan_seeds} seeds a side"
+        if users < _MANY_USERS
+        else ""
+    )
+    seeds = contrast.seeds_needed
+    with_seeds = f"{seeds:.0f} seeds a side with these users" if math.isfinite(seeds) else ""
+    least = "at least " if 0 in contrast.noise_runs else "about "
+    if not with_users and not with_seeds:
+        return " No number of seeds or users in reach would show a difference this small."
+    ways = " or ".join(way for way in (with_seeds, with_users) if way)
+    return (
+        f" A verdict on the methods would take {least}{ways} "
+        "for a difference of this size (80\u00a0% power)."
+    )

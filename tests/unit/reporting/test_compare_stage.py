@@ -17,7 +17,8 @@ def newest_comparison(store: Store):
 
 def test_the_stage_keeps_report_note_metrics_and_prints_where_to_look(store, capsys):
     store.write("counter", strength=1.0)
-    store.write("sasrec", strength=2.5)
+    for seed in (0, 1, 2):
+        store.write("sasrec", seed=seed, strength=2.5)
     compare("--n_resamples", "300")
     said = capsys.readouterr().out
     run = newest_comparison(store)

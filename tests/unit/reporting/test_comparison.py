@@ -6,8 +6,10 @@ from recdistill.evaluation import compare_paired, holm
 from recdistill.reporting import (
     Resampling,
     as_markdown,
+    caveats,
     compare_groups,
     load_groups,
+    read_history,
     select_runs,
     verdict,
 )
@@ -19,7 +21,18 @@ FEW = Resampling(n_resamples=500)
 
 def compared(store, **options):
     runs = select_runs(store.client, "tags.dataset = 'tiny'")
-    return compare_groups(load_groups(runs), resampling=FEW, **options)
+    return compare_groups(
+        load_groups(runs), resampling=FEW, history=read_history(store.client, runs[0]), **options
+    )
+
+
+def write_seeds(store, model, n=3, **options):
+    """Write a recipe in several seeds whose means differ a little, as real ones do."""
+    strength = options.pop("strength", 2.0)
+    return [
+        store.write(model, seed=seed, strength=strength + 0.02 * seed, **options)
+        for seed in range(n)
+    ]
 
 
 def test_all_p_values_are_corrected_together(store):
@@ -47,13 +60,106 @@ def test_reference_is_the_newest_neural_baseline_and_can_be_chosen(store):
     assert old in {run.id for run in compared(store, reference_id=old).reference.runs}
 
 
-def test_two_single_runs_are_tested_by_mcnemar_and_seeds_by_permutation(store):
+def test_two_single_runs_are_two_models_and_seeds_make_them_methods(store):
     store.write("sasrec")
     store.write("counter")
-    assert compared(store).row("counter").against_reference["recall"].test == "McNemar"
+    found = compared(store).row("counter").against_reference["recall"]
+    assert (found.about, found.test, found.noise_runs) == ("models", "McNemar", (1, 0))
+    assert found.p == found.p_users
     store.write("sasrec", seed=1)
-    found = compared(store).row("counter").against_reference
-    assert found["recall"].test == found["ndcg"].test == "permutation"
+    for found in compared(store).row("counter").against_reference.values():
+        assert (found.about, found.test) == ("methods", "users and trainings")
+        assert (found.n_seeds, found.noise_runs) == ((1, 2), (1, 2))
+
+
+def test_one_seed_is_enough_where_the_store_knows_the_noise(store):
+    write_seeds(store, "counter", 1, strength=1.0)
+    ids = write_seeds(store, "sasrec", 4, strength=2.5)
+    store.write("gru4rec", strength=2.4)
+    runs = select_runs(store.client, f"{ids[1]}", floors=True)
+    alone = compare_groups(load_groups(runs), resampling=FEW)
+    assert alone.row("sasrec").against_reference == {}
+    assert alone.row("counter").against_reference["ndcg"].about == "models"
+    known = compare_groups(
+        load_groups(runs), resampling=FEW, history=read_history(store.client, runs[0])
+    )
+    found = known.row("counter").against_reference["ndcg"]
+    assert (found.about, found.noise_runs, found.n_seeds) == ("methods", (1, 4), (1, 1))
+    assert "known from 4 and 1 finished runs" in verdict(known)[0].figures
+    assert known.row("sasrec").noise["ndcg"].user_part > 0
+
+
+def test_a_run_from_the_cache_and_a_seed_run_twice_add_nothing_to_what_is_known(store):
+    store.write("counter")
+    ids = write_seeds(store, "sasrec", 3)
+    before = compared(store).row("sasrec").noise["ndcg"]
+    store.stand_in(ids[0])
+    comparison = compared(store)
+    assert comparison.row("sasrec").noise["ndcg"] == before
+    assert comparison.history.n_looks == 4
+
+
+def test_the_recipe_tag_decides_what_is_one_recipe(store):
+    store.write("counter")
+    for seed in (0, 1):
+        store.write("sasrec", seed=seed, tags={"recipe.key": "r" * 16}, params={"lr": str(seed)})
+    assert compared(store).row("sasrec").noise["recall"].n_runs == 2
+
+
+def test_looks_are_counted_and_raise_the_bar_on_request(store):
+    store.write("counter", strength=1.0)
+    write_seeds(store, "sasrec", 3)
+    store.write("sasrec", status="FAILED", params={"lr": "9"})
+    said = [str(one) for one in caveats(compared(store))]
+    assert any("looked at 5 times" in words for words in said)
+    strict = compared(store, correct_for_looks=True)
+    assert strict.level == pytest.approx(0.05 / 5)
+    assert any("0.01" in str(one) and "looked at" in str(one) for one in caveats(strict))
+
+
+def test_settings_tried_after_a_look_are_named(store):
+    store.write("counter")
+    store.write("sasrec", params={"lr": "1"})
+    store.write("sasrec", params={"lr": "2"})
+    said = [str(one) for one in caveats(compared(store))]
+    late = next(words for words in said if "after other settings" in words)
+    assert "lr=2" in late
+    assert "lr=1" not in late
+
+
+def student_and_teachers(store, strength, teachers=2.6):
+    write_seeds(store, "sasrec", 3, strength=1.5)
+    pool = store.write("together", stage="make_transfer_set", strength=teachers)
+    for seed in range(3):
+        store.write(
+            "student", seed=seed, stage="distill", strength=strength,
+            tags={"transfer_run_id": pool},
+        )  # fmt: skip
+
+
+def test_reaching_the_teachers_needs_an_interval_inside_the_margin(store):
+    student_and_teachers(store, strength=2.6)
+    wide = compared(store, margin=0.5)
+    assert all(one.reaches and one.equal and one.stated for one in wide.reaches)
+    assert any("is as good as its teachers" in str(one) for one in caveats(wide))
+    narrow = compared(store, margin=0.001)
+    assert not any(one.reaches for one in narrow.reaches)
+    assert any("not shown that student reaches" in str(one) for one in caveats(narrow))
+    gain = {one.metric: one.margin for one in compared(store).reaches}
+    means = {row.label: row.estimates["ndcg"].mean for row in compared(store).rows}
+    assert gain["ndcg"] == pytest.approx((means["together"] - means["sasrec"]) / 2)
+
+
+def test_seeds_that_share_their_teachers_are_told_so(store):
+    student_and_teachers(store, strength=2.0)
+    said = [str(one) for one in caveats(compared(store))]
+    assert any("All seeds of student learned from one set" in words for words in said)
+
+
+def test_teachers_below_the_reference_leave_nothing_to_reach(store):
+    student_and_teachers(store, strength=1.0, teachers=0.5)
+    said = [str(one) for one in caveats(compared(store))]
+    assert any("nothing for student to reach" in words for words in said)
 
 
 def test_figures_are_those_of_the_evaluation_room(store):
@@ -87,7 +193,8 @@ def test_spread_over_seeds_stands_beside_the_mean(store):
 def test_a_neural_model_that_does_not_beat_the_best_floor_is_told_so(store):
     store.write("popularity", strength=0.5)
     store.write("counter", strength=2.3, table=per_user(2.3, 11))
-    store.write("sasrec", table=per_user(2.32, 12))
+    for seed in (0, 1):
+        store.write("sasrec", seed=seed, table=per_user(2.32, 12 + seed))
     claims = verdict(compared(store))
     assert claims[0].words == "sasrec does not beat the best floor, counter"
     assert "recall@10" in claims[0].figures
@@ -95,8 +202,8 @@ def test_a_neural_model_that_does_not_beat_the_best_floor_is_told_so(store):
 
 def test_a_clear_winner_and_a_clear_loser_are_told_so(store):
     store.write("counter", strength=2.0)
-    store.write("sasrec", strength=3.5)
-    store.write("gru4rec", strength=0.5)
+    write_seeds(store, "sasrec", strength=3.5)
+    write_seeds(store, "gru4rec", strength=0.5)
     words = [claim.words for claim in verdict(compared(store))]
     assert "sasrec beats the best floor, counter" in words
     assert "gru4rec is worse than the best floor, counter" in words
@@ -111,9 +218,12 @@ def test_users_needed_are_named_when_there_are_too_few(store):
     tables = [per_user(1.0, 0).assign(n_above=above) for above in (hit, better)]
     store.write("counter", table=tables[0])
     store.write("sasrec", table=tables[1])
-    figures = verdict(compared(store))[0].figures
-    assert "test users would be needed" in figures
-    assert "there are 300" in figures
+    said = verdict(compared(store))[0]
+    assert said.words == (
+        "These trained models only: sasrec cannot be told from the best floor, counter"
+    )
+    assert "A verdict on the methods would take at least" in said.figures
+    assert "users and 5 seeds a side" in said.figures
 
 
 def test_without_a_floor_the_verdict_asks_for_one(store):

@@ -1,0 +1,111 @@
+"""What the tracking store knows of one test part: how noisy recipes are, how often it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from mlflow.exceptions import MlflowException
+
+from recdistill.errors import UserError
+from recdistill.evaluation import NOTHING_DRAWN, Metric, SeedNoise, boil_down, outcome
+from recdistill.reporting._groups import read_per_user
+from recdistill.reporting._select import SCORED, ScoredRun, scored_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlflow import MlflowClient
+
+    from recdistill.reporting._groups import Group
+
+_TABLES_READ = 4
+
+
+@dataclass(frozen=True)
+class History:
+    """Every run that met one test part, each once; runs that stood for another are not among them.
+
+    Attributes
+    ----------
+    runs : newest first, of any status: a test part that was looked at was looked at.
+    """
+
+    runs: tuple[ScoredRun, ...] = ()
+    _user_parts: dict[tuple[tuple[str, str], str], float] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_looks(self) -> int:
+        """How many models met this test part."""
+        return len(self.runs)
+
+    def noise(self, group: Group, metric: Metric, k: int) -> SeedNoise | None:
+        """How far trainings of the group's recipe lie apart, from all that were ever finished.
+
+        A seed that was run several times counts once. The code may have changed in between: that
+        adds to the spread and makes tests more careful.
+
+        Returns
+        -------
+        SeedNoise, or None where neither the store nor the group has two trainings.
+        """
+        if group.is_floor:
+            return NOTHING_DRAWN
+        own = group.trainings(metric, k).noise()
+        known = self._trainings_of(group.newest)
+        if len(known) < 2 or len(known) <= len(group.runs):
+            return own
+        values = [run.reference.metrics[f"test/{metric}_at_{k}"] for run in known]
+        user_part = own.user_part if own else self._user_part(known, metric, k)
+        return SeedNoise(
+            float(np.var(values, ddof=1)), user_part, float(len(known) - 1), len(known)
+        )
+
+    def tried_before(self, group: Group) -> int:
+        """Count other settings of the group's kind that met the test part before its first run."""
+        first = min(run.started for run in group.runs)
+        return len(
+            {
+                run.key
+                for run in self.runs
+                if run.started < first
+                and (run.stage, run.model) == (group.newest.stage, group.newest.model)
+                and run.key != group.newest.key
+            }
+        )
+
+    def _trainings_of(self, like: ScoredRun) -> list[ScoredRun]:
+        by_seed: dict[str, ScoredRun] = {}
+        for run in self.runs:
+            same = run.key == like.key and run.finished and run.protocol == like.protocol
+            if same and run.seed:
+                by_seed.setdefault(run.seed, run)
+        return list(by_seed.values())
+
+    def _user_part(self, runs: Sequence[ScoredRun], metric: Metric, k: int) -> float:
+        """Read some of the runs' per-user tables; without them 0, which is the careful side."""
+        name = (runs[0].key, f"{metric}@{k}")
+        if name not in self._user_parts:
+            tables = []
+            for run in runs[:_TABLES_READ]:
+                try:
+                    tables.append(read_per_user(run))
+                except (MlflowException, OSError, UserError):  # removed by retention
+                    continue
+            found = 0.0
+            if len({table.attrs.get("cases_digest") for table in tables}) == 1 < len(tables):
+                noise = boil_down(outcome(table, metric, k) for table in tables).noise()
+                found = noise.user_part if noise else 0.0
+            self._user_parts[name] = found
+        return self._user_parts[name]
+
+
+def read_history(client: MlflowClient, run: ScoredRun) -> History:
+    """Find every run that met the test part that ``run`` met."""
+    split = run.data[1]
+    if not split:
+        return History()
+    condition = f"tags.`split.digest` = '{split}' AND metrics.`{SCORED}` >= 0"
+    found = scored_runs(client, condition)
+    return History(tuple(sorted(found, key=lambda one: -one.started)))
