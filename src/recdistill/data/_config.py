@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
+import pandas as pd
+
 from recdistill.errors import UserError
 
 SplitRule = Literal["leave_one_out", "global_temporal", "given"]
@@ -24,6 +26,12 @@ def _require(condition: bool, sentence: str) -> None:
 def _require_choice(name: str, value: str, choices: object) -> None:
     allowed = get_args(choices)
     _require(value in allowed, f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+
+
+_OF_INTERACTIONS = ("user", "item", "timestamp", "rating")
+_OF_ITEMS = ("item_id", "title", "year", "genres")
+_LONGEST_NAME = 100
+_TAKEN = ('"', "\r", "\n", "\x00")
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,26 @@ class Columns:
     def __post_init__(self) -> None:
         for name in ("user", "item", "item_id", "title"):
             _require(bool(getattr(self, name)), f"columns.{name} is empty; name a column.")
+        for roles in (_OF_INTERACTIONS, _OF_ITEMS):
+            taken: dict[str, str] = {}
+            for role in roles:
+                column = getattr(self, role)
+                _require(
+                    not column or column not in taken,
+                    f"columns.{role} and columns.{taken.get(column)} are both {column!r}; a column "
+                    "has one role.",
+                )
+                taken[column] = role
+
+    @property
+    def of_interactions(self) -> list[str]:
+        """Columns of a file of interactions that are read, where they are there."""
+        return [getattr(self, role) for role in _OF_INTERACTIONS]
+
+    @property
+    def of_items(self) -> list[str]:
+        """Columns of an item file that are read, where they are there."""
+        return [getattr(self, role) for role in _OF_ITEMS]
 
 
 @dataclass(frozen=True)
@@ -70,17 +98,35 @@ class Reading:
     def __post_init__(self) -> None:
         _require_choice("reading.format", self.format, Format)
         _require(
-            len(self.separator) <= 1,
-            f"reading.separator is {self.separator!r}; it must be a single character.",
+            len(self.separator) <= 1 and self.separator.isascii() and self.separator not in _TAKEN,
+            f"reading.separator is {self.separator!r}; it must be a single ASCII character, and "
+            "neither a quote nor a line end.",
         )
         if self.encoding != "auto":
-            try:
-                "".encode(self.encoding)
-            except LookupError:
-                raise UserError(
-                    f"reading.encoding is {self.encoding!r}, which Python does not know; "
-                    "use utf-8, latin-1 or another codec name."
-                ) from None
+            _require(
+                _is_text_codec(self.encoding),
+                f"reading.encoding is {self.encoding!r}, by which Python can read no text; use "
+                "utf-8, latin-1 or another codec name.",
+            )
+        if self.timestamp_format:
+            _check_timestamp_format(self.timestamp_format)
+
+
+def _is_text_codec(name: str) -> bool:
+    try:
+        return "a".encode(name).decode(name) == "a"
+    except (LookupError, ValueError):
+        return False
+
+
+def _check_timestamp_format(asked: str) -> None:
+    try:
+        pd.to_datetime(pd.Series(["x"]), format=asked, errors="coerce")
+    except (ValueError, re.error) as error:
+        raise UserError(
+            f"reading.timestamp_format is {asked!r}, by which no date can be read ({error}); use a "
+            "strptime format such as %Y-%m-%d %H:%M:%S."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -153,6 +199,11 @@ class DataConfig:
             re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.dataset) is not None,
             f"dataset is {self.dataset!r}; it names a folder, so use letters, digits, '.', '_' "
             "and '-' only, beginning with a letter or digit.",
+        )
+        _require(
+            len(self.dataset) <= _LONGEST_NAME,
+            f"dataset has {len(self.dataset)} characters; it names a folder, so use at most "
+            f"{_LONGEST_NAME}.",
         )
         _require_choice("source", self.source, SourceKind)
         _require_choice("split", self.split, SplitRule)

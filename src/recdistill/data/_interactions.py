@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from recdistill.data._catalog import Catalog
 from recdistill.data._raw import Finding, first_few
@@ -78,14 +80,18 @@ def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]
 def _codes(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
     """Code distinct ids by their natural order, 2 before 10, whatever the order of the rows."""
     codes, found = pd.factorize(values)
-    ids = pd.Index(found)
-    if pd.api.types.is_integer_dtype(ids.dtype):
+    if pd.api.types.is_integer_dtype(found.dtype):
+        ids = pd.Index(found)
         rank = np.argsort(ids.to_numpy(), kind="stable")
     else:
-        names = pd.Series(ids.astype("str"))
+        ids = pd.Index(found).astype("str")
+        names = pd.Series(ids)
         digits = names.str.fullmatch(r"[0-9]{1,18}").to_numpy(bool)
         number = names.where(digits, "0").astype(np.int64).to_numpy()
-        rank = np.lexsort((names.to_numpy(object).astype(str), number, ~digits))
+        # Arrow sorts text where it lies: one long id must not widen all others, as numpy would.
+        keys = pa.table({"word": ~digits, "number": number, "name": pa.array(names, pa.string())})
+        by = [(key, "ascending") for key in keys.column_names]
+        rank = pc.sort_indices(keys, sort_keys=by).to_numpy()
     place = np.empty(len(rank), np.int64)
     place[rank] = np.arange(len(rank))
     return place[codes], ids[rank]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
+from recdistill.data import _manifest as file_format
 from recdistill.data import _store
 from recdistill.data._config import DataConfig
 from recdistill.data._interactions import clean
@@ -103,11 +104,9 @@ def prepare(
 
 def _is_current(folder: Path, config: DataConfig) -> bool:
     """Whether the folder holds what the settings ask for, the source files unchanged."""
-    if not (folder / "manifest.json").is_file():
+    if not (folder / "manifest.json").is_file() or file_format.is_older(folder):
         return False
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    if manifest.get("format") != _store.FORMAT:
-        return False
+    manifest = file_format.read_manifest(folder)
     if not (config.data_path or config.train_file):
         return True
     now = fingerprint(config)
@@ -159,7 +158,7 @@ def _manifest(
         "n_items_in_training": int(split.rows["item"][part == TRAIN].nunique()),
     }
     manifest: dict[str, Any] = {
-        "format": _store.FORMAT,
+        "format": file_format.FORMAT,
         "dataset": config.dataset,
         "split": config.split,
         "rule": split.rule,

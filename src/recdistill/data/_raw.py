@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_SHOWN = 5
+N_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,16 @@ class RawData:
     findings: list[Finding] = field(default_factory=list)
 
 
-def first_few(values: Sequence[object]) -> str:
-    """``[3, 5, 9, ...]`` as ``3, 5, 9, ...``, cut after a few."""
-    shown = ", ".join(str(v) for v in values[:N_SHOWN])
-    return shown + (", ..." if len(values) > N_SHOWN else "")
+def first_few(values: Sequence[object], n: int = N_SHOWN) -> str:
+    """``[3, 5, 9, ...]`` as ``3, 5, 9, ...``, cut after a few, each cut to a line's length."""
+    shown = ", ".join(shortened(str(v)) for v in values[:n])
+    return shown + (", ..." if len(values) > n else "")
+
+
+def shortened(text: str) -> str:
+    """Cut a long id or name for a message, on one line whatever characters it holds."""
+    text = "".join(c if c.isprintable() else "?" for c in text[: N_CHARACTERS + 1])
+    return text if len(text) <= N_CHARACTERS else f"{text[: N_CHARACTERS - 3]}..."
 
 
 def settle_malformed(

@@ -1,4 +1,4 @@
-"""The prepared folder: CSV for people, one binary twin for speed, digests that bind them."""
+"""The prepared folder: CSV for people, arrays for speed, digests that bind them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv
+from pyarrow import csv, feather
 
 from recdistill.data._catalog import Catalog
+from recdistill.data._manifest import read_manifest
 from recdistill.data._prepared import Cases, PreparedData
 from recdistill.data._sequences import Sequences
 from recdistill.data._sources._cache import sha256_of
@@ -22,9 +23,15 @@ from recdistill.errors import UserError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = 1
 PARTS = {"train": TRAIN, "val": VAL, "test": TEST}
-_ARRAYS = "arrays.npz"
+_USERS = "users.arrow"
+_ARRAYS = {
+    "train_items": "<i4", "train_offsets": "<i8",
+    "val_users": "<i8", "val_targets": "<i4", "val_items": "<i4", "val_offsets": "<i8",
+    "test_users": "<i8", "test_targets": "<i4", "test_items": "<i4", "test_offsets": "<i8",
+}  # fmt: skip
+"""Arrays of the folder ``arrays``, one ``.npy`` file each, read by mapping them into memory."""
+_DOCUMENT = "leakage.json"
 
 
 def split_digest(users: NDArray[np.object_], train: Sequences, val: Cases, test: Cases) -> str:
@@ -66,44 +73,45 @@ def write(
             columns["target"] = some["target"].to_numpy(np.int8)
         csv.write_csv(pa.table(columns), folder / f"{name}.csv")
     _write_csv(prepared.catalog.items.reset_index(), folder / "catalog.csv")
-    arrays: dict[str, NDArray[Any]] = {
-        "train_items": prepared.train.items,
-        "train_offsets": prepared.train.offsets,
-    }
-    for name, cases in (("val", prepared.val), ("test", prepared.test)):
-        arrays[f"{name}_users"] = cases.users
-        arrays[f"{name}_targets"] = cases.targets
-        arrays[f"{name}_items"] = cases.history.items
-        arrays[f"{name}_offsets"] = cases.history.offsets
-    np.savez(folder / _ARRAYS, users=prepared.users.astype(str), **arrays)  # type: ignore[arg-type]
-    files = [f"{name}.csv" for name in PARTS] + ["catalog.csv", _ARRAYS]
-    documents["manifest.json"]["files"] = {name: sha256_of(folder / name) for name in files}
+    (folder / "arrays").mkdir()
+    for name, dtype in _ARRAYS.items():
+        np.save(folder / _file_of(name), _array(prepared, name).astype(dtype, copy=False))
+    names = pa.table({"user": pa.array(prepared.users, pa.large_string())})
+    feather.write_feather(names, folder / _USERS, compression="uncompressed")
     for name, content in documents.items():
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        (folder / name).write_text(text + "\n", encoding="utf-8")
+        if name != "manifest.json":
+            _write_json(content, folder / name)
+    files = [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_file()]
+    manifest = documents["manifest.json"]
+    manifest["files"] = {name: sha256_of(folder / name) for name in files}
+    _write_json(manifest, folder / "manifest.json")
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read ``manifest.json``.
+def _write_json(content: dict[str, Any], path: Path) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
-    Raises
-    ------
-    UserError
-        When the folder holds none, or one of another format version.
-    """
-    path = folder / "manifest.json"
-    if not path.is_file():
-        raise UserError(
-            f"{folder} holds no prepared data (manifest.json is missing): run "
-            "`mlflow run . -e prepare_data` for this data set first."
-        )
-    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if manifest.get("format") != FORMAT:
-        raise UserError(
-            f"{folder} was written in format {manifest.get('format')}, this version reads format "
-            f"{FORMAT}: remove the folder and run prepare_data again."
-        )
-    return manifest
+
+def _file_of(array: str) -> str:
+    return f"arrays/{array}.npy"
+
+
+def _array(prepared: PreparedData, name: str) -> NDArray[Any]:
+    part, _, what = name.partition("_")
+    if part == "train":
+        return prepared.train.items if what == "items" else prepared.train.offsets
+    cases: Cases = getattr(prepared, part)
+    if what in ("users", "targets"):
+        return cases.users if what == "users" else cases.targets
+    return cases.history.items if what == "items" else cases.history.offsets
+
+
+def _mapped(path: Path, dtype: str) -> NDArray[Any]:
+    """Map an array's file into memory: pages are read when they are touched, writes never land."""
+    stored = np.load(path, mmap_mode="c", allow_pickle=False)
+    if stored.dtype != np.dtype(dtype) or stored.ndim != 1:
+        raise ValueError
+    return np.asarray(stored)
 
 
 def load_prepared(folder: Path) -> PreparedData:
@@ -116,18 +124,18 @@ def load_prepared(folder: Path) -> PreparedData:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    for name, digest in manifest["files"].items():
+    needed = [f"{part}.csv" for part in PARTS] + ["catalog.csv", _DOCUMENT, _USERS]
+    for name in [*needed, *map(_file_of, _ARRAYS)]:
         path = folder / name
         if not path.is_file():
             raise UserError(f"{folder} lacks {name}: remove the folder and run prepare_data again.")
-        if sha256_of(path) != digest:
+        if sha256_of(path) != manifest["files"].get(name):
             raise UserError(
                 f"{path} was changed after prepare_data wrote it, so its numbers would no longer "
                 "compare: remove the folder and run prepare_data again, or hand in your own files "
                 "with split=given."
             )
-    with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
-        a = {name: stored[name] for name in stored.files}
+    a = {name: _mapped(folder / _file_of(name), dtype) for name, dtype in _ARRAYS.items()}
     items = pd.read_csv(folder / "catalog.csv", dtype=str, keep_default_na=False)
     items = items.drop(columns="item")
     items.index = pd.RangeIndex(1, len(items) + 1, name="item")
@@ -141,7 +149,7 @@ def load_prepared(folder: Path) -> PreparedData:
     }
     train = Sequences(a["train_items"], a["train_offsets"])
     catalog = Catalog(items)
-    users = a["users"].astype(object)
+    users = feather.read_table(folder / _USERS)["user"].to_pandas().to_numpy(object)
     catalog.require(manifest["catalog_digest"], f"{folder}/manifest.json")
     if split_digest(users, train, cases["val"], cases["test"]) != manifest["split_digest"]:
         raise UserError(

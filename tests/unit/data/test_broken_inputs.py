@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from recdistill.data import Cleaning, Columns, DataConfig, Reading, prepare
 from recdistill.errors import UserError
@@ -38,6 +43,31 @@ def lines(*rows: str) -> str:
 
 
 SOUND = [f"{user},{item},{time}" for user, item, time in ROWS]
+
+
+def zipped(files: dict[str, str], **damage: int) -> bytes:
+    """An archive; ``damage`` is what its directory says of the files, though it is not so."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        for info in archive.infolist():
+            for field, value in damage.items():
+                setattr(info, field, value)
+    content = buffer.getvalue()
+    if "flag_bits" in damage:
+        return content.replace(b"PK\x03\x04\x14\x00\x00", b"PK\x03\x04\x14\x00\x01")
+    if "compress_type" in damage:
+        return content.replace(b"PK\x03\x04\x14\x00\x00\x00\x08", b"PK\x03\x04\x14\x00\x00\x00\x4d")
+    return content
+
+
+def parquet_of(columns: list[tuple[str, list[str]]]) -> bytes:
+    buffer = io.BytesIO()
+    names = [name for name, _ in columns]
+    parquet.write_table(pa.Table.from_arrays([pa.array(v) for _, v in columns], names), buffer)
+    return buffer.getvalue()
+
 
 BROKEN: dict[str, tuple[Callable[[Path], None], dict[str, str], str]] = {
     "empty file": (put(ROWS_CSV, ""), {}, "interactions.csv is empty"),
@@ -137,6 +167,56 @@ BROKEN: dict[str, tuple[Callable[[Path], None], dict[str, str], str]] = {
         {"data_path": "shop/ml.zip"},
         "shop/ml.zip is not a readable zip archive",
     ),
+    "zip with two candidates": (
+        put("two.zip", zipped({f"{d}/{ROWS_CSV}": lines(*SOUND) for d in "ab"})),
+        {"data_path": "shop/two.zip"},
+        "holds 2 files interactions.csv (a/interactions.csv, b/interactions.csv)",
+    ),
+    "zip that is encrypted": (
+        put("ml.zip", zipped({ROWS_CSV: lines(*SOUND)}, flag_bits=1)),
+        {"data_path": "shop/ml.zip"},
+        "shop/ml.zip is not a readable zip archive (it is encrypted)",
+    ),
+    "zip of an unknown compression": (
+        put("ml.zip", zipped({ROWS_CSV: lines(*SOUND)}, compress_type=77)),
+        {"data_path": "shop/ml.zip"},
+        "shop/ml.zip is not a readable zip archive (That compression method is not supported)",
+    ),
+    "zip with a damaged stream": (
+        put(
+            "ml.zip",
+            zipped({ROWS_CSV: lines(*SOUND)}).replace(
+                b"\x00\x00interactions.csv", b"\x00\x00interactions.csv\xff\xff\xff", 1
+            ),
+        ),
+        {"data_path": "shop/ml.zip"},
+        "shop/ml.zip is not a readable zip archive",
+    ),
+    "zip that would fill the memory": (
+        put("ml.zip", zipped({ROWS_CSV: "a" * 70 * 2**20})),
+        {"data_path": "shop/ml.zip"},
+        "is 0.1 GiB when unpacked",
+    ),
+    "parquet with a column twice": (
+        put("interactions.parquet", parquet_of([("user", ["a"]), ("user", ["b"])])),
+        {},
+        "interactions.parquet has two columns of the name 'user'",
+    ),
+    "half a character": (
+        put(ROWS_CSV, lines("a,+2AA-,1")),
+        {"encoding": "utf-7"},
+        "interactions.csv holds half a character (line 2)",
+    ),
+    "header with a control character": (
+        put(ROWS_CSV, lines(*SOUND).replace("user", "u\x1eser")),
+        {},
+        "interactions.csv has no column 'user' (it has u?ser,",
+    ),
+    "no column that is wanted": (
+        put(ROWS_CSV, "a,b\n1,2\n"),
+        {},
+        "interactions.csv has no column 'user' and no column 'item'",
+    ),
     "format nobody can tell": (
         put("log.bin", "ann a 1"),
         {"data_path": "shop/log.bin"},
@@ -179,6 +259,8 @@ BROKEN: dict[str, tuple[Callable[[Path], None], dict[str, str], str]] = {
 
 def configured(changed: dict[str, str]) -> DataConfig:
     settings: dict[str, Any] = {"dataset": "shop", "data_path": "shop"} | changed
+    if "encoding" in settings:
+        settings["reading"] = Reading(encoding=settings.pop("encoding"))
     if "min_interactions" in settings:
         settings["min_interactions"] = int(settings["min_interactions"])
     return DataConfig(**settings)
@@ -301,3 +383,29 @@ def test_dates_need_a_format(folder: Path, tmp_path: Path) -> None:
         dataset="shop", data_path=str(folder), reading=Reading(timestamp_format="%Y-%m-%d")
     )
     assert prepare(dated, tmp_path / "data").manifest["has_timestamps"]
+
+
+def test_line_ends_of_an_old_mac(folder: Path, tmp_path: Path) -> None:
+    path = folder / ROWS_CSV
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
+    data = prepare(DataConfig(dataset="shop", data_path=str(folder)), tmp_path / "data")
+    assert data.manifest["counts"]["n_interactions"] == len(ROWS)
+
+
+def test_what_pandas_wrote_about_a_parquet_file_may_be_damaged(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / ROWS_CSV).unlink()
+    table = pa.table(dict(zip(("user", "item", "timestamp"), zip(*ROWS, strict=True), strict=True)))
+    damaged = table.replace_schema_metadata({b"pandas": b'{"index_columns": ["no'})
+    parquet.write_table(damaged, folder / "interactions.parquet")
+    data = prepare(DataConfig(dataset="shop", data_path=str(folder)), tmp_path / "data")
+    assert data.manifest["counts"]["n_interactions"] == len(ROWS)
+
+
+def test_control_characters_of_titles_become_spaces(folder: Path, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item": list("abcd"), "title": ["A\x1fB", "Bra\0zil", "C\n\nC", "D"]})
+    (folder / ITEMS_CSV).unlink()
+    frame.to_parquet(folder / "items.parquet")
+    data = prepare(DataConfig(dataset="shop", data_path=str(folder)), tmp_path / "data")
+    assert data.catalog.items["title"].tolist() == ["A B", "Bra zil", "C C", "D"]

@@ -13,6 +13,7 @@ import pytest
 
 from recdistill.data import DataConfig, Temporal, load_prepared, prepare, prepared_folder, summary
 from recdistill.data import _store as store_module
+from recdistill.data._manifest import FORMAT
 from recdistill.errors import UserError
 
 from .conftest import ROWS, write_rows
@@ -103,6 +104,31 @@ def test_an_edited_file_is_refused(shop: Callable[..., PreparedData]) -> None:
         load_prepared(data.folder)
 
 
+@pytest.mark.parametrize(
+    "name", ["arrays/train_items.npy", "arrays/test_targets.npy", "users.arrow", "leakage.json"]
+)
+def test_every_file_carries_a_checksum(name: str, shop: Callable[..., PreparedData]) -> None:
+    data = shop()
+    path = data.folder / name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"was changed after prepare_data wrote it"):
+        load_prepared(data.folder)
+    path.unlink()
+    with pytest.raises(UserError, match=f"lacks {name}"):
+        load_prepared(data.folder)
+
+
+def test_arrays_are_mapped_and_never_written_through(shop: Callable[..., PreparedData]) -> None:
+    data = shop()
+    before = data.train.items.copy()
+    base = data.train.items.base
+    assert isinstance(base, np.memmap)
+    data.train.items[0] += 1
+    assert load_prepared(data.folder).train.items.tolist() == before.tolist()
+
+
 def test_a_missing_folder_or_file_says_what_to_run(
     tmp_path: Path, shop: Callable[..., PreparedData]
 ) -> None:
@@ -112,6 +138,28 @@ def test_a_missing_folder_or_file_says_what_to_run(
     (data.folder / "val.csv").unlink()
     with pytest.raises(UserError, match=r"lacks val\.csv"):
         load_prepared(data.folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 1}', "\udcff"])
+def test_a_damaged_manifest_is_one_sentence(
+    content: str, shop: Callable[..., PreparedData]
+) -> None:
+    data = shop()
+    content = content.replace('"format": 1', f'"format": {FORMAT}')
+    manifest = data.folder / "manifest.json"
+    manifest.write_bytes(content.encode("utf-8", "surrogateescape"))
+    for use in (lambda: load_prepared(data.folder), shop):
+        with pytest.raises(UserError, match=r"manifest\.json is damaged: remove the folder"):
+            use()
+
+
+def test_an_older_folder_is_prepared_again(shop: Callable[..., PreparedData]) -> None:
+    data = shop()
+    path = data.folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 0}))
+    with pytest.raises(UserError, match="was written in format 0"):
+        load_prepared(data.folder)
+    assert shop().split_digest == data.split_digest
 
 
 def test_nothing_is_left_half_written(

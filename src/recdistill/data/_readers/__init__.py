@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from recdistill.data._config import DataConfig
     from recdistill.data._raw import Finding
+    from recdistill.data._readers._clock import Clock
 
 
 class Reader(Protocol):
@@ -20,8 +21,8 @@ class Reader(Protocol):
 
     def read_interactions(
         self, data: bytes, name: str, config: DataConfig
-    ) -> tuple[pd.DataFrame, bool, list[Finding]]:
-        """Return checked rows, whether ``order`` is a clock, and findings."""
+    ) -> tuple[pd.DataFrame, Clock, list[Finding]]:
+        """Return checked rows, what ``order`` counts, and findings."""
 
     def read_items(
         self, data: bytes, name: str, config: DataConfig

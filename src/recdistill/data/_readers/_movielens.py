@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recdistill.data._config import Columns
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from recdistill.data._config import DataConfig
     from recdistill.data._raw import Finding
+    from recdistill.data._readers._clock import Clock
 
 _COLUMNS = Columns(item_id="item")
 # u.item marks genres by 19 columns of 0 and 1, in this order.
@@ -30,15 +32,13 @@ def _separator(text: str) -> str:
 
 def read_interactions(
     data: bytes, name: str, config: DataConfig
-) -> tuple[pd.DataFrame, bool, list[Finding]]:
+) -> tuple[pd.DataFrame, Clock, list[Finding]]:
     """Read ``user::item::rating::timestamp`` lines, or the same four with tabs."""
     text = decode(data, name, config.reading.encoding, fallback="latin-1")
     columns = ["user", "item", "rating", "timestamp"]
     table = parse(text, name, separator=_separator(text), columns=columns, quoted=False)
     return _rows.interactions(
-        table.frame,
-        table.lines,
-        table.malformed,
+        table,
         columns=_COLUMNS,
         name=name,
         treatment=config.cleaning.malformed,
@@ -60,9 +60,7 @@ def read_items(data: bytes, name: str, config: DataConfig) -> tuple[pd.DataFrame
                  for row in flags.to_numpy()]  # fmt: skip
         frame = table.frame[["item", "title"]].assign(genres=named)
     items, findings = _rows.items(
-        frame,
-        table.lines,
-        table.malformed,
+        replace(table, frame=frame),
         columns=_COLUMNS,
         name=name,
         treatment=config.cleaning.malformed,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from recdistill.data._config import DataConfig
     from recdistill.data._raw import Finding
+    from recdistill.data._readers._clock import Clock
 
 COLUMNS = Columns(
     user="user_id",
@@ -36,16 +37,14 @@ def _plain_header(text: str) -> str:
 
 def read_interactions(
     data: bytes, name: str, config: DataConfig
-) -> tuple[pd.DataFrame, bool, list[Finding]]:
+) -> tuple[pd.DataFrame, Clock, list[Finding]]:
     """Read a ``.inter`` file."""
     text = _plain_header(decode(data, name, config.reading.encoding))
     table = parse(text, name, separator="\t", columns=None, quoted=False)
     how = "RecBole's atomic interactions begin with a line like user_id:token<TAB>item_id:token"
-    _rows.require_columns(table.frame, [COLUMNS.user, COLUMNS.item], name, how)
+    _rows.require_columns(table.columns, [COLUMNS.user, COLUMNS.item], name, how)
     return _rows.interactions(
-        table.frame,
-        table.lines,
-        table.malformed,
+        table,
         columns=COLUMNS,
         name=name,
         treatment=config.cleaning.malformed,
@@ -59,13 +58,11 @@ def read_items(data: bytes, name: str, config: DataConfig) -> tuple[pd.DataFrame
     title = next((c for c in _TITLES if c in table.frame.columns), _TITLES[0])
     genres = next((c for c in _GENRES if c in table.frame.columns), "")
     _rows.require_columns(
-        table.frame, [COLUMNS.item_id, title], name, "an item file needs an id and a title"
+        table.columns, [COLUMNS.item_id, title], name, "an item file needs an id and a title"
     )
     columns = Columns(item_id="item_id", title=title, year="release_year", genres=genres)
     frame, findings = _rows.items(
-        table.frame,
-        table.lines,
-        table.malformed,
+        table,
         columns=columns,
         name=name,
         treatment=config.cleaning.malformed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 
 from recdistill.data._config import Columns
 from recdistill.data._raw import Finding, first_few, settle_malformed
+from recdistill.data._readers._clock import Clock, clock
+from recdistill.data._readers._ids import ids
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,74 +20,47 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data._config import DataConfig
+    from recdistill.data._readers._table import Table
+
+_CONTROL = r"[\x00-\x1f\x7f]+"
+_NAMES_OF_TIME = {
+    "timestamp", "timestamps", "time", "date", "datetime", "ts", "unixtime", "unixtimestamp",
+    "unixreviewtime", "position",
+}  # fmt: skip
 
 
-def require_columns(frame: pd.DataFrame, needed: Sequence[str], name: str, how: str) -> None:
+def require_columns(columns: Sequence[str], needed: Sequence[str], name: str, how: str) -> None:
     """Refuse a table that lacks a needed column, naming those it has."""
-    missing = [c for c in needed if c not in frame.columns]
+    missing = [c for c in needed if c not in columns]
     if missing:
         raise UserError(
             f"{name} has no column {' and no column '.join(repr(c) for c in missing)} (it has "
-            f"{', '.join(map(str, frame.columns))}): {how}."
+            f"{first_few(columns, 20)}): {how}."
         )
 
 
-def _ids(values: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
-    """Ids as whole numbers or stripped text, and which are missing."""
-    if pd.api.types.is_integer_dtype(values.dtype):
-        return values, values.isna().to_numpy()
-    if pd.api.types.is_float_dtype(values.dtype):
-        # Parquet writers turn whole-number ids into floats when one is missing.
-        whole = values.notna() & np.isfinite(values) & (values == np.floor(values))
-        return values.where(whole, 0).astype(np.int64), ~whole.to_numpy()
-    missing = values.isna().to_numpy()
-    text = values.astype("str").str.strip()
-    return text, missing | (text == "").to_numpy() | text.str.lower().eq("nan").to_numpy()
-
-
-def _whole_if_possible(values: NDArray[np.floating[Any]]) -> NDArray[Any]:
-    whole = np.abs(values).max(initial=0) < 2**53 and bool((values == np.floor(values)).all())
-    return values.astype(np.int64) if whole else values
-
-
-def _clock(values: pd.Series, timestamp_format: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Timestamps as numbers (seconds for dates), and which are none."""
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        dates = pd.to_datetime(values, utc=True)
-    elif timestamp_format:
-        dates = pd.to_datetime(values, format=timestamp_format, errors="coerce", utc=True)
-    else:
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        wrong = ~np.isfinite(numbers)
-        return _whole_if_possible(np.where(wrong, np.float64(0), numbers)), wrong
-    wrong = dates.isna().to_numpy()
-    seconds = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().fillna(0).to_numpy()
-    return _whole_if_possible(seconds), wrong
-
-
 def interactions(
-    frame: pd.DataFrame,
-    lines: NDArray[np.int64],
-    malformed: list[tuple[int, str]],
+    table: Table,
     *,
     columns: Columns,
     name: str,
     treatment: str,
     timestamp_format: str = "",
-) -> tuple[pd.DataFrame, bool, list[Finding]]:
-    """Check every row; return ``(user, item, order, line[, rating])``, clock or not, findings.
+) -> tuple[pd.DataFrame, Clock, list[Finding]]:
+    """Check every row; return ``(user, item, order, line[, rating])``, what orders, findings.
 
-    A row is malformed when it has the wrong number of fields, an empty (or NaN) user or item, or a
+    A row is malformed when it has the wrong number of fields, a user or item that is no id, or a
     timestamp or rating that is no finite number. Without a timestamp column the order is the row's
     place in the file.
     """
-    user, no_user = _ids(frame[columns.user])
-    item, no_item = _ids(frame[columns.item])
-    out: dict[str, Any] = {"user": user, "item": item}
-    wrong = [(no_user, "no user id"), (no_item, "no item id")]
-    has_clock = bool(columns.timestamp) and columns.timestamp in frame.columns
-    if has_clock:
-        out["order"], no_time = _clock(frame[columns.timestamp], timestamp_format)
+    frame, lines = table.frame, table.lines
+    user = ids(frame[columns.user], name, "user id")
+    item = ids(frame[columns.item], name, "item id")
+    out: dict[str, Any] = {"user": user.column, "item": item.column}
+    wrong = [*user.wrong, *item.wrong]
+    kind: Clock = ""
+    if columns.timestamp and columns.timestamp in frame.columns:
+        out["order"], no_time, kind = clock(frame[columns.timestamp], timestamp_format)
         asked = f"a date like {timestamp_format}" if timestamp_format else "a number"
         wrong.append((no_time, f"timestamp is not {asked}"))
     else:
@@ -93,24 +69,38 @@ def interactions(
         ratings = pd.to_numeric(frame[columns.rating], errors="coerce")
         out["rating"] = ratings.to_numpy(np.float64, na_value=np.nan)
         wrong.append((~np.isfinite(out["rating"]), "rating is not a number"))
-    keep = np.ones(len(frame), dtype=bool)
-    problems = list(malformed)
-    for mask, what in wrong:
-        problems += [(int(line), what) for line in lines[mask & keep]]
-        keep &= ~mask
-    findings = settle_malformed(name, problems, treatment)
+    keep, findings = _settled(table, wrong, name, treatment)
+    findings += _rewritten(user.n_rewritten + item.n_rewritten, name)
     rows = pd.DataFrame({**out, "line": lines})
     if not keep.all():
         rows = rows[keep].reset_index(drop=True)
     if rows.empty:
         raise UserError(f"{name} has no interactions: no row is left to learn from.")
-    return rows, has_clock, findings
+    return rows, kind, findings
+
+
+def _settled(
+    table: Table, wrong: list[tuple[NDArray[np.bool_], str]], name: str, treatment: str
+) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Rows to keep; each malformed row is named by the first thing that is wrong with it."""
+    keep = np.ones(len(table.frame), dtype=bool)
+    problems = list(table.malformed)
+    for mask, what in wrong:
+        if mask.any():
+            problems += [(int(line), what) for line in table.lines[mask & keep]]
+            keep &= ~mask
+    return keep, settle_malformed(name, problems, treatment)
+
+
+def _rewritten(n: int, name: str) -> list[Finding]:
+    if not n:
+        return []
+    sentence = f"{name} writes {n} ids with decimals that are zero: read as whole, 1.0 as 1."
+    return [Finding("ids_with_decimals", n, "repaired", sentence)]
 
 
 def items(
-    frame: pd.DataFrame,
-    lines: NDArray[np.int64],
-    malformed: list[tuple[int, str]],
+    table: Table,
     *,
     columns: Columns,
     name: str,
@@ -123,15 +113,17 @@ def items(
     UserError
         When an id is listed twice with different titles: no rule could choose between them.
     """
-    ids, missing = _ids(frame[columns.item_id])
-    out: dict[str, Any] = {"raw_id": ids.astype("str"), "line": lines}
+    frame = table.frame
+    item = ids(frame[columns.item_id], name, "item id")
+    out: dict[str, Any] = {"raw_id": item.column.astype("str"), "line": table.lines}
     for key in ("title", "year", "genres"):
         column = getattr(columns, key)
         if column and column in frame.columns:
-            out[key] = frame[column].fillna("").astype("str").str.strip()
-    problems = malformed + [(int(line), "no item id") for line in lines[missing]]
-    findings = settle_malformed(name, problems, treatment)
-    rows = pd.DataFrame(out)[~missing]
+            text = frame[column].astype("str").fillna("").str.strip()
+            out[key] = text.str.replace(_CONTROL, " ", regex=True)
+    keep, findings = _settled(table, item.wrong, name, treatment)
+    findings += _rewritten(item.n_rewritten, name)
+    rows = pd.DataFrame(out)[keep]
     repeated = rows[rows.duplicated("raw_id", keep=False)]
     if len(repeated):
         titles = repeated.groupby("raw_id", sort=False)["title"].nunique()
@@ -155,22 +147,16 @@ def items(
 
 
 def mapped_interactions(
-    frame: pd.DataFrame,
-    lines: NDArray[np.int64],
-    malformed: list[tuple[int, str]],
-    name: str,
-    config: DataConfig,
-) -> tuple[pd.DataFrame, bool, list[Finding]]:
+    table: Table, name: str, config: DataConfig
+) -> tuple[pd.DataFrame, Clock, list[Finding]]:
     """Check interactions of the user's own files, by ``config.columns``."""
     columns = config.columns
     how = "name the right ones with columns.user and columns.item"
-    require_columns(frame, [columns.user, columns.item], name, how)
-    if columns.timestamp != Columns().timestamp and columns.timestamp not in ("", *frame.columns):
-        require_columns(frame, [columns.timestamp], name, "correct columns.timestamp")
+    require_columns(table.columns, [columns.user, columns.item], name, how)
+    if columns.timestamp and columns.timestamp not in table.columns:
+        _refuse_to_guess_the_order(table.columns, columns.timestamp, name)
     return interactions(
-        frame,
-        lines,
-        malformed,
+        table,
         columns=columns,
         name=name,
         treatment=config.cleaning.malformed,
@@ -178,22 +164,22 @@ def mapped_interactions(
     )
 
 
-def mapped_items(
-    frame: pd.DataFrame,
-    lines: NDArray[np.int64],
-    malformed: list[tuple[int, str]],
-    name: str,
-    config: DataConfig,
-) -> tuple[pd.DataFrame, list[Finding]]:
+def _refuse_to_guess_the_order(present: Sequence[str], timestamp: str, name: str) -> None:
+    """Refuse where the column of the order may be there under another name."""
+    if timestamp != Columns().timestamp:
+        require_columns(present, [timestamp], name, "correct columns.timestamp")
+    similar = [c for c in present if re.sub(r"[^a-z]", "", c.lower()) in _NAMES_OF_TIME]
+    if similar:
+        raise UserError(
+            f"{name} has no column {timestamp!r} but has {first_few(similar)}: set "
+            f"columns.timestamp={similar[0]} to order by it, or set columns.timestamp to nothing "
+            "to take the order of the file."
+        )
+
+
+def mapped_items(table: Table, name: str, config: DataConfig) -> tuple[pd.DataFrame, list[Finding]]:
     """Check items of the user's own files, by ``config.columns``."""
     columns = config.columns
     how = "name the right ones with columns.item_id and columns.title"
-    require_columns(frame, [columns.item_id, columns.title], name, how)
-    return items(
-        frame,
-        lines,
-        malformed,
-        columns=columns,
-        name=name,
-        treatment=config.cleaning.malformed,
-    )
+    require_columns(table.columns, [columns.item_id, columns.title], name, how)
+    return items(table, columns=columns, name=name, treatment=config.cleaning.malformed)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from recdistill.data._raw import RawData
+from recdistill.data._raw import RawData, first_few
 from recdistill.data._readers import reader_for
+from recdistill.data._sources._archive import read_members
 from recdistill.data._sources._cache import sha256_of
 from recdistill.errors import UserError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from recdistill.data._config import DataConfig
     from recdistill.data._raw import Finding
+    from recdistill.data._readers._clock import Clock
 
 # Interactions, and the items that lie beside them.
 _PAIRS = (
@@ -43,10 +44,20 @@ def read_bytes(path: Path, what: str) -> bytes:
 
 def _in_folder(names: list[str], where: str) -> tuple[str, str | None]:
     """Names of the interactions and the items among a folder's (or archive's) files."""
-    by_base = {PurePath(n).name: n for n in sorted(names, reverse=True)}
+
+    def the_one(base: str) -> str | None:
+        found = sorted(n for n in names if PurePath(n).name == base)
+        if len(found) > 1:
+            raise UserError(
+                f"{where} holds {len(found)} files {base} ({first_few(found)}), and which one is "
+                "meant cannot be told: set data_path to the file itself."
+            )
+        return found[0] if found else None
+
     for interactions, items in _PAIRS:
-        if interactions in by_base:
-            return by_base[interactions], by_base.get(items)
+        rows = the_one(interactions)
+        if rows:
+            return rows, the_one(items)
     atomic = sorted(n for n in names if n.endswith(".inter"))
     if len(atomic) == 1:
         beside = str(PurePath(atomic[0]).with_suffix(".item"))
@@ -113,13 +124,9 @@ def fingerprint(config: DataConfig) -> dict[str, str]:
 
 def read_archive(path: Path, config: DataConfig) -> tuple[RawData, dict[str, str]]:
     """Read a zip that holds MovieLens, RecBole, CSV or Parquet files."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if not n.endswith("/")]
-            interactions, items = _in_folder(names, f"The archive {path}")
-            content = {n: archive.read(n) for n in (interactions, items) if n}
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path} is not a readable zip archive ({error}).") from None
+    content, (interactions, items) = read_members(
+        path, lambda names: _in_folder(names, f"The archive {path}")
+    )
     blob = (PurePath(interactions).name, content[interactions])
     beside = (PurePath(items).name, content[items]) if items else None
     names_read = {"interactions": interactions} | ({"items": items} if items else {})
@@ -138,7 +145,7 @@ def read_pair(
     if items:
         listed, more = read_items(items[0], items[1], config)
         findings += more
-    return RawData(rows, listed, clock, order_rule(clock, name), {}, findings)
+    return RawData(rows, listed, bool(clock), order_rule(clock, name), {}, findings)
 
 
 def read_items(name: str, content: bytes, config: DataConfig) -> tuple[pd.DataFrame, list[Finding]]:
@@ -150,8 +157,10 @@ def read_items(name: str, content: bytes, config: DataConfig) -> tuple[pd.DataFr
     return reader.read_items(content, name, config)
 
 
-def order_rule(clock: bool, name: str) -> str:
+def order_rule(clock: Clock, name: str) -> str:
     """Where the order of a user's rows comes from, for the manifest."""
+    if clock in ("ms", "us", "ns"):
+        return f"timestamp in {clock} since 1970; ties keep the order of {name}"
     if clock:
         return f"timestamp; ties keep the order of {name}"
     return f"the order of {name} (it has no timestamps)"

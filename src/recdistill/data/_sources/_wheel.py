@@ -67,7 +67,7 @@ def load_ml_100k(config: DataConfig) -> RawData:
     return RawData(
         rows,
         readable_items(items),
-        clock,
+        bool(clock),
         "timestamp; ties keep the order of ml-100k.inter",
         {"wheel": REQUIREMENT, "sha256": SHA256},
         findings + more,
