@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from scipy import sparse
 
+from recdistill.errors import UserError
 from recdistill.floors._floor import Floor
 from recdistill.floors._followers import popularity_prior
+from recdistill.memory import free_host_bytes
 
 if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
@@ -47,22 +49,35 @@ def fit_ease(sequences: Sequences, catalog: Catalog, config: EASEConfig) -> Floo
     Autoencoders for Sparse Data", WWW 2019, equation 8).
     """
     n = catalog.n_items
+    _require_memory(n)
     users = np.repeat(np.arange(len(sequences)), sequences.lengths)
     taken = sparse.csr_array(
         (np.ones(len(users), np.float32), (users, sequences.items - 1)), shape=(len(sequences), n)
     )
     taken.data[:] = 1.0  # an item taken twice by a user still counts once
-    gram = torch.from_numpy((taken.T @ taken).toarray())  # [n_items, n_items]
-    gram.diagonal().add_(config.l2)
-    precision = torch.cholesky_inverse(torch.linalg.cholesky(gram))
-    weights = precision.div_(-precision.diagonal())
-    weights.diagonal().zero_()
+    table = torch.from_numpy((taken.T @ taken).toarray())  # [n_items, n_items]
+    table.diagonal().add_(config.l2)
+    # One table throughout: Gram matrix, its factor, its inverse, the weights.
+    torch.linalg.cholesky(table, out=table)
+    torch.cholesky_inverse(table, out=table)
+    table.div_(-table.diagonal())
+    table.diagonal().zero_()
     return Floor(
         kind="ease",
         config=asdict(config),
         catalog_digest=catalog.digest,
-        votes=F.pad(weights, (1, 0, 1, 0)),
+        votes=F.pad(table, (1, 0, 1, 0)),
         prior=popularity_prior(sequences, n, config.prior),
         n_voters=config.history,
         decay=config.decay,
     )
+
+
+def _require_memory(n_items: int) -> None:
+    needed, free = 2 * 4 * (n_items + 1) ** 2, free_host_bytes()
+    if needed > free:
+        raise UserError(
+            f"EASE over {n_items:,} items keeps two dense tables, {needed / 1e9:,.1f} GB, and "
+            f"{free / 1e9:,.1f} GB of memory are free: take knn or counter, whose tables are "
+            "sparse, or fewer items (min_interactions)."
+        )

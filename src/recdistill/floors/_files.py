@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import torch
 from safetensors.torch import load_file, save_file
+from scipy import sparse
 
 from recdistill.errors import UserError
 from recdistill.floors._floor import Floor
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import Catalog
+    from recdistill.floors._votes import Votes
 
 _FORMAT = 1
 
@@ -21,10 +24,8 @@ _FORMAT = 1
 def save_model(model: Floor, folder: Path, *, split_digest: str = "") -> None:
     """Write a floor; ``split_digest`` records what it was fitted on."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {"votes": model.votes.contiguous(), "prior": model.prior.contiguous()},
-        folder / "weights.safetensors",
-    )
+    tensors = _as_tensors(model.votes) | {"prior": model.prior.contiguous()}
+    save_file(tensors, folder / "weights.safetensors")
     description = {
         "format": _FORMAT,
         "family": "floor",
@@ -62,8 +63,22 @@ def load_model(folder: Path, catalog: Catalog) -> Floor:
         kind=description["kind"],
         config=description["config"],
         catalog_digest=description["catalog_digest"],
-        votes=weights["votes"],
+        votes=_from_tensors(weights),
         prior=weights["prior"],
         n_voters=description["n_voters"],
         decay=description["decay"],
     )
+
+
+def _as_tensors(votes: Votes) -> dict[str, torch.Tensor]:
+    if isinstance(votes, torch.Tensor):
+        return {"votes": votes.contiguous()}
+    parts = {"values": votes.data, "columns": votes.indices, "rows": votes.indptr}
+    return {f"votes.{name}": torch.from_numpy(part) for name, part in parts.items()}
+
+
+def _from_tensors(tensors: dict[str, torch.Tensor]) -> Votes:
+    if "votes" in tensors:
+        return tensors["votes"]
+    values, columns, rows = (tensors[f"votes.{n}"].numpy() for n in ("values", "columns", "rows"))
+    return sparse.csr_array((values, columns, rows), shape=(len(rows) - 1, len(rows) - 1))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+
+from recdistill.floors._votes import band_of_votes, sum_of_votes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Sequences
+    from recdistill.floors._votes import Votes
 
 FloorKind = Literal["popularity", "markov", "ease", "knn", "counter"]
 FLOOR_KINDS: tuple[FloorKind, ...] = get_args(FloorKind)
@@ -38,8 +40,8 @@ class Floor:
     config : mapping
         The settings it was fitted with, as plain values.
     catalog_digest : str
-    votes : float32 tensor, shape [n_items + 1, n_items + 1]
-        Row and column 0 are zero. A floor without voters keeps one row of zeros.
+    votes : Votes, shape [n_items + 1, n_items + 1]
+        Dense or sparse. Row and column 0 are zero. A floor without voters keeps one row of zeros.
     prior : float32 tensor, shape [n_items + 1], not negative
     n_voters : int
     decay : float, in (0, 1]
@@ -48,7 +50,7 @@ class Floor:
     kind: FloorKind
     config: Mapping[str, Any]
     catalog_digest: str
-    votes: torch.Tensor
+    votes: Votes
     prior: torch.Tensor
     n_voters: int
     decay: float
@@ -62,13 +64,7 @@ class Floor:
         """Score the catalog after each history, shape [n_rows, n_items + 1]; see `Recommender`."""
         newest = histories.tail(self.n_voters)
         ages = np.repeat(newest.offsets[1:], newest.lengths) - 1 - np.arange(len(newest.items))
-        scores = F.embedding_bag(
-            torch.from_numpy(newest.items.astype(np.int64)),
-            self.votes,
-            torch.from_numpy(newest.offsets[:-1]),
-            mode="sum",
-            per_sample_weights=torch.from_numpy(self._weights(ages)),
-        )
+        scores = sum_of_votes(self.votes, newest, self._weights(ages))
         return self._with_prior(scores)
 
     def score_prefixes(self, items: NDArray[np.int32]) -> torch.Tensor:
@@ -89,8 +85,7 @@ class Floor:
             ages = np.arange(start - 1, stop - 1)[:, None] - np.arange(first, stop - 1)
             heard = (ages >= 0) & (ages < self.n_voters)
             band = np.where(heard, self._weights(ages.clip(0)), np.float32(0))  # [rows, voters]
-            voters = torch.from_numpy(items[first : stop - 1].astype(np.int64))
-            torch.mm(torch.from_numpy(band), self.votes[voters], out=scores[start:stop])
+            scores[start:stop] = band_of_votes(self.votes, items[first : stop - 1], band)
         return self._with_prior(scores)
 
     def _weights(self, ages: NDArray[np.int64]) -> NDArray[np.float32]:
