@@ -4,7 +4,7 @@ from recdistill.floors._counter import CounterConfig
 from recdistill.floors._cross_fitting import cross_fitted_scores, user_folds
 from recdistill.floors._ease import EASEConfig
 from recdistill.floors._files import load_model, save_model
-from recdistill.floors._fit import FloorConfig, config_of, fit_floor, refit
+from recdistill.floors._fit import FloorConfig, config_of, fit_floor, refit, refit_without
 from recdistill.floors._floor import FLOOR_KINDS, Floor, FloorKind
 from recdistill.floors._knn import KNNConfig
 from recdistill.floors._markov import MarkovConfig
@@ -25,6 +25,7 @@ __all__ = [
     "fit_floor",
     "load_model",
     "refit",
+    "refit_without",
     "save_model",
     "user_folds",
 ]

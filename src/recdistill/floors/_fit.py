@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from recdistill.errors import UserError
 from recdistill.floors._counter import CounterConfig, fit_counter
-from recdistill.floors._ease import EASEConfig, fit_ease
+from recdistill.floors._ease import EASEConfig, fit_ease, refit_ease_without
 from recdistill.floors._knn import KNNConfig, fit_knn
 from recdistill.floors._markov import MarkovConfig, fit_markov
 from recdistill.floors._popularity import PopularityConfig, fit_popularity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from recdistill.data import Catalog, Sequences
     from recdistill.floors._floor import Floor
@@ -69,3 +73,23 @@ def config_of(floor: Floor) -> FloorConfig:
 def refit(floor: Floor, sequences: Sequences, catalog: Catalog) -> Floor:
     """Fit a floor like ``floor``, its kind and settings, on other sequences."""
     return fit_floor(floor.kind, sequences, catalog, config_of(floor))
+
+
+def refit_without(
+    floor: Floor, sequences: Sequences, users: NDArray[np.int64], catalog: Catalog
+) -> Floor:
+    """Fit a floor like ``floor`` on the rows of all users but some.
+
+    Parameters
+    ----------
+    floor : Floor
+        Fitted on ``sequences``. EASE is not solved anew where few users leave.
+    sequences : Sequences of n_users rows
+    users : rows to leave out
+    catalog : Catalog
+    """
+    if floor.kind == "ease" and 2 * len(users) <= catalog.n_items:
+        config = cast("EASEConfig", config_of(floor))
+        return refit_ease_without(floor, config, sequences, users, catalog)
+    others = np.setdiff1d(np.arange(len(sequences)), users)
+    return refit(floor, sequences.take(others), catalog)

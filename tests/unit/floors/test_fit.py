@@ -14,6 +14,7 @@ from recdistill.floors import (
     KNNConfig,
     MarkovConfig,
     fit_floor,
+    refit_without,
 )
 
 
@@ -132,3 +133,12 @@ def test_what_cannot_be_fitted_is_refused_in_one_sentence(train, catalog):
         fit_floor("knn", train, catalog, CounterConfig())
     with pytest.raises(UserError, match="holds no interaction"):
         fit_floor("knn", Sequences.from_lists([[], []]), catalog)
+
+
+@pytest.mark.parametrize("kind", FLOOR_KINDS)
+def test_leaving_users_out_equals_a_fit_without_them(kind, train, catalog):
+    whole, users = fit_floor(kind, train, catalog), np.array([1, 5, 7])
+    again = fit_floor(kind, train.take(np.setdiff1d(np.arange(len(train)), users)), catalog)
+    quick = refit_without(whole, train, users, catalog)
+    torch.testing.assert_close(quick.votes, again.votes, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(quick.prior, again.prior)
