@@ -1,0 +1,22 @@
+"""Item texts -> item vectors: TF-IDF or a language model, reduced, keyed by the catalog."""
+
+from recdistill.texts._config import EmbeddingConfig, Pooling, Reduction
+from recdistill.texts._embed import embed_items
+from recdistill.texts._encoder import TextEncoder
+from recdistill.texts._reduction import Reducer, fit_reducer
+from recdistill.texts._tfidf import TfidfEncoder
+from recdistill.texts._transformer import TransformerEncoder
+from recdistill.texts._vectors import ItemVectors
+
+__all__ = [
+    "EmbeddingConfig",
+    "ItemVectors",
+    "Pooling",
+    "Reducer",
+    "Reduction",
+    "TextEncoder",
+    "TfidfEncoder",
+    "TransformerEncoder",
+    "embed_items",
+    "fit_reducer",
+]
