@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from projects import train_baseline, train_teacher
+from projects._texts import texts_of
 from recdistill.config import parse
 from recdistill.errors import UserError
 from recdistill.evaluation import PositionScores, evaluate
@@ -62,19 +63,26 @@ def out_of_fold_scores(
         if isinstance(model, TeacherRecommender):
             fitted: Recommender = refit_teacher(made_by, run, others, folder)
         else:
-            fitted = refit_student(made_by, others, folder)
+            fitted = refit_student(made_by, run, others, folder)
         held_out = np.flatnonzero(folds == fold)
         asked = replace(data, train=data.train.take(held_out))
         for part in training_scores(fitted, asked):
             yield PositionScores(held_out[part.users], part.positions, part.scores)
 
 
-def refit_student(made_by: RunReference, data: PreparedData, folder: Path) -> StudentRecommender:
+def refit_student(
+    made_by: RunReference, run: Run, data: PreparedData, folder: Path
+) -> StudentRecommender:
     """Fit a baseline run's student again, on these users."""
     settings = settings_of(train_baseline.Config, made_by)
     recipe = settings.recipe(cast("StudentKind", settings.model))
     fitted = fit_student(
-        recipe, data, seed=settings.seed, log=unheard, checkpoint_folder=folder / "student"
+        recipe,
+        data,
+        seed=settings.seed,
+        vectors=texts_of(made_by, run, data).vectors(data),
+        log=unheard,
+        checkpoint_folder=folder / "student",
     )
     return fitted.recommender
 
@@ -85,7 +93,7 @@ def refit_teacher(
     """Fit a teacher run's baseline and teacher again, on these users."""
     settings = settings_of(train_teacher.Config, made_by)
     stood_on = run.find(made_by.tags["baseline_run_id"], "train_baseline", data=data)
-    baseline = refit_student(stood_on, data, folder)
+    baseline = refit_student(stood_on, run, data, folder)
     shape = settings.teacher_settings(baseline.model.max_length)
     llm = settings.load_llm(settings.seed)
     network = build_teacher(baseline.model, llm, data.catalog, shape, seed=settings.seed)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from recdistill.data import OnData
-from recdistill.students import ItemStart, StudentConfig, StudentKind, StudentRecipe
+from recdistill.students import (
+    ItemKind,
+    ItemStart,
+    StudentConfig,
+    StudentKind,
+    StudentRecipe,
+)
 from recdistill.training import FitConfig, LossConfig, LossKind
 
 
@@ -19,6 +25,9 @@ class Architecture:
     ffn_multiplier: int = 1
     dropout: float = 0.2
     item_start: ItemStart = "cooccurrence"
+    item: ItemKind = "id"
+    id_dropout: float = 0.0
+    delta: float = 0.0
 
 
 @dataclass(frozen=True)

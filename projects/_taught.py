@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from projects._texts import Texts, texts_of
 from recdistill import students
 from recdistill.errors import UserError
 from recdistill.lessons import (
@@ -47,6 +48,8 @@ class Taught:
         As asked for; None: to be picked on validation.
     transfer : RunReference, optional
         The transfer set that takes the tables' place.
+    texts : Texts
+        What the baseline was trained on beside ids; the student is, too.
     """
 
     baseline: RunReference
@@ -54,6 +57,7 @@ class Taught:
     teachers: list[RunReference]
     weights: list[float] | None
     transfer: RunReference | None = None
+    texts: Texts = field(default_factory=Texts)
 
     def tags(self) -> dict[str, str]:
         """Say on a run what it was taught by."""
@@ -64,7 +68,7 @@ class Taught:
         }
         if self.transfer:
             tags["transfer_run_id"] = self.transfer.id
-        return tags
+        return tags | self.texts.tags()
 
     def transfer_set(self, data: PreparedData) -> TransferSet | None:
         """Read the transfer set, where there is one."""
@@ -140,15 +144,16 @@ def find_runs(
 ) -> Taught:
     """Resolve the baseline, and the tables with the teachers that wrote them or a transfer set."""
     baseline = run.find(baseline_run, "train_baseline", data=data)
+    texts = texts_of(baseline, run, data)
     if transfer_run:
         made = run.find(transfer_run, "make_transfer_set", data=data)
-        return Taught(baseline, [], [], None, made)
+        return Taught(baseline, [], [], None, made, texts)
     if teacher_run == NO_TABLE:
-        return Taught(baseline, [], [], None)
+        return Taught(baseline, [], [], None, texts=texts)
     references, weights = weighted_references(teacher_run)
     tables = [find_table(run, reference, data) for reference in references]
     teachers = [run.find(t.tags["teacher_run_id"], *MODELS, data=data) for t in tables]
-    return Taught(baseline, tables, teachers, weights)
+    return Taught(baseline, tables, teachers, weights, texts=texts)
 
 
 def weighted_references(text: str) -> tuple[list[str], list[float] | None]:

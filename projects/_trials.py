@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from projects import distill, train_baseline
 from projects._student_recipe import baseline_settings, like_baseline, resolved
 from projects._taught import NO_TABLE, School, Taught, find_runs
+from projects._texts import find_texts
 from recdistill.config import as_yaml, parse
 from recdistill.data import load_prepared
 from recdistill.distillation import distil_student
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from recdistill.lessons import Lessons, TransferSet
     from recdistill.students import StudentKind
     from recdistill.sweeps import Trainer
+    from recdistill.texts import ItemVectors
 
 STATE = Path(".recdistill")
 CONFIGS: dict[str, type] = {"distill": distill.Config, "train_baseline": train_baseline.Config}
@@ -111,7 +113,8 @@ def make_trainer(client: MlflowClient, facts: Facts, data: PreparedData) -> Trai
     """Return the swept stage's training, on data and teachers that are loaded now."""
     base = base_settings(facts)
     if facts.stage == "train_baseline":
-        return Fitting(base, data)
+        texts = find_texts(base.text_run, base.student.item, _Finder(client), data)
+        return Fitting(base, data, texts.vectors(data))
     finder: Any = _Finder(client)
     tables = facts.tables or NO_TABLE
     taught = find_runs(facts.baseline, tables, finder, data, base.transfer_run)
@@ -129,8 +132,10 @@ def base_settings(facts: Facts) -> Any:
 class Fitting:
     """Trials of train_baseline."""
 
-    def __init__(self, base: train_baseline.Config, data: PreparedData) -> None:
-        self._base, self._data = base, data
+    def __init__(
+        self, base: train_baseline.Config, data: PreparedData, vectors: ItemVectors | None
+    ) -> None:
+        self._base, self._data, self._vectors = base, data, vectors
 
     def __call__(
         self,
@@ -143,7 +148,12 @@ class Fitting:
         config = with_settings(self._base, settings)
         recipe = config.recipe(cast("StudentKind", config.model))
         fitted = fit_student(
-            recipe, self._data, seed=config.seed, log=log, checkpoint_folder=checkpoint_folder
+            recipe,
+            self._data,
+            seed=config.seed,
+            vectors=self._vectors,
+            log=log,
+            checkpoint_folder=checkpoint_folder,
         )
         return fitted.result.best
 
@@ -175,6 +185,7 @@ class Distilling:
             ),
             self._data,
             seed=config.seed,
+            vectors=self._taught.texts.vectors(self._data),
             log=log,
             checkpoint_folder=checkpoint_folder,
         )

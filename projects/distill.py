@@ -166,6 +166,7 @@ def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
             teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons, transfer),
             data,
             seed=config.seed,
+            vectors=taught.texts.vectors(data),
             log=run.log_metrics,
             checkpoint_folder=Path(run.checkpoint_folder),
             spoiler=spoiler,

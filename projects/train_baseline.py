@@ -2,6 +2,7 @@
 
 mlflow run . --env-manager local -e train_baseline -P dataset=ml-100k -P seed=1
 mlflow run . --env-manager local -e train_baseline -P model=counter
+mlflow run . --env-manager local -e train_baseline -P student.item=id+text -P text_run=latest
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from projects._student import StudentTraining
+from projects._texts import find_texts
 from recdistill import floors, students
 from recdistill.data import prepare_for
 from recdistill.floors import (
@@ -28,6 +30,7 @@ from recdistill.students import StudentKind, StudentRecommender, fit_student
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.floors import Floor
+    from recdistill.texts import ItemVectors
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Config(StudentTraining):
     """Which model; conf/train_baseline.yaml says what each knob does and costs."""
 
     model: Literal["sasrec", "gru4rec", "popularity", "markov", "ease", "knn", "counter"] = "sasrec"
+    text_run: str = "latest"
     markov: MarkovConfig = field(default_factory=MarkovConfig)
     ease: EASEConfig = field(default_factory=EASEConfig)
     knn: KNNConfig = field(default_factory=KNNConfig)
@@ -47,7 +51,9 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     run.rename(f"{config.model}-s{config.seed}-baseline")
     run.set_tags({"model": config.model})
-    inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
+    texts = find_texts(config.text_run, config.student.item, run, data)
+    run.set_tags(texts.tags())
+    inputs = {"catalog": data.catalog.digest, "split": data.split_digest} | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
@@ -56,7 +62,7 @@ def run(config: Config, run: Run) -> None:
         model, n_epochs = fit_a_floor(config, run, data), 0
         floors.save_model(model, run.folder / "model", split_digest=data.split_digest)
     else:
-        model, n_epochs = fit_a_student(config, run, data)
+        model, n_epochs = fit_a_student(config, run, data, texts.vectors(data))
         students.save_model(model, run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 
@@ -74,13 +80,16 @@ def fit_a_floor(config: Config, run: Run, data: PreparedData) -> Floor:
         )
 
 
-def fit_a_student(config: Config, run: Run, data: PreparedData) -> tuple[StudentRecommender, int]:
+def fit_a_student(
+    config: Config, run: Run, data: PreparedData, vectors: ItemVectors | None
+) -> tuple[StudentRecommender, int]:
     """Train every position, select on validation NDCG@10 of the averaged weights."""
     with run.phase("fit"):
         fitted = fit_student(
             config.recipe(cast("StudentKind", config.model)),
             data,
             seed=config.seed,
+            vectors=vectors,
             log=run.log_metrics,
             checkpoint_folder=Path(run.checkpoint_folder),
         )

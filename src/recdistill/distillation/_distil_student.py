@@ -12,7 +12,13 @@ from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
 from recdistill.distillation._objective import DistillationObjective, Weighted
 from recdistill.distillation._registry import Ground, TermConfigs, build_term
 from recdistill.distillation._schedule import Annealing
-from recdistill.students import FittedStudent, StudentRecommender, build_student
+from recdistill.students import (
+    FittedStudent,
+    build_student,
+    finished,
+    said_by,
+    take_in_text,
+)
 from recdistill.training import build_loss, fit
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from recdistill.distillation._mistakes import Spoiler
     from recdistill.lessons._lessons import Lessons
     from recdistill.students import StudentRecipe
+    from recdistill.texts import ItemVectors
     from recdistill.training import Objective
 
 
@@ -82,6 +89,7 @@ def distil_student(
     data: PreparedData,
     *,
     seed: int,
+    vectors: ItemVectors | None = None,
     log: Callable[[Mapping[str, float], int], None] | None = None,
     checkpoint_folder: Path | None = None,
     spoiler: Spoiler | None = None,
@@ -94,7 +102,7 @@ def distil_student(
         The baseline's, for a fair comparison.
     teaching : Teaching
     data : PreparedData
-    seed, log, checkpoint_folder
+    seed, vectors, log, checkpoint_folder
         See ``students.fit_student``.
     spoiler : Spoiler, optional
         The ladder's: makes one mistake on purpose.
@@ -104,6 +112,8 @@ def distil_student(
     student = build_student(recipe.architecture, n_items, seed=seed, train=data.train)
     if teaching.start is not None:
         student.load_state_dict(teaching.start)
+    started = teaching.start is not None
+    take_in_text(student, recipe.architecture, vectors, data, seed=seed, started=started)
     if teaching.fusion is not None:
         fusion = teaching.fusion
         fuse_items(student, fusion.vectors, fusion.weight, fusion.config, seed=seed)
@@ -135,10 +145,10 @@ def distil_student(
         log=log,
         checkpoint_folder=checkpoint_folder,
         seed=seed,
-        signature=asdict(recipe.architecture) | {"terms": dict(teaching.weights)},
+        signature=asdict(recipe.architecture)
+        | {"terms": dict(teaching.weights)}
+        | said_by(vectors),
     )
+    trained = finished(student, recipe.architecture, vectors, data)
     fold_items(student)
-    trained = StudentRecommender(
-        student, recipe.architecture, data.catalog.digest, data.split_digest
-    )
     return FittedStudent(trained, result)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from recdistill.errors import UserError
+from recdistill.students import item_embedding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +87,7 @@ def fuse_items(
         )
     if not weight:
         raise UserError("fusion_weight is 0, so there is nothing to fuse.")
-    embedding = _item_embedding(model)
+    embedding = item_embedding(model)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         prepared = principal_components(vectors, config.components)
@@ -96,7 +97,7 @@ def fuse_items(
 
 def fold_items(model: SequentialModel) -> None:
     """Compute the fused table once and keep it as the model's own; scores stay the same."""
-    embedding = _item_embedding(model)
+    embedding = item_embedding(model)
     if parametrize.is_parametrized(embedding, "weight"):
         parametrize.remove_parametrizations(embedding, "weight", leave_parametrized=True)
 
@@ -113,17 +114,3 @@ def principal_components(vectors: Tensor, n: int) -> Tensor:
         items = items @ directions[:n].T
     items = items / items.std().clamp(min=1e-12)
     return torch.cat([torch.zeros_like(items[:1]), items])
-
-
-def _item_embedding(model: SequentialModel) -> nn.Embedding:
-    found = [
-        m
-        for m in model.modules()
-        if isinstance(m, nn.Embedding) and m.num_embeddings == model.n_items + 1
-    ]
-    if len(found) != 1:
-        raise UserError(
-            f"{type(model).__name__} has {len(found)} embeddings of {model.n_items + 1} rows; "
-            "fusion needs the one item table."
-        )
-    return found[0]

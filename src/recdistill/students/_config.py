@@ -10,6 +10,7 @@ import torch
 from recdistill.errors import UserError
 from recdistill.students._cooccurrence import cooccurrence_vectors
 from recdistill.students._gru4rec import GRU4Rec
+from recdistill.students._item_table import ItemContent, ItemKind
 from recdistill.students._sasrec import SASRec
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class StudentConfig:
     item_start : "random" or "cooccurrence"
         Where the item table starts: small random vectors, or vectors counted from the training
         histories (`cooccurrence_vectors`), which take seconds and save epochs.
+    item, id_dropout, delta
+        What an item's vector is made of: ``ItemContent``.
     """
 
     kind: StudentKind = "sasrec"
@@ -51,6 +54,9 @@ class StudentConfig:
     max_length: int = 200
     dropout: float = 0.2
     item_start: ItemStart = "cooccurrence"
+    item: ItemKind = "id"
+    id_dropout: float = 0.0
+    delta: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(StudentKind):
@@ -70,6 +76,11 @@ class StudentConfig:
             )
         if not 0 <= self.dropout < 1:
             raise UserError(f"student.dropout is {self.dropout}; it must be in [0, 1).")
+        self.content()
+
+    def content(self) -> ItemContent:
+        """Say what an item's vector is made of."""
+        return ItemContent(self.item, self.id_dropout, self.delta)
 
 
 def build_student(

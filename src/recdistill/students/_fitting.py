@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recdistill.errors import UserError
 from recdistill.students._config import StudentConfig, build_student
+from recdistill.students._item_table import add_text, fold_text
 from recdistill.students._recommender import StudentRecommender
 from recdistill.training import FitConfig, FitResult, LossConfig, build_loss, fit
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
+    from recdistill.texts import ItemVectors
+    from recdistill.training import SequentialModel
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def fit_student(
     data: PreparedData,
     *,
     seed: int,
+    vectors: ItemVectors | None = None,
     log: Callable[[Mapping[str, float], int], None] | None = None,
     checkpoint_folder: Path | None = None,
 ) -> FittedStudent:
@@ -60,6 +65,8 @@ def fit_student(
     data : PreparedData
         ``data.test`` is never read.
     seed : int
+    vectors : ItemVectors, optional
+        Of the items' texts, for an architecture whose ``item`` has text.
     log : callable, optional
         Receives ``(metrics, epoch)`` once per epoch.
     checkpoint_folder : Path, optional
@@ -67,6 +74,7 @@ def fit_student(
     """
     n_items = data.catalog.n_items
     student = build_student(recipe.architecture, n_items, seed=seed, train=data.train)
+    take_in_text(student, recipe.architecture, vectors, data, seed=seed)
     result = fit(
         student,
         build_loss(recipe.loss, np.bincount(data.train.items, minlength=n_items + 1)),
@@ -75,9 +83,56 @@ def fit_student(
         log=log,
         checkpoint_folder=checkpoint_folder,
         seed=seed,
-        signature=asdict(recipe.architecture) | asdict(recipe.loss),
+        signature=asdict(recipe.architecture) | asdict(recipe.loss) | said_by(vectors),
     )
-    trained = StudentRecommender(
-        student, recipe.architecture, data.catalog.digest, data.split_digest
-    )
-    return FittedStudent(trained, result)
+    return FittedStudent(finished(student, recipe.architecture, vectors, data), result)
+
+
+def take_in_text(
+    student: SequentialModel,
+    architecture: StudentConfig,
+    vectors: ItemVectors | None,
+    data: PreparedData,
+    *,
+    seed: int,
+    started: bool = False,
+) -> None:
+    """Give an untrained student the items' texts, where its architecture has some.
+
+    Parameters
+    ----------
+    started : bool
+        Its table is a trained one already.
+
+    Raises
+    ------
+    UserError
+        When it needs vectors and there are none, or those of another catalog.
+    """
+    if architecture.item == "id":
+        return
+    if vectors is None:
+        raise UserError(
+            f"student.item={architecture.item} needs vectors of the items' texts: make some with "
+            "embed_items and name that run in text_run."
+        )
+    data.catalog.require(vectors.catalog_digest, "The item vectors")
+    met = np.bincount(data.train.items, minlength=data.catalog.n_items + 1) > 0
+    regress = started or architecture.item_start == "cooccurrence"
+    add_text(student, vectors, architecture.content(), met, regress=regress, seed=seed)
+
+
+def finished(
+    student: SequentialModel,
+    architecture: StudentConfig,
+    vectors: ItemVectors | None,
+    data: PreparedData,
+) -> StudentRecommender:
+    """Fold a trained student's texts into its one table and bind it to its data."""
+    text = fold_text(student, vectors.about if vectors else {})
+    return StudentRecommender(student, architecture, data.catalog.digest, data.split_digest, text)
+
+
+def said_by(vectors: ItemVectors | None) -> dict[str, str]:
+    """Name the texts a fit depends on, for its signature."""
+    return {"vectors": vectors.digest()} if vectors else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -12,12 +12,19 @@ from torch.nn.utils import parametrize
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from recdistill.texts import ItemVectors
     from recdistill.training import SequentialModel
 
 ItemKind = Literal["id", "text", "id+text"]
+
+# Standard deviation of what a random start says of an item: that of a random item table.
+_START = 0.02
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,7 @@ class ItemContent:
             raise UserError(f"student.delta is {self.delta}; it must not be negative.")
         if self.id_dropout and self.kind != "id+text":
             raise UserError(
-                f"student.id_dropout is for student.item=id+text, and student.item is {self.kind}: "
-                "without a text nothing is left of a dropped item, without an id nothing is dropped."
+                f"student.id_dropout is for student.item=id+text, and student.item is {self.kind}."
             )
         if self.delta and self.kind != "text":
             raise UserError(
@@ -63,91 +69,139 @@ class ItemContent:
 class TextPart(nn.Module):
     """A parametrization of the item table: own numbers -> own numbers and text together.
 
+    An item that training never met has no numbers of its own: its text stands for it. While
+    training it is left at zero, so that nothing learns from its absence.
+
     Parameters
     ----------
     texts : float tensor, shape [n_items + 1, text_dim], row 0 zero
     projection : float tensor, shape [text_dim, dim]
+    met : bool tensor, shape [n_items + 1]
     content : ItemContent
     """
 
     texts: Tensor
+    met: Tensor
 
-    def __init__(self, texts: Tensor, projection: Tensor, content: ItemContent) -> None:
+    def __init__(
+        self, texts: Tensor, projection: Tensor, met: Tensor, content: ItemContent
+    ) -> None:
         super().__init__()
-        # Not saved with checkpoints: they are the run's of embed_items.
+        # Not saved with checkpoints: vectors belong to the run of embed_items.
         self.register_buffer("texts", texts, persistent=False)
+        self.register_buffer("met", met[:, None].to(texts), persistent=False)
         self.projection = nn.Parameter(projection)
         self.content = content
 
     def forward(self, own: Tensor) -> Tensor:
         """Map the items' own numbers to their vectors, both [n_items + 1, dim]."""
         said = self.texts @ self.projection
-        content = self.content
-        if content.kind == "text":
-            if not content.delta:
-                return said
-            longest = content.delta * said.detach().norm(dim=1, keepdim=True)  # [n_items + 1, 1]
-            return said + own * (longest / own.norm(dim=1, keepdim=True).clamp(min=1e-12)).clamp(max=1)
-        if self.training and content.id_dropout:
-            own = own * (torch.rand(len(own), 1, device=own.device) >= content.id_dropout)
-        return said + own
+        kept = self.met
+        if self.content.kind == "text":
+            longest = self.content.delta * said.detach().norm(dim=1, keepdim=True)
+            length = own.norm(dim=1, keepdim=True).clamp(min=1e-12)  # [n_items + 1, 1]
+            kept = kept * (longest / length).clamp(max=1)
+        elif self.training and self.content.id_dropout:
+            kept = kept * (torch.rand_like(kept) >= self.content.id_dropout)
+        if self.training:
+            said = said * self.met
+        return said + own * kept
+
+
+@dataclass(frozen=True)
+class TextMap:
+    """What a trained student places an item by that it never met.
+
+    Attributes
+    ----------
+    projection : float tensor, shape [text_dim, dim]
+        An item's vector is that of its text times this.
+    about : mapping
+        Where the texts' vectors come from; new ones must come from there too.
+    """
+
+    projection: Tensor
+    about: Mapping[str, Any]
 
 
 def add_text(
-    model: SequentialModel, vectors: ItemVectors, content: ItemContent, *, seed: int
+    model: SequentialModel,
+    vectors: ItemVectors,
+    content: ItemContent,
+    met: NDArray[np.bool_],
+    *,
+    regress: bool,
+    seed: int,
 ) -> None:
     """Make the model's item table one of texts, for input and output alike, in place.
-
-    ``W`` starts as the ridge regression of the table on the texts, and what it leaves of an item
-    is the item's own: so the student starts where it would have without text, and an item that
-    training never met starts where its text says. A table that starts random says nothing about
-    texts, and ``W`` then starts random too.
 
     Parameters
     ----------
     model : SequentialModel with one embedding of ``n_items + 1`` rows
     vectors : ItemVectors
     content : ItemContent, not of kind "id"
+    met : bool array, shape [n_items + 1]
+        Items with training interactions.
+    regress : bool
+        Start ``W`` as the ridge regression of the table on the texts, and an item's own numbers as
+        what that leaves: the student starts where it would have without text. A table that starts
+        random says nothing about texts; ``W`` then starts random, at its size.
     seed : int
         Draws a random ``W`` without touching the global generator.
+
+    Raises
+    ------
+    UserError
+        When the vectors are of another catalog than the model.
     """
+    if len(vectors.values) != model.n_items + 1:
+        raise UserError(
+            f"The item vectors are of {len(vectors.values) - 1} items, the student is of "
+            f"{model.n_items}: they are of different catalogs."
+        )
     embedding = item_embedding(model)
     table = embedding.weight
     texts = torch.from_numpy(vectors.values.copy()).to(table)
+    known = torch.from_numpy(met).to(table.device)
     with torch.no_grad():
-        projection = _ridge(texts, table)
-        if projection.norm() < 1e-6:
-            generator = torch.Generator().manual_seed(seed)
-            drawn = torch.randn(projection.shape, generator=generator)
-            projection = (drawn * 0.02 / projection.shape[0] ** 0.5).to(table)
+        if regress:
+            projection = _ridge(texts[known], table[known])
+        else:
+            drawn = torch.randn(
+                texts.shape[1], model.dim, generator=torch.Generator().manual_seed(seed)
+            )
+            projection = (drawn * _START / texts.shape[1] ** 0.5).to(table)
         if content.kind == "text":
             table.zero_()
-        else:
-            known = table.abs().amax(1, keepdim=True) > 0
-            table.sub_((texts @ projection) * known)
+        elif regress:
+            table.sub_(texts @ projection)
+            table[0] = 0
     if content.kind == "text" and not content.delta:
-        embedding.weight.requires_grad_(False)
-    parametrize.register_parametrization(embedding, "weight", TextPart(texts, projection, content))
+        table.requires_grad_(False)
+    part = TextPart(texts, projection, known, content)
+    with torch.random.fork_rng():  # registering tries the part out, which may draw
+        parametrize.register_parametrization(embedding, "weight", part)
 
 
-def fold_text(model: SequentialModel) -> Tensor | None:
+def fold_text(model: SequentialModel, about: Mapping[str, Any]) -> TextMap | None:
     """Compute the table once and keep it as the model's own; scores stay the same.
 
     Returns
     -------
-    float tensor, shape [text_dim, dim], or None
-        The projection ``W``: what an item that comes later is placed by. None without a text part.
+    TextMap or None
+        None for a model without text.
     """
     embedding = item_embedding(model)
-    if not parametrize.is_parametrized(embedding, "weight"):
+    parts = getattr(embedding, "parametrizations", {})
+    if "weight" not in parts or not isinstance(parts["weight"][0], TextPart):
         return None
-    part: TextPart = embedding.parametrizations["weight"][0]  # type: ignore[index, assignment, union-attr]
+    projection = parts["weight"][0].projection.detach().clone()
     was_training = model.training
     model.eval()
     parametrize.remove_parametrizations(embedding, "weight", leave_parametrized=True)
-    model.train(was_training)
     embedding.weight.requires_grad_(True)
-    return part.projection.detach()
+    model.train(was_training)
+    return TextMap(projection, about)
 
 
 def item_embedding(model: SequentialModel) -> nn.Embedding:
@@ -166,20 +220,15 @@ def item_embedding(model: SequentialModel) -> nn.Embedding:
     if len(found) != 1:
         raise UserError(
             f"{type(model).__name__} has {len(found)} embeddings of {model.n_items + 1} rows; "
-            "text, and a teacher's vectors, need the one item table."
+            "text, or a teacher's vectors, need the one item table."
         )
     return found[0]
 
 
 def _ridge(texts: Tensor, table: Tensor, strength: float = 0.01) -> Tensor:
-    """Regress the table's rows on the texts' by ridge regression, [text_dim, dim].
-
-    The penalty is ``strength`` times the mean variance of a text dimension. Rows without a vector
-    are left out; a table of small random numbers gives almost nothing.
-    """
-    met = table[1:].abs().amax(1) > 0
-    x, y = texts[1:][met].double(), table[1:][met].double()
-    gram = x.T @ x
-    penalty = strength * gram.diagonal().mean().clamp(min=1e-12)
-    gram.diagonal().add_(penalty)
-    return torch.linalg.solve(gram, x.T @ y).to(table)
+    """Regress rows of the table on rows of texts; the penalty is a share of the mean variance."""
+    x, y = texts.double(), table.double()
+    gram = x.T @ x  # [text_dim, text_dim]
+    gram.diagonal().add_(strength * gram.diagonal().mean().clamp(min=1e-12))
+    solved: Tensor = torch.linalg.solve(gram, x.T @ y)
+    return solved.to(table)

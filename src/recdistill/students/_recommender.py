@@ -6,11 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from safetensors.torch import load_file, save_file
 from safetensors.torch import load_model as load_weights
 from safetensors.torch import save_model as save_weights
 
 from recdistill.errors import UserError
 from recdistill.students._config import StudentConfig, build_student
+from recdistill.students._item_table import TextMap
 from recdistill.training import score_histories
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from recdistill.training import SequentialModel
 
 _FORMAT = 1
+_TEXT = "text.safetensors"
 
 
 @dataclass
@@ -33,12 +36,15 @@ class StudentRecommender:
     model : SequentialModel
     config : StudentConfig
     catalog_digest, split_digest : str
+    text : TextMap, optional
+        Of a student trained with texts. Its table holds them already; the map places later items.
     """
 
     model: SequentialModel
     config: StudentConfig
     catalog_digest: str
     split_digest: str
+    text: TextMap | None = None
 
     def score(self, histories: Sequences) -> Tensor:
         """Return scores [n_rows, n_items + 1]; column 0 is -inf, the history is not masked."""
@@ -46,9 +52,14 @@ class StudentRecommender:
 
 
 def save_model(model: StudentRecommender, folder: Path) -> None:
-    """Write ``config.json`` and ``weights.safetensors`` into ``folder``."""
+    """Write ``config.json`` and ``weights.safetensors`` into ``folder``.
+
+    A student trained with texts also leaves ``text.safetensors``, its ``TextMap``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(model.model, str(folder / "weights.safetensors"))
+    if model.text is not None:
+        save_file({"projection": model.text.projection.contiguous()}, folder / _TEXT)
     config = {
         "format": _FORMAT,
         "family": "student",
@@ -58,6 +69,8 @@ def save_model(model: StudentRecommender, folder: Path) -> None:
         "catalog_digest": model.catalog_digest,
         "split_digest": model.split_digest,
     }
+    if model.text is not None:
+        config["text"] = dict(model.text.about)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
@@ -84,4 +97,9 @@ def load_model(folder: Path, catalog: Catalog) -> StudentRecommender:
     model = build_student(student, config["n_items"], seed=0)
     load_weights(model, str(folder / "weights.safetensors"))
     model.eval()
-    return StudentRecommender(model, student, config["catalog_digest"], config["split_digest"])
+    text = None
+    if "text" in config:
+        text = TextMap(load_file(folder / _TEXT)["projection"], config["text"])
+    return StudentRecommender(
+        model, student, config["catalog_digest"], config["split_digest"], text
+    )

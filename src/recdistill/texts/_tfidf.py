@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MAX_FEATURES = 50_000
 _FITTED_ON = 50_000
+_WORD = r"(?u)\b\w+\b"  # single characters too: sizes and model numbers tell items apart
 
 
 class TfidfEncoder:
@@ -41,12 +42,17 @@ class TfidfEncoder:
             picked = np.random.default_rng(seed).choice(len(texts), _FITTED_ON, replace=False)
             texts = [texts[i] for i in np.sort(picked)]
         rare = 1 if len(texts) < 1_000 else 2
-        shared = {"sublinear_tf": True, "dtype": np.float32, "max_features": _MAX_FEATURES}
-        self._words = TfidfVectorizer(
-            ngram_range=(1, 2), min_df=rare, token_pattern=r"(?u)\b\w+\b", **shared
-        ).fit(texts)
+        shared = {
+            "min_df": rare,
+            "sublinear_tf": True,
+            "dtype": np.float32,
+            "max_features": _MAX_FEATURES,
+            "token_pattern": _WORD,
+        }
+        self._words = TfidfVectorizer(ngram_range=(1, 2), **shared).fit(texts)
+        characters = shared | {"token_pattern": None}
         self._characters = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(3, 4), min_df=rare, **shared
+            analyzer="char_wb", ngram_range=(3, 4), **characters
         ).fit(texts)
         features = self.features(texts)
         self.dim = min(dim, min(features.shape) - 1)
@@ -57,7 +63,7 @@ class TfidfEncoder:
         self.digest = sha.hexdigest()[:32]
 
     def features(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """Return unit rows of sparse features, shape [n_texts, n_features]; empty texts are zero."""
+        """Return unit rows of sparse features, [n_texts, n_features]; empty texts are zero."""
         both = sparse.hstack([self._words.transform(texts), self._characters.transform(texts)])
         return normalize(sparse.csr_matrix(both))
 

@@ -1,4 +1,4 @@
-"""Texts through any transformer: an encoder, a causal language model, or one adapted to the data."""
+"""Texts through any transformer: a sentence encoder, or a causal language model."""
 
 from __future__ import annotations
 
@@ -135,10 +135,16 @@ class TransformerEncoder:
 def _files_digest(folder: Path, weights: Weights) -> str:
     """Digest the files that decide the vectors, names and contents."""
     sha = hashlib.sha256()
-    read = ["config.json", "tokenizer*.json", *(["*.safetensors"] if weights == "pretrained" else [])]
+    read = [
+        "config.json",
+        "tokenizer*.json",
+        *(["*.safetensors"] if weights == "pretrained" else []),
+    ]
     for path in sorted(p for pattern in read for p in folder.glob(pattern)):
         with path.open("rb") as stream:
-            sha.update(f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+            sha.update(
+                f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode()
+            )
     return sha.hexdigest()
 
 

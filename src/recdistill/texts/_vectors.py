@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,12 @@ class ItemVectors:
     def dim(self) -> int:
         """Width of a vector."""
         return int(self.values.shape[1])
+
+    def digest(self) -> str:
+        """First 32 hex digits of a sha256 over catalog and values."""
+        sha = hashlib.sha256(f"{self.catalog_digest} {self.values.shape}".encode())
+        sha.update(np.ascontiguousarray(self.values).tobytes())
+        return sha.hexdigest()[:32]
 
     def permuted(self, seed: int) -> ItemVectors:
         """Deal the vectors out among the items that have one."""

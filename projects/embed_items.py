@@ -1,0 +1,122 @@
+"""Make a vector of every item's text: from TF-IDF, a sentence encoder or any language model.
+
+mlflow run . --env-manager local -e embed_items -P encoder=tfidf
+mlflow run . --env-manager local -e embed_items -P encoder=all-minilm-l6-v2
+mlflow run . --env-manager local -e embed_items -P encoder=smollm2-135m -P pooling=last
+mlflow run . --env-manager local -e embed_items -P weights=random -P seed=1
+mlflow run . --env-manager local -e train_baseline -P student.item=id+text -P text_run=latest
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+from recdistill.data import OnData, prepare_for
+from recdistill.errors import UserError
+from recdistill.runs import Run, stage
+from recdistill.teachers import cache_root, locate_llm
+from recdistill.texts import EmbeddingConfig, TfidfEncoder, TransformerEncoder, embed_items
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recdistill.data import PreparedData
+    from recdistill.texts import TextEncoder
+
+_TFIDF = "tfidf"
+
+
+@dataclass(frozen=True)
+class Config(EmbeddingConfig, OnData):
+    """Which encoder, and what becomes of its vectors; conf/embed_items.yaml says the costs."""
+
+    encoder: str = "all-minilm-l6-v2"
+    weights: Literal["pretrained", "random"] = "pretrained"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        EmbeddingConfig.__post_init__(self)
+        OnData.__post_init__(self)
+        if self.encoder == _TFIDF and self.weights == "random":
+            raise UserError(
+                "weights=random is the control of a network, and encoder=tfidf has no weights: "
+                "name the network it is to be compared with."
+            )
+
+    def embedding(self) -> EmbeddingConfig:
+        """Pick what does not depend on encoder and data."""
+        return EmbeddingConfig(**{f.name: getattr(self, f.name) for f in fields(EmbeddingConfig)})
+
+
+def run(config: Config, run: Run) -> None:
+    """Encode every item's text once, reduce, keep the vectors with their catalog's digest."""
+    data = prepare_for(config)
+    run.log_data(data)
+    run.rename(name(config))
+    inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
+    if run.already_done(inputs, use_cache=config.use_cache):
+        return
+
+    with run.phase("encode"):
+        vectors = embed_items(
+            data.catalog,
+            encoder_of(config, data),
+            config.embedding(),
+            run.folder / "vectors",
+            cache=cache_root(),
+            about=about(config),
+            seed=config.seed,
+            report=progress(time.monotonic),
+        )
+    run.log_artifact(run.folder / "vectors", "vectors")
+    n_texts = int((vectors.values != 0).any(axis=1).sum())
+    run.log_metrics({"texts/n_items": data.catalog.n_items, "texts/n_texts": n_texts})
+    words = f"{run.name()}: {n_texts:,} of {data.catalog.n_items:,} items, {vectors.dim} dimensions"
+    run.note(words)
+    print(words)
+
+
+def encoder_of(config: Config, data: PreparedData) -> TextEncoder:
+    """Fit TF-IDF on the texts, or read the model, whose files are fetched where need be."""
+    if config.encoder == _TFIDF:
+        texts = [str(text) for text in data.catalog.items["text"]]
+        return TfidfEncoder(texts, config.dim)
+    return TransformerEncoder.read(
+        locate_llm(config.encoder),
+        config.embedding(),
+        weights=config.weights,
+        seed=config.seed,
+        device=config.device,
+    )
+
+
+def about(config: Config) -> dict[str, object]:
+    """Say where the vectors come from."""
+    drawn = config.weights == "random" or config.permuted
+    facts = {"encoder": config.encoder, "weights": config.weights, **asdict(config.embedding())}
+    return facts | ({"seed": config.seed} if drawn else {})
+
+
+def progress(clock: Callable[[], float]) -> Callable[[int, int], None]:
+    """Print how many texts are done, and how long the rest will take."""
+    began = clock()
+
+    def report(done: int, of: int) -> None:
+        left = (clock() - began) * (of - done) / done
+        print(f"encoded {done:,} of {of:,} texts, {left:.0f} s to go", flush=True)
+
+    return report
+
+
+def name(config: Config) -> str:
+    """Lead with what distinguishes these vectors from others."""
+    encoder = config.encoder.rstrip("/").rsplit("/", 1)[-1]
+    drawn = f"-random{config.seed}" if config.weights == "random" else ""
+    permuted = f"-permuted{config.seed}" if config.permuted else ""
+    return f"{encoder}{drawn}{permuted}-d{config.dim}-texts"
+
+
+if __name__ == "__main__":
+    stage(run, Config, "embed_items")
