@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PROTOCOL = "full ranking, ties by expectation, v1"
 
 
+_SCORE_BYTES = 128_000_000
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One model on one set of cases.
@@ -105,7 +108,8 @@ def evaluate(
     train : Sequences
         Training interactions, which popularity is counted from.
     batch_size : int
-        Cases scored at once; scores take ``batch_size * (n_items + 1) * 4`` bytes.
+        Cases scored at once, fewer where their scores, ``batch_size * (n_items + 1) * 4`` bytes,
+        would take more than 128 MB.
     target_age : float array, shape [n_cases], optional
         Age of each target when it was consumed (any unit), for reports by item age.
 
@@ -121,6 +125,7 @@ def evaluate(
     if n_cases == 0:
         raise UserError("There is no case to evaluate: the split left this part without users.")
     depth = KS[-1]
+    batch_size = max(1, min(batch_size, _SCORE_BYTES // (4 * (catalog.n_items + 1))))
     # By length, so that models which pad a batch to its longest history waste little.
     order = np.argsort(cases.history.lengths, kind="stable")
     counts = np.zeros((n_cases, 4), np.int32)

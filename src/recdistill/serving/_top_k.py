@@ -29,6 +29,7 @@ FILES = ("config.json", "weights.safetensors", "catalog.csv")
 # A pass of this many tokens keeps its activations in a core's cache: about twice the speed.
 _TOKENS_PER_PASS = 2400
 _ROWS_PER_PASS = 96
+_SCORE_BYTES_PER_PASS = 64_000_000  # fewer rows where a catalog is so large that scores take more
 _TOKENS_PER_PASS_ON_DEVICE = 200_000
 
 
@@ -121,12 +122,13 @@ class TopK:
         """Group rows of similar length, so that a short history pays for no padding."""
         on_cpu = self.network.table.device.type == "cpu"
         most = _TOKENS_PER_PASS if on_cpu else _TOKENS_PER_PASS_ON_DEVICE
+        most_scores = _SCORE_BYTES_PER_PASS // (4 * len(self.network.table))
         read = np.minimum(lengths, self.network.max_length)
         order = np.argsort(-read, kind="stable")
         start = 0
         while start < len(order):
             n_rows = max(1, most // int(read[order[start]]))
-            n_rows = min(n_rows, _ROWS_PER_PASS) if on_cpu else n_rows
+            n_rows = min(n_rows, _ROWS_PER_PASS, max(1, most_scores)) if on_cpu else n_rows
             yield order[start : start + n_rows]
             start += n_rows
 
