@@ -20,8 +20,8 @@ from recdistill.errors import UserError
 from recdistill.evaluation import PositionScores, evaluate
 from recdistill.floors import Floor, config_of, cross_fitted_scores, user_folds
 from recdistill.lessons import training_scores
-from recdistill.students import StudentRecommender, fit_student
 from recdistill.teachers import TeacherRecommender, build_teacher, fit_teacher
+from recdistill.training import fit_student
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
     from recdistill.runs import Run, RunReference
-    from recdistill.students import StudentKind
+    from recdistill.students import StudentKind, StudentRecommender
 
 
 def out_of_fold_scores(

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from recdistill.data import OnData
-from recdistill.students import (
-    ItemKind,
-    ItemStart,
-    StudentConfig,
-    StudentKind,
-    StudentRecipe,
-)
-from recdistill.training import FitConfig, LossConfig, LossKind
+from recdistill.students import ItemKind, ItemStart, Positions, StudentConfig, StudentKind
+from recdistill.training import FitConfig, LossConfig, LossKind, StudentRecipe
 
 
 @dataclass(frozen=True)
@@ -22,9 +16,10 @@ class Architecture:
     dim: int = 64
     n_blocks: int = 2
     n_heads: int = 2
-    ffn_multiplier: int = 1
+    ffn_multiplier: int | None = None
     dropout: float = 0.2
     item_start: ItemStart = "cooccurrence"
+    positions: Positions = "rotary"
     item: ItemKind = "id"
     id_dropout: float = 0.0
     delta: float = 0.0

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, cast
 from projects import train_baseline
 from recdistill.config import parse
 from recdistill.errors import UserError
+from recdistill.students import STUDENT_KINDS
 
 if TYPE_CHECKING:
     from projects import distill
     from recdistill.data import PreparedData
     from recdistill.lessons import TransferSet
     from recdistill.runs import RunReference
-    from recdistill.students import StudentKind, StudentRecipe
+    from recdistill.students import StudentKind
+    from recdistill.training import StudentRecipe
 
 # What a negative number (or 0) leaves open, and the run says in the end.
 RESOLVED = ("dropout", "label_smoothing", "loss_weight", "max_epochs", "lr")
@@ -65,9 +67,9 @@ def baseline_settings(baseline: RunReference) -> train_baseline.Config:
     """Read back how the baseline was trained."""
     file = baseline.artifact("config.yaml")
     training = parse(train_baseline.Config, "train_baseline", ["--config", str(file)])
-    if training.model not in ("sasrec", "gru4rec"):
+    if training.model not in STUDENT_KINDS:
         raise UserError(
             f"Run {baseline.name} is a {training.model}, which cannot be a student; name a run of "
-            "sasrec or gru4rec in baseline_run."
+            f"{' or '.join(STUDENT_KINDS)} in baseline_run."
         )
     return training

@@ -22,7 +22,6 @@ from recdistill.data import load_prepared
 from recdistill.distillation import distil_student
 from recdistill.errors import UserError
 from recdistill.runs import find_run
-from recdistill.students import fit_student
 from recdistill.sweeps import (
     Facts,
     Mirror,
@@ -35,6 +34,7 @@ from recdistill.sweeps import (
     setting_types,
     with_settings,
 )
+from recdistill.training import fit_student
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

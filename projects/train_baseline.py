@@ -25,11 +25,12 @@ from recdistill.floors import (
 )
 from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
-from recdistill.students import StudentKind, StudentRecommender, fit_student
+from recdistill.training import fit_student
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.floors import Floor
+    from recdistill.students import StudentKind, StudentRecommender
     from recdistill.texts import ItemVectors
 
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 class Config(StudentTraining):
     """Which model; conf/train_baseline.yaml says what each knob does and costs."""
 
-    model: Literal["sasrec", "gru4rec", "popularity", "markov", "ease", "knn", "counter"] = "sasrec"
+    model: Literal[students.StudentKind, floors.FloorKind] = "sasrec"
     text_run: str = "latest"
     markov: MarkovConfig = field(default_factory=MarkovConfig)
     ease: EASEConfig = field(default_factory=EASEConfig)

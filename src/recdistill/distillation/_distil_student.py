@@ -12,14 +12,8 @@ from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
 from recdistill.distillation._objective import DistillationObjective, Weighted
 from recdistill.distillation._registry import Ground, TermConfigs, build_term
 from recdistill.distillation._schedule import Annealing
-from recdistill.students import (
-    FittedStudent,
-    build_student,
-    finished,
-    said_by,
-    take_in_text,
-)
-from recdistill.training import build_loss, fit
+from recdistill.students import build_student
+from recdistill.training import FittedStudent, build_loss, finished, fit, said_by, take_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,9 +22,8 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData, Sequences
     from recdistill.distillation._mistakes import Spoiler
     from recdistill.lessons._lessons import Lessons
-    from recdistill.students import StudentRecipe
     from recdistill.texts import ItemVectors
-    from recdistill.training import Objective
+    from recdistill.training import Objective, StudentRecipe
 
 
 @dataclass(frozen=True)
@@ -94,7 +87,7 @@ def distil_student(
     checkpoint_folder: Path | None = None,
     spoiler: Spoiler | None = None,
 ) -> FittedStudent:
-    """Fit as ``students.fit_student`` does, with the terms on top, and leave a plain student.
+    """Fit as ``training.fit_student`` does, with the terms on top, and leave a plain student.
 
     Parameters
     ----------
@@ -103,7 +96,7 @@ def distil_student(
     teaching : Teaching
     data : PreparedData
     seed, vectors, log, checkpoint_folder
-        See ``students.fit_student``.
+        See ``training.fit_student``.
     spoiler : Spoiler, optional
         The ladder's: makes one mistake on purpose.
     """

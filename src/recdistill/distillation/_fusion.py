@@ -15,7 +15,7 @@ from recdistill.students import item_embedding
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.training import SequentialModel
+    from recdistill.students import SequentialModel
 
 
 @dataclass(frozen=True)

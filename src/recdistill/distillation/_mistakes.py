@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from recdistill.distillation._ranking import Ranking
 from recdistill.lessons import shuffled
-from recdistill.training import SequentialModel
+from recdistill.students import SequentialModel
 
 if TYPE_CHECKING:
     from torch import Tensor

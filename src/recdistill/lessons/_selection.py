@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from recdistill.data import Sequences
     from recdistill.lessons._lessons import Lessons
-    from recdistill.training import SequentialModel
+    from recdistill.students import SequentialModel
 
 Policy = Literal["all", "random", "uncertain", "disagreement"]
 

@@ -25,9 +25,9 @@ _CODE = (
     "serving/__init__.py",
     "serving/_model_code.py",
     "serving/_names.py",
-    "serving/_network.py",
     "serving/_served_model.py",
     "serving/_top_k.py",
+    "students",
 )
 _NEEDS = ("mlflow", "numpy", "pandas", "safetensors", "torch")
 _EXAMPLE_LENGTH = 3
@@ -51,8 +51,8 @@ def gather_student(model: Path, catalog: Path, folder: Path) -> Path:
     if config.get("family") != "student":
         raise UserError(
             f"{model} holds a {config.get('family', 'model of no known family')}, and only "
-            "students are served: name a run of distill or of train_baseline with "
-            "model=sasrec or gru4rec."
+            "students are served: name a run of distill, or of train_baseline with "
+            "a student as its model."
         )
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
@@ -68,8 +68,7 @@ def log_served_model(student: Path, scratch: Path, *, tags: Mapping[str, str]) -
     package = Path(__file__).parents[1]
     code = scratch / "code" / package.name
     for name in _CODE:
-        (code / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(package / name, code / name)
+        _copy(package / name, code / name)
     logged = mlflow.pyfunc.log_model(
         name="served",
         python_model=str(package / "serving" / "_model_code.py"),
@@ -81,6 +80,15 @@ def log_served_model(student: Path, scratch: Path, *, tags: Mapping[str, str]) -
         tags=dict(tags),
     )
     return str(logged.model_uri)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a module, or a room without what Python compiled of it."""
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
 
 
 def example_request(student: Path) -> Any:

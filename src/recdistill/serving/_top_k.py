@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from recdistill.errors import UserError
 from recdistill.serving._names import ItemNames
-from recdistill.serving._network import build_network
+from recdistill.students import read_student
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from recdistill.serving._network import Network
+    from recdistill.students import SequentialModel
 
 FILES = ("config.json", "weights.safetensors", "catalog.csv")
 """What a folder to serve from holds: a student as saved by its run, and the catalog."""
@@ -38,8 +36,8 @@ class TopK:
 
     Parameters
     ----------
-    network : Network
-    names : ItemNames of the catalog that the network was trained on
+    model : SequentialModel
+    names : ItemNames of the catalog that the model was trained on
     n_threads : int
         Passes computed at once; 0 is one per CPU.
 
@@ -49,8 +47,9 @@ class TopK:
         The student's ``config.json``: kind, sizes, digests of catalog and split.
     """
 
-    def __init__(self, network: Network, names: ItemNames, *, n_threads: int = 0) -> None:
-        self.network, self.names = network, names
+    def __init__(self, model: SequentialModel, names: ItemNames, *, n_threads: int = 0) -> None:
+        self.model, self.names = model.eval(), names
+        self.table = model.item_table().detach()
         self.about: dict[str, object] = {}
         # Passes side by side on one thread each: the operations are far too small to be split.
         self._pool = ThreadPoolExecutor(
@@ -66,15 +65,14 @@ class TopK:
         UserError
             If the catalog is not the size that the student was trained on.
         """
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "weights.safetensors", device=device)
+        student, config = read_student(folder, device)
         names = ItemNames.read(folder / "catalog.csv")
         if names.n_items != config["n_items"]:
             raise UserError(
                 f"{folder} holds a student of {config['n_items']} items beside a catalog of "
                 f"{names.n_items}: promote the student again."
             )
-        made = cls(build_network(config, weights), names, n_threads=n_threads)
+        made = cls(student.model, names, n_threads=n_threads)
         made.about = config
         return made
 
@@ -120,10 +118,10 @@ class TopK:
 
     def _passes(self, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Group rows of similar length, so that a short history pays for no padding."""
-        on_cpu = self.network.table.device.type == "cpu"
+        on_cpu = self.table.device.type == "cpu"
         most = _TOKENS_PER_PASS if on_cpu else _TOKENS_PER_PASS_ON_DEVICE
-        most_scores = _SCORE_BYTES_PER_PASS // (4 * len(self.network.table))
-        read = np.minimum(lengths, self.network.max_length)
+        most_scores = _SCORE_BYTES_PER_PASS // (4 * len(self.table))
+        read = np.minimum(lengths, self.model.max_length)
         order = np.argsort(-read, kind="stable")
         start = 0
         while start < len(order):
@@ -143,14 +141,14 @@ class TopK:
         *,
         keep_history: bool,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        table = self.network.table
-        read = np.minimum(lengths, self.network.max_length)
+        table = self.table
+        read = np.minimum(lengths, self.model.max_length)
         column = np.arange(read.max())
         source = (starts + lengths - read)[:, None] + column  # [n_rows, length]
         real = column < read[:, None]
         newest = np.where(real, items[np.where(real, source, 0)], 0)
         inputs = torch.from_numpy(newest).to(table.device)
-        states = self.network.states(inputs, torch.from_numpy(read).to(table.device))
+        states = self.model.encode_newest(inputs, torch.from_numpy(read).to(table.device))
         scores = states @ table.T  # [n_rows, n_items + 1]
         scores[:, barred] = -torch.inf
         if not keep_history:

@@ -1,17 +1,18 @@
-"""SASRec, GRU4Rec: interaction ids in, item scores out."""
+"""SASRec, LiGR, HSTU, GRU4Rec: interaction ids in, item scores out.
 
-from recdistill.students._config import ItemStart, StudentConfig, StudentKind, build_student
-from recdistill.students._cooccurrence import cooccurrence_vectors
-from recdistill.students._dropout import ByteDropout
-from recdistill.students._fitting import (
-    FittedStudent,
-    StudentRecipe,
-    finished,
-    fit_student,
-    said_by,
-    take_in_text,
+This room needs torch and nothing of training: the served model travels with it.
+"""
+
+from recdistill.students._config import (
+    STUDENT_KINDS,
+    ItemStart,
+    StudentConfig,
+    StudentKind,
+    build_student,
 )
+from recdistill.students._dropout import ByteDropout
 from recdistill.students._gru4rec import GRU4Rec
+from recdistill.students._hstu import HSTU
 from recdistill.students._item_table import (
     ItemContent,
     ItemKind,
@@ -20,33 +21,39 @@ from recdistill.students._item_table import (
     fold_text,
     item_embedding,
 )
-from recdistill.students._recommender import StudentRecommender, load_model, save_model
+from recdistill.students._ligr import LiGR
+from recdistill.students._model import SequentialModel, score_histories
+from recdistill.students._positions import Positions
+from recdistill.students._recommender import (
+    StudentRecommender,
+    load_model,
+    read_student,
+    save_model,
+)
 from recdistill.students._sasrec import SASRec
-from recdistill.training import SequentialModel
 
 __all__ = [
+    "HSTU",
+    "STUDENT_KINDS",
     "ByteDropout",
-    "FittedStudent",
     "GRU4Rec",
     "ItemContent",
     "ItemKind",
     "ItemStart",
+    "LiGR",
+    "Positions",
     "SASRec",
     "SequentialModel",
     "StudentConfig",
     "StudentKind",
-    "StudentRecipe",
     "StudentRecommender",
     "TextMap",
     "add_text",
     "build_student",
-    "cooccurrence_vectors",
-    "finished",
-    "fit_student",
     "fold_text",
     "item_embedding",
     "load_model",
-    "said_by",
+    "read_student",
     "save_model",
-    "take_in_text",
+    "score_histories",
 ]

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 
 from recdistill.errors import UserError
-from recdistill.students._cooccurrence import cooccurrence_vectors
 from recdistill.students._gru4rec import GRU4Rec
+from recdistill.students._hstu import HSTU
 from recdistill.students._item_table import ItemContent, ItemKind
+from recdistill.students._ligr import LiGR
+from recdistill.students._positions import Positions
 from recdistill.students._sasrec import SASRec
 
 if TYPE_CHECKING:
     from recdistill.data import Sequences
-    from recdistill.training import SequentialModel
+    from recdistill.students._model import SequentialModel
 
-StudentKind = Literal["sasrec", "gru4rec"]
+StudentKind = Literal["sasrec", "ligr", "hstu", "gru4rec"]
+STUDENT_KINDS: tuple[str, ...] = get_args(StudentKind)
 ItemStart = Literal["random", "cooccurrence"]
+
+_CHOICES = {"kind": StudentKind, "item_start": ItemStart, "positions": Positions}
 
 
 @dataclass(frozen=True)
@@ -27,21 +32,25 @@ class StudentConfig:
 
     Attributes
     ----------
-    kind : "sasrec" or "gru4rec"
+    kind : "sasrec", "ligr", "hstu" or "gru4rec"
     dim : int
         Width of item vectors and states.
     n_blocks : int
-        Transformer blocks, or GRU layers.
+        Blocks of attention, or GRU layers.
     n_heads : int
-        Attention heads (SASRec); must divide ``dim``.
-    ffn_multiplier : int
-        Width of a block's feed-forward net over ``dim`` (SASRec).
+        Attention heads (all but GRU4Rec); must divide ``dim``.
+    ffn_multiplier : int, optional
+        Width of a block's feed-forward net over ``dim`` (SASRec, LiGR). As in the papers where not
+        given: 1 in SASRec, 4 in LiGR.
     max_length : int
         Longest history read.
     dropout : float
     item_start : "random" or "cooccurrence"
         Where the item table starts: small random vectors, or vectors counted from the training
         histories (`cooccurrence_vectors`), which take seconds and save epochs.
+    positions : "rotary", "relative", "decay", "oldest" or "none"
+        How attention knows where an item stands (SASRec, LiGR); docs/students.md compares them.
+        HSTU learns a bias per distance, GRU4Rec reads in order.
     item, id_dropout, delta
         What an item's vector is made of: ``ItemContent``.
     """
@@ -50,29 +59,34 @@ class StudentConfig:
     dim: int = 64
     n_blocks: int = 2
     n_heads: int = 2
-    ffn_multiplier: int = 1
+    ffn_multiplier: int | None = None
     max_length: int = 200
     dropout: float = 0.2
     item_start: ItemStart = "cooccurrence"
+    positions: Positions = "rotary"
     item: ItemKind = "id"
     id_dropout: float = 0.0
     delta: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(StudentKind):
-            allowed = ", ".join(get_args(StudentKind))
-            raise UserError(f"student.kind is {self.kind!r}; it must be one of {allowed}.")
-        if self.item_start not in get_args(ItemStart):
-            allowed = ", ".join(get_args(ItemStart))
-            raise UserError(
-                f"student.item_start is {self.item_start!r}; it must be one of {allowed}."
-            )
+        for name, choices in _CHOICES.items():
+            value, allowed = getattr(self, name), get_args(choices)
+            if value not in allowed:
+                raise UserError(
+                    f"student.{name} is {value!r}; it must be one of {', '.join(allowed)}."
+                )
         for name in ("dim", "n_blocks", "n_heads", "ffn_multiplier", "max_length"):
-            if getattr(self, name) < 1:
-                raise UserError(f"student.{name} is {getattr(self, name)}; it must be at least 1.")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"student.{name} is {value}; it must be at least 1.")
         if self.dim % self.n_heads:
             raise UserError(
                 f"student.n_heads is {self.n_heads}, which does not divide student.dim={self.dim}."
+            )
+        if self.positions == "rotary" and self.reads_positions and self.dim // self.n_heads % 2:
+            raise UserError(
+                "student.positions=rotary turns pairs of coordinates, and student.dim / "
+                f"student.n_heads is {self.dim // self.n_heads}: make it even, or choose relative."
             )
         if not 0 <= self.dropout < 1:
             raise UserError(f"student.dropout is {self.dropout}; it must be in [0, 1).")
@@ -81,6 +95,11 @@ class StudentConfig:
     def content(self) -> ItemContent:
         """Say what an item's vector is made of."""
         return ItemContent(self.item, self.id_dropout, self.delta)
+
+    @property
+    def reads_positions(self) -> bool:
+        """Whether ``positions`` says anything to a student of this kind."""
+        return self.kind in ("sasrec", "ligr")
 
 
 def build_student(
@@ -101,6 +120,9 @@ def build_student(
         torch.manual_seed(seed)
         model = _build(config, n_items)
     if config.item_start == "cooccurrence" and train is not None:
+        # Imported here: the served model travels with this file and without scipy.
+        from recdistill.students._cooccurrence import cooccurrence_vectors
+
         vectors = cooccurrence_vectors(train, n_items, config.dim)
         met = vectors.abs().amax(1) > 0
         with torch.no_grad():
@@ -109,20 +131,27 @@ def build_student(
 
 
 def _build(config: StudentConfig, n_items: int) -> SequentialModel:
+    dim, n_blocks, n_heads = config.dim, config.n_blocks, config.n_heads
+    max_length, dropout = config.max_length, config.dropout
     if config.kind == "gru4rec":
-        return GRU4Rec(
+        return GRU4Rec(n_items, dim=dim, n_blocks=n_blocks, max_length=max_length, dropout=dropout)
+    if config.kind == "hstu":
+        return HSTU(
             n_items,
-            dim=config.dim,
-            n_blocks=config.n_blocks,
-            max_length=config.max_length,
-            dropout=config.dropout,
+            dim=dim,
+            n_blocks=n_blocks,
+            n_heads=n_heads,
+            max_length=max_length,
+            dropout=dropout,
         )
-    return SASRec(
+    make, usual_width = (LiGR, 4) if config.kind == "ligr" else (SASRec, 1)
+    return make(
         n_items,
-        dim=config.dim,
-        n_blocks=config.n_blocks,
-        n_heads=config.n_heads,
-        max_length=config.max_length,
-        ffn_multiplier=config.ffn_multiplier,
-        dropout=config.dropout,
+        dim=dim,
+        n_blocks=n_blocks,
+        n_heads=n_heads,
+        max_length=max_length,
+        ffn_multiplier=config.ffn_multiplier or usual_width,
+        dropout=dropout,
+        positions=config.positions,
     )

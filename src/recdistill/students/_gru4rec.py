@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from recdistill.students._dropout import ByteDropout
-from recdistill.training import SequentialModel
+from recdistill.students._model import SequentialModel
 
 if TYPE_CHECKING:
     from torch import Tensor

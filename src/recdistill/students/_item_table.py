@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from recdistill.students._model import SequentialModel
     from recdistill.texts import ItemVectors
-    from recdistill.training import SequentialModel
 
 ItemKind = Literal["id", "text", "id+text"]
 

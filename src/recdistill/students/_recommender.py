@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file, save_file
 from safetensors.torch import load_model as load_weights
@@ -13,7 +13,7 @@ from safetensors.torch import save_model as save_weights
 from recdistill.errors import UserError
 from recdistill.students._config import StudentConfig, build_student
 from recdistill.students._item_table import TextMap
-from recdistill.training import score_histories
+from recdistill.students._model import score_histories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Catalog, Sequences
-    from recdistill.training import SequentialModel
+    from recdistill.students._model import SequentialModel
 
-_FORMAT = 1
+# 2: states no longer depend on how many items follow.
+_FORMAT = 2
 _TEXT = "text.safetensors"
 
 
@@ -80,7 +81,20 @@ def load_model(folder: Path, catalog: Catalog) -> StudentRecommender:
     Raises
     ------
     UserError
-        If ``folder`` holds no student, or one of another catalog or of a newer format.
+        If ``folder`` holds no student, or one of another catalog or of another format.
+    """
+    student, _ = read_student(folder)
+    catalog.require(student.catalog_digest, f"the student in {folder}")
+    return student
+
+
+def read_student(folder: Path, device: str = "cpu") -> tuple[StudentRecommender, dict[str, Any]]:
+    """Read a student and its ``config.json``; whether it fits a catalog is left to the caller.
+
+    Raises
+    ------
+    UserError
+        If ``folder`` holds no student, or one of another format.
     """
     path = folder / "config.json"
     try:
@@ -90,16 +104,16 @@ def load_model(folder: Path, catalog: Catalog) -> StudentRecommender:
     if config.get("family") != "student" or config.get("format") != _FORMAT:
         raise UserError(
             f"{folder} holds a {config.get('family')} of format {config.get('format')}, "
-            f"not a student of format {_FORMAT}."
+            f"not a student of format {_FORMAT}: train it again, or use the release that wrote it."
         )
-    catalog.require(config["catalog_digest"], f"the student in {folder}")
     student = StudentConfig(**config["student"])
     model = build_student(student, config["n_items"], seed=0)
     load_weights(model, str(folder / "weights.safetensors"))
-    model.eval()
+    model.to(device).eval()
     text = None
     if "text" in config:
         text = TextMap(load_file(folder / _TEXT)["projection"], config["text"])
-    return StudentRecommender(
+    read = StudentRecommender(
         model, student, config["catalog_digest"], config["split_digest"], text
     )
+    return read, config

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from recdistill.students._dropout import ByteDropout
-from recdistill.training import SequentialModel
+from recdistill.students._model import SequentialModel, small_start
+from recdistill.students._positions import Positions, PositionScheme, position_scheme
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,17 +30,15 @@ class Block(nn.Module):
         self.outer = nn.Linear(inner_dim, dim)
         self.dropout = ByteDropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, positions: PositionScheme) -> Tensor:
         """Map states to states, both [batch, length, dim]."""
         batch, length, dim = x.shape
         heads = self.qkv(self.norm_attention(x)).view(batch, length, 3, self.n_heads, -1)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each [batch, heads, length, head_dim]
-        # Without a mask tensor and without attention dropout the fused kernel applies. Causality
-        # alone hides the padding: it is on the right, so no real position ever sees it.
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        mixed = positions.attend(query, key, value)
         return self._finish(x, mixed.transpose(1, 2).reshape(batch, length, dim))
 
-    def newest(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def newest(self, x: Tensor, lengths: Tensor, positions: PositionScheme) -> Tensor:
         """Map states [batch, length, dim] to the state at each row's newest item, [batch, dim].
 
         The last block needs no other state, and of this one only a single query: about half of
@@ -52,8 +51,7 @@ class Block(nn.Module):
         query = F.linear(normed[at], weight[:dim], bias[:dim]).view(batch, self.n_heads, 1, -1)
         pairs = F.linear(normed, weight[dim:], bias[dim:]).view(batch, length, 2, self.n_heads, -1)
         key, value = pairs.permute(2, 0, 3, 1, 4)  # each [batch, heads, length, head_dim]
-        real = torch.arange(length, device=x.device) < lengths[:, None]  # [batch, length]
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None])
+        mixed = positions.attend_newest(query, key, value, lengths)
         return self._finish(x[at], mixed.reshape(batch, dim))
 
     def _finish(self, x: Tensor, mixed: Tensor) -> Tensor:
@@ -66,8 +64,8 @@ class Block(nn.Module):
 class SASRec(SequentialModel):
     """Pre-norm SASRec with one item table for input and output.
 
-    Positions are learned and counted from the newest item of the row, so the state that ranks
-    always sits at position 0. An earlier state knows how many items follow it, never which.
+    A state depends on its own and earlier items alone, under every position scheme: scoring all
+    positions of a history of up to ``max_length`` items is scoring each of its prefixes.
 
     Parameters
     ----------
@@ -76,7 +74,10 @@ class SASRec(SequentialModel):
     ffn_multiplier : int
         Width of the feed-forward net over ``dim``.
     dropout : float
+    positions : "rotary", "relative", "decay", "oldest" or "none"
     """
+
+    block: ClassVar[type[Block]] = Block
 
     def __init__(
         self,
@@ -88,17 +89,18 @@ class SASRec(SequentialModel):
         max_length: int = 200,
         ffn_multiplier: int = 1,
         dropout: float = 0.2,
+        positions: Positions = "rotary",
     ) -> None:
         super().__init__()
         self.n_items, self.dim, self.max_length = n_items, dim, max_length
         self.items = nn.Embedding(n_items + 1, dim, padding_idx=0)
-        self.positions = nn.Embedding(max_length, dim)
+        self.positions = position_scheme(positions, dim=dim, n_heads=n_heads, max_length=max_length)
         self.dropout = ByteDropout(dropout)
         self.blocks = nn.ModuleList(
-            Block(dim, n_heads, ffn_multiplier * dim, dropout) for _ in range(n_blocks)
+            self.block(dim, n_heads, ffn_multiplier * dim, dropout) for _ in range(n_blocks)
         )
         self.norm = nn.LayerNorm(dim)
-        self.apply(_initialise)
+        self.apply(small_start)
         with torch.no_grad():
             self.items.weight[0] = 0
 
@@ -106,7 +108,7 @@ class SASRec(SequentialModel):
         """Return states [batch, length, dim]; see ``SequentialModel.encode``."""
         x = self._embed(items)
         for block in self.blocks:
-            x = block(x)
+            x = block(x, self.positions)
         normed: Tensor = self.norm(x)
         return normed
 
@@ -114,25 +116,15 @@ class SASRec(SequentialModel):
         """Return the newest states only, [batch, dim], without finishing the others."""
         x = self._embed(items)
         for block in self.blocks[:-1]:
-            x = block(x)
+            x = block(x, self.positions)
         last: Block = self.blocks[-1]  # type: ignore[assignment]
-        normed: Tensor = self.norm(last.newest(x, lengths))
+        normed: Tensor = self.norm(last.newest(x, lengths, self.positions))
         return normed
 
     def _embed(self, items: Tensor) -> Tensor:
-        real = items > 0
-        # Counted from the newest item, which is 0 whatever the length of the history.
-        age = (real.sum(1, keepdim=True) - real.cumsum(1)).clamp_(min=0)  # [batch, length]
-        x: Tensor = self.dropout(self.items(items) * self.dim**0.5 + self.positions(age))
+        x: Tensor = self.dropout(self.positions.place(self.items(items) * self.dim**0.5))
         return x
 
     def item_table(self) -> Tensor:
         """Return the one table, used for input and output alike."""
         return self.items.weight
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
-        nn.init.zeros_(module.bias)

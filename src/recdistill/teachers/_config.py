@@ -20,9 +20,9 @@ from recdistill.teachers._training_settings import Precision  # noqa: TC001 - re
 
 if TYPE_CHECKING:
     from recdistill.data import Catalog
+    from recdistill.students import SequentialModel
     from recdistill.teachers._llm import LLM
     from recdistill.teachers._settings import TeacherSettings
-    from recdistill.training import SequentialModel
 
     Format = Literal["fp32", "bf16", "fp16"]
 

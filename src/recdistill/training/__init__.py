@@ -3,8 +3,15 @@
 from recdistill.training._batches import Batch, WindowSampler, window_loader
 from recdistill.training._config import FitConfig, LossConfig, LossKind, OptimizerConfig
 from recdistill.training._fit import SELECTED_BY, FitResult, fit
+from recdistill.training._fit_student import (
+    FittedStudent,
+    StudentRecipe,
+    finished,
+    fit_student,
+    said_by,
+    take_in_text,
+)
 from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
-from recdistill.training._model import SequentialModel, score_histories
 from recdistill.training._softmax import weighted_logsumexp
 from recdistill.training._step import LossAlone, Objective, Step
 
@@ -14,6 +21,7 @@ __all__ = [
     "Batch",
     "FitConfig",
     "FitResult",
+    "FittedStudent",
     "Loss",
     "LossAlone",
     "LossConfig",
@@ -21,13 +29,16 @@ __all__ = [
     "Objective",
     "OptimizerConfig",
     "SampledSoftmax",
-    "SequentialModel",
     "Softmax",
     "Step",
+    "StudentRecipe",
     "WindowSampler",
     "build_loss",
+    "finished",
     "fit",
-    "score_histories",
+    "fit_student",
+    "said_by",
+    "take_in_text",
     "weighted_logsumexp",
     "window_loader",
 ]

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from recdistill.data import PreparedData
+    from recdistill.students import SequentialModel
     from recdistill.training._config import FitConfig
     from recdistill.training._losses import Loss
-    from recdistill.training._model import SequentialModel
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from recdistill.training._step import Step
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from recdistill.students import SequentialModel
     from recdistill.training._batches import Batch
     from recdistill.training._config import OptimizerConfig
-    from recdistill.training._model import SequentialModel
     from recdistill.training._step import Objective
 
 

@@ -11,8 +11,8 @@ from safetensors.torch import save_model
 
 from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
+from recdistill.students import score_histories
 from recdistill.training._averaging import AveragedWeights
-from recdistill.training._model import score_histories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import PreparedData, Sequences
+    from recdistill.students import SequentialModel
     from recdistill.training._config import FitConfig
-    from recdistill.training._model import SequentialModel
     from recdistill.training._module import TrainingModule
 
 SELECTED_BY = "val/ndcg_at_10"

@@ -11,8 +11,8 @@ from recdistill.distillation import Teaching, distil_student
 from recdistill.errors import UserError
 from recdistill.floors import cross_fitted_scores
 from recdistill.lessons import collect_lessons, floor_lessons
-from recdistill.students import StudentConfig, StudentRecipe
-from recdistill.training import FitConfig
+from recdistill.students import StudentConfig
+from recdistill.training import FitConfig, StudentRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,13 @@ import torch
 
 from recdistill.data import Catalog
 from recdistill.serving import gather_student
-from recdistill.students import StudentConfig, StudentRecommender, build_student, save_model
+from recdistill.students import (
+    STUDENT_KINDS,
+    StudentConfig,
+    StudentRecommender,
+    build_student,
+    save_model,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +40,7 @@ def catalog() -> Catalog:
     return Catalog(items)
 
 
-@pytest.fixture(scope="session", params=["sasrec", "gru4rec"])
+@pytest.fixture(scope="session", params=STUDENT_KINDS)
 def student(request: pytest.FixtureRequest, catalog: Catalog) -> StudentRecommender:
     """Weights far from their start, so that nothing is equal by being zero."""
     config = StudentConfig(

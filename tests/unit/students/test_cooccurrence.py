@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from recdistill.data import Sequences
-from recdistill.students import StudentConfig, build_student, cooccurrence_vectors
+from recdistill.students import StudentConfig, build_student
+from recdistill.students._cooccurrence import cooccurrence_vectors
 
 
 def _two_worlds() -> Sequences:

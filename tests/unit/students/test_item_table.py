@@ -18,9 +18,9 @@ from recdistill.students import (
     add_text,
     build_student,
     fold_text,
+    score_histories,
 )
 from recdistill.texts import ItemVectors
-from recdistill.training import score_histories
 
 N_ITEMS, TEXT_DIM = 30, 6
 NEVER_MET = 29

@@ -13,6 +13,7 @@ from recdistill.data import Catalog, Sequences
 from recdistill.errors import UserError
 from recdistill.evaluation import Recommender
 from recdistill.students import (
+    STUDENT_KINDS,
     StudentConfig,
     StudentRecommender,
     build_student,
@@ -31,7 +32,7 @@ def _catalog(n_items: int, title: str = "film") -> Catalog:
     return Catalog(frame.set_index(pd.RangeIndex(1, n_items + 1, name="item")))
 
 
-@pytest.fixture(params=["sasrec", "gru4rec"])
+@pytest.fixture(params=STUDENT_KINDS)
 def recommender(request: pytest.FixtureRequest) -> StudentRecommender:
     config = StudentConfig(request.param, dim=8, max_length=6)
     model = build_student(config, 20, seed=3)

@@ -1,131 +1,75 @@
-"""The laws every student keeps, whatever its architecture."""
+"""Every student keeps the laws of the suite, and its settings are checked."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, get_args
+
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.students import SequentialModel, StudentConfig, build_student
-from recdistill.training import score_histories
+from recdistill.students import STUDENT_KINDS, Positions, StudentConfig, build_student
+from recdistill.testing import StudentSuite
 
-N_ITEMS = 40
-MAX_LENGTH = 12
-CONFIGS = {
-    "sasrec": StudentConfig("sasrec", dim=16, n_heads=2, max_length=MAX_LENGTH),
-    "gru4rec": StudentConfig("gru4rec", dim=16, n_blocks=2, max_length=MAX_LENGTH),
-}
-rows = st.lists(st.integers(1, N_ITEMS), min_size=1, max_size=MAX_LENGTH + 5)
+if TYPE_CHECKING:
+    from recdistill.students import SequentialModel
+
+SMALL = {"dim": 16, "n_heads": 2, "max_length": 12}
 
 
-def _student(kind: str) -> SequentialModel:
-    model = build_student(CONFIGS[kind], N_ITEMS, seed=1)
-    # Larger weights than at birth, so that a broken law shows; float64, so that rounding does not.
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(8)
-    return model.double().eval()
+class OneOfOurs(StudentSuite):
+    """A student of the menu, as the suite wants it."""
+
+    config = StudentConfig(**SMALL)  # type: ignore[arg-type]
+
+    def student(self) -> SequentialModel:
+        """See ``StudentSuite``; the seed is drawn from the generator that the suite sets."""
+        return build_student(self.config, 40, seed=int(torch.randint(2**31, ())))
 
 
-@pytest.fixture(scope="module", params=list(CONFIGS))
-def student(request: pytest.FixtureRequest) -> SequentialModel:
-    return _student(request.param)
+def _suite(name: str, **knobs: object) -> type[StudentSuite]:
+    config = StudentConfig(**SMALL | knobs)  # type: ignore[arg-type]
+    return type(f"Test{name}", (OneOfOurs,), {"config": config})
 
 
-@settings(max_examples=25, deadline=None)
-@given(row=rows, padding=st.integers(0, 6))
-def test_padding_never_changes_a_state(student: SequentialModel, row: list[int], padding: int):
-    row = row[: MAX_LENGTH - padding] or row[:1]
-    items = torch.tensor([row])
-    padded = torch.nn.functional.pad(items, (0, padding))
-    torch.testing.assert_close(student.encode(padded)[:, : len(row)], student.encode(items))
+for _kind in STUDENT_KINDS:
+    globals()[f"Test_{_kind}"] = _suite(_kind, kind=_kind)
+for _positions in get_args(Positions):
+    globals()[f"Test_positions_{_positions}"] = _suite(_positions, positions=_positions)
 
 
-@settings(max_examples=25, deadline=None)
-@given(row=rows, other=rows)
-def test_states_do_not_depend_on_later_items(
-    student: SequentialModel, row: list[int], other: list[int]
-):
-    row = row[:MAX_LENGTH]
-    kept = len(row) // 2
-    changed = row[:kept] + (other * MAX_LENGTH)[: len(row) - kept]
-    before, after = student.encode(torch.tensor([row])), student.encode(torch.tensor([changed]))
-    torch.testing.assert_close(before[:, :kept], after[:, :kept])
-    if row[kept] != changed[kept]:
-        assert not torch.allclose(before[:, kept], after[:, kept], atol=1e-3)
+def test_every_kind_is_built_as_asked():
+    for kind in STUDENT_KINDS:
+        config = StudentConfig(kind=kind, dim=24, n_blocks=3, n_heads=3, max_length=7)  # type: ignore[arg-type]
+        model = build_student(config, 30, seed=0)
+        assert (model.n_items, model.dim, model.max_length) == (30, 24, 7)
+        assert model.item_table().shape == (31, 24)
 
 
-@settings(max_examples=25, deadline=None)
-@given(row=rows, others=st.lists(rows, max_size=5))
-def test_the_same_history_scores_the_same_in_another_batch(
-    student: SequentialModel, row: list[int], others: list[list[int]]
-):
-    alone = score_histories(student, Sequences.from_lists([row]))
-    among = score_histories(student, Sequences.from_lists([*others, row]))
-    torch.testing.assert_close(alone[0, 1:], among[-1, 1:])
+def test_a_fed_forward_width_is_the_papers_unless_given():
+    width = {
+        knobs: build_student(StudentConfig(*knobs), 5, seed=0).blocks[0].outer.in_features  # type: ignore[arg-type, index, union-attr]
+        for knobs in (("sasrec", 8), ("ligr", 8), ("ligr", 8, 2, 2, 3))
+    }
+    assert list(width.values()) == [8, 32, 24]
 
 
-def test_scores_are_states_times_the_table(student: SequentialModel):
-    items = torch.tensor([[3, 7, 9, 1]])
-    expected = student.encode(items)[0, -1] @ student.item_table().T
-    scores = score_histories(student, Sequences.from_lists([[3, 7, 9, 1]]))
-    assert scores.shape == (1, N_ITEMS + 1)
-    assert scores[0, 0] == -torch.inf
-    torch.testing.assert_close(scores[0, 1:], expected[1:].float())
-
-
-@settings(max_examples=25, deadline=None)
-@given(batch=st.lists(rows, min_size=1, max_size=5))
-def test_the_newest_state_alone_equals_the_one_among_all(
-    student: SequentialModel, batch: list[list[int]]
-):
-    histories = Sequences.from_lists(row[:MAX_LENGTH] for row in batch)
-    items, lengths = torch.from_numpy(histories.padded()), torch.from_numpy(histories.lengths)
-    expected = torch.stack([s[n - 1] for s, n in zip(student.encode(items), lengths, strict=True)])
-    torch.testing.assert_close(student.encode_newest(items, lengths), expected)
-
-
-def test_only_the_newest_items_of_a_long_history_count(student: SequentialModel):
-    long = np.random.default_rng(0).integers(1, N_ITEMS + 1, 3 * MAX_LENGTH)
-    scores = score_histories(
-        student, Sequences.from_lists([long.tolist(), long[-MAX_LENGTH:].tolist()])
-    )
-    torch.testing.assert_close(scores[0], scores[1])
-
-
-def test_a_user_without_history_gets_level_scores(student: SequentialModel):
-    scores = score_histories(student, Sequences.from_lists([[], [4]]))
-    assert scores[0, 1:].unique().tolist() == [0.0]
-    assert len(scores[1, 1:].unique()) > 1
-
-
-def test_scoring_keeps_the_training_mode(student: SequentialModel):
-    student.train()
-    score_histories(student, Sequences.from_lists([[1, 2]]))
-    assert student.training
-    student.eval()
-
-
-def test_equal_seeds_give_equal_students_and_leave_the_generator_alone():
+def test_building_leaves_the_generator_alone():
     before = torch.get_rng_state()
-    a, b = (build_student(CONFIGS["sasrec"], N_ITEMS, seed=5) for _ in range(2))
-    c = build_student(CONFIGS["sasrec"], N_ITEMS, seed=6)
+    build_student(StudentConfig(**SMALL), 40, seed=5)  # type: ignore[arg-type]
     assert torch.equal(before, torch.get_rng_state())
-    assert torch.equal(a.item_table(), b.item_table())
-    assert not torch.equal(a.item_table(), c.item_table())
 
 
 @pytest.mark.parametrize(
     ("knobs", "word"),
     [
         ({"kind": "bert"}, "student.kind"),
+        ({"positions": "newest"}, "student.positions"),
         ({"dim": 10, "n_heads": 3}, "student.n_heads"),
+        ({"dim": 6, "n_heads": 2}, "student.positions"),
         ({"dropout": 1.0}, "student.dropout"),
         ({"max_length": 0}, "student.max_length"),
+        ({"ffn_multiplier": 0}, "student.ffn_multiplier"),
     ],
 )
 def test_impossible_students_are_refused_in_a_sentence(knobs: dict[str, object], word: str):

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from recdistill.data import Cases, Catalog, PreparedData, Sequences
+from recdistill.students import SequentialModel
 from recdistill.teachers import (
     LLM,
     HeadSettings,
@@ -24,7 +25,6 @@ from recdistill.teachers import (
     TeacherSettings,
     TextSettings,
 )
-from recdistill.training import SequentialModel
 
 N_ITEMS = 12
 WORDS = ["items", "chosen", "red", "green", "blue", "fox", "hen", "owl", "ant", "cat", "dog", "bee"]

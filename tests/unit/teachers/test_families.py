@@ -46,7 +46,7 @@ def test_a_family_is_trained_on_all_linear_layers_and_comes_back(
     tiny.model.save_pretrained(tmp_path / "llm")
     tiny.tokenizer.save_pretrained(tmp_path / "llm")
     catalog = prepared.catalog
-    student = StudentConfig(dim=6, n_blocks=1, max_length=8)
+    student = StudentConfig(dim=8, n_blocks=1, max_length=8)
     baseline = build_student(student, catalog.n_items, seed=0).eval()
     llm = load_llm(str(tmp_path / "llm"))
     settings = TeacherSettings(

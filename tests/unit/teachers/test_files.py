@@ -43,7 +43,7 @@ def llm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_teacher(llm_folder: Path, kind: str = "ilora", **settings: object) -> TeacherRecommender:
     catalog = make_catalog()
-    student = StudentConfig(dim=6, n_blocks=1, max_length=8)
+    student = StudentConfig(dim=8, n_blocks=1, max_length=8)
     model = build_student(student, catalog.n_items, seed=0).eval()
     small = {"lora_r": 4, "n_experts": 2, "max_length": 8, "head": HeadSettings(dim=8)}
     text = TextSettings("items chosen")

@@ -13,7 +13,7 @@ from torch import nn
 from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
-from recdistill.students import StudentConfig, StudentRecommender, build_student
+from recdistill.students import STUDENT_KINDS, StudentConfig, StudentRecommender, build_student
 from recdistill.training import (
     FitConfig,
     LossAlone,
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
-    from recdistill.training import FitResult, SequentialModel
+    from recdistill.students import SequentialModel
+    from recdistill.training import FitResult
 
 STUDENT = StudentConfig(dim=16, n_blocks=1, max_length=12, dropout=0.1)
 FIT = FitConfig(max_epochs=5, tokens_per_batch=240, patience=0, optimizer=OptimizerConfig(lr=0.01))
@@ -83,7 +84,7 @@ def _timeless(entries: list[dict[str, float]]) -> list[dict[str, float]]:
     return [{k: v for k, v in entry.items() if "second" not in k} for entry in entries]
 
 
-@pytest.mark.parametrize("kind", ["sasrec", "gru4rec"])
+@pytest.mark.parametrize("kind", STUDENT_KINDS)
 def test_a_student_learns_the_order(walks: PreparedData, tmp_path: Path, kind: str):
     untrained = build_student(
         replace(STUDENT, kind=kind),  # type: ignore[arg-type]

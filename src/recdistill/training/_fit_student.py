@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.errors import UserError
-from recdistill.students._config import StudentConfig, build_student
-from recdistill.students._item_table import add_text, fold_text
-from recdistill.students._recommender import StudentRecommender
-from recdistill.training import FitConfig, FitResult, LossConfig, build_loss, fit
+from recdistill.students import (
+    StudentConfig,
+    StudentRecommender,
+    add_text,
+    build_student,
+    fold_text,
+)
+from recdistill.training._config import FitConfig, LossConfig
+from recdistill.training._fit import FitResult, fit
+from recdistill.training._losses import build_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from recdistill.data import PreparedData
+    from recdistill.students import SequentialModel
     from recdistill.texts import ItemVectors
-    from recdistill.training import SequentialModel
 
 
 @dataclass(frozen=True)

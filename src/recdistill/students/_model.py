@@ -1,4 +1,4 @@
-"""What training asks of a student: histories in, states out, one table of items."""
+"""What a student is: histories in, states out, one table of items."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class SequentialModel(nn.Module, ABC):
         Returns
         -------
         float tensor, shape [batch, length, dim]
-            A state depends on its own and earlier items only; states at padding mean nothing.
+            A state equals the one that the items up to its own give alone: neither what follows
+            nor how much follows may change it. States at padding mean nothing.
         """
 
     @abstractmethod
@@ -95,3 +96,11 @@ def score_histories(model: SequentialModel, histories: Sequences) -> Tensor:
 
 # Enough rows for efficient matrix products, few enough to keep the activations in cache.
 _ROWS_PER_PASS = 64
+
+
+def small_start(module: nn.Module) -> None:
+    """Start matrices and tables at a standard deviation of .02 and biases at 0; for ``apply``."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
