@@ -20,9 +20,10 @@ class Catalog:
     ----------
     items : DataFrame
         Indexed by the item id 1..n (index name ``item``), with the string columns ``raw_id``
-        (unique), ``title`` and ``text`` (what a language model reads; falls back to the title).
+        (unique), ``title`` and ``text`` (what a language model reads; falls back to the title), and
+        where text columns were asked for ``description`` (their words, plain, "" where unknown).
     digest : str
-        First 32 hex digits of a sha256 over ids, raw ids, titles and texts. Every checkpoint,
+        First 32 hex digits of a sha256 over ids and all these words. Every checkpoint,
         teacher table and served model carries it and every loader refuses another one.
     """
 
@@ -34,14 +35,24 @@ class Catalog:
         if list(index) != list(range(1, len(index) + 1)):
             raise ValueError("catalog ids must be 1..n in order")
         sha = hashlib.sha256()
-        for item, raw_id, title, text in self.items[["raw_id", "title", "text"]].itertuples():
-            sha.update(f"{item}\x1f{raw_id}\x1f{title}\x1f{text}\x1e".encode())
+        words = [c for c in ("raw_id", "title", "text", "description") if c in self.items]
+        for row in zip(index, *(self.items[c].to_list() for c in words), strict=True):
+            sha.update(("\x1f".join(map(str, row)) + "\x1e").encode())
         object.__setattr__(self, "digest", sha.hexdigest()[:32])
 
     @property
     def n_items(self) -> int:
         """Number of items, padding not counted."""
         return len(self.items)
+
+    @property
+    def full_texts(self) -> list[str]:
+        """All words that are known of items 1..n, in order: text, then description."""
+        texts: list[str] = self.items["text"].to_list()
+        if "description" not in self.items:
+            return texts
+        both = zip(texts, self.items["description"], strict=True)
+        return [f"{text}. {more}" if more else text for text, more in both]
 
     def require(self, digest: str, what: str) -> None:
         """Refuse ``what`` unless it was made for this catalog.

@@ -39,7 +39,9 @@ class Columns:
     """Names of the columns in the user's own CSV or Parquet files.
 
     ``timestamp`` may be absent from the file: the file's order is the order then. ``rating`` and
-    the item columns other than ``item_id`` may be absent too.
+    the item columns other than ``item_id`` may be absent too. ``text`` names further columns of the
+    item file, such as brand, categories and description, in any format: cleaned, they become the
+    catalog's ``description``.
     """
 
     user: str = "user"
@@ -50,8 +52,10 @@ class Columns:
     title: str = "title"
     year: str = "year"
     genres: str = "genres"
+    text: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "text", tuple(self.text))
         for name in ("user", "item", "item_id", "title"):
             _require(bool(getattr(self, name)), f"columns.{name} is empty; name a column.")
         for roles in (_OF_INTERACTIONS, _OF_ITEMS):
@@ -64,6 +68,12 @@ class Columns:
                     "has one role.",
                 )
                 taken[column] = role
+        for column in self.text:
+            _require(
+                bool(column) and self.of_items.count(column) == 1,
+                f"columns.text names {column!r}, which is empty, named twice, or has another role "
+                "in the item file; a column has one role.",
+            )
 
     @property
     def of_interactions(self) -> list[str]:
@@ -73,7 +83,7 @@ class Columns:
     @property
     def of_items(self) -> list[str]:
         """Columns of an item file that are read, where they are there."""
-        return [getattr(self, role) for role in _OF_ITEMS]
+        return [*(getattr(self, role) for role in _OF_ITEMS), *self.text]
 
 
 @dataclass(frozen=True)

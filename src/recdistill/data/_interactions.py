@@ -72,7 +72,7 @@ def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]
         user=np.searchsorted(kept_users, rows["user"]),
         item=(np.searchsorted(kept_items, rows["item"]) + 1).astype(np.int32),
     )
-    catalog = _catalog(raw_items[kept_items], raw.items, findings)
+    catalog = _catalog(raw_items[kept_items], raw.items, config, findings)
     names = np.array([str(u) for u in users[kept_users]], dtype=object)
     return Interactions(rows.reset_index(drop=True), names, catalog, raw.has_timestamps), findings
 
@@ -180,9 +180,16 @@ def _single(rows: pd.DataFrame, users: pd.Index, findings: list[Finding]) -> pd.
     return rows[enough]
 
 
-def _catalog(ids: pd.Index, items: pd.DataFrame | None, findings: list[Finding]) -> Catalog:
+def _catalog(
+    ids: pd.Index, items: pd.DataFrame | None, config: DataConfig, findings: list[Finding]
+) -> Catalog:
     """Give items their ids 1..n and their words."""
     frame = pd.DataFrame({"raw_id": [str(i) for i in ids]})
+    if items is None and config.columns.text:
+        raise UserError(
+            f"columns.text asks for {first_few(config.columns.text)} of the items, and there is no "
+            "item file: name one with reading.items_file, or leave columns.text empty."
+        )
     if items is None:
         frame["title"] = frame["text"] = "Item " + frame["raw_id"]
         sentence = f"No item file: the {len(frame)} items are titled 'Item <id>'."
@@ -202,6 +209,8 @@ def _catalog(ids: pd.Index, items: pd.DataFrame | None, findings: list[Finding])
         found["title"] = found["title"].where(~untitled, "Item " + found.index.astype("str"))
         frame["title"] = found["title"].to_numpy(object)
         frame["text"] = text_of(found).to_numpy(object)
+        if "description" in found:
+            frame["description"] = found["description"].to_numpy(object)
         _twins(found, findings)
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="item")
     return Catalog(frame)

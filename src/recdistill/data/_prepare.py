@@ -45,6 +45,8 @@ def prepared_folder(config: DataConfig, root: Path = Path("data")) -> Path:
         changed.pop("seed", None)
     if config.split != "global_temporal":
         changed.pop("temporal", None)
+    if "columns" in changed and not changed["columns"]["text"]:
+        del changed["columns"]["text"]
     if changed.get("source") in ("auto", KNOWN.get(config.dataset, ("path",))[0]):
         del changed["source"]
     if config.dataset not in KNOWN:

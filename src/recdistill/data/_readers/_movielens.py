@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recdistill.data._raw import Finding
     from recdistill.data._readers._clock import Clock
 
-_COLUMNS = Columns(item_id="item")
+_COLUMNS = Columns()
 # u.item marks genres by 19 columns of 0 and 1, in this order.
 _U_ITEM_GENRES = [
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
@@ -58,10 +58,10 @@ def read_items(data: bytes, name: str, config: DataConfig) -> tuple[pd.DataFrame
         flags = table.frame[_U_ITEM_GENRES] == "1"
         named = [", ".join(g for g, on in zip(_U_ITEM_GENRES, row, strict=True) if on)
                  for row in flags.to_numpy()]  # fmt: skip
-        frame = table.frame[["item", "title"]].assign(genres=named)
+        frame = table.frame.assign(genres=named)
     items, findings = _rows.items(
         replace(table, frame=frame),
-        columns=_COLUMNS,
+        columns=replace(_COLUMNS, text=config.columns.text),
         name=name,
         treatment=config.cleaning.malformed,
     )

@@ -34,8 +34,8 @@ _NULLABLE = {
 }
 
 
-def _table(data: bytes, name: str, wanted: Sequence[str]) -> Table:
-    """Read the wanted columns that are there."""
+def _table(data: bytes, name: str, wanted: Sequence[str], lists: Sequence[str] = ()) -> Table:
+    """Read the wanted columns that are there; those of ``lists`` may hold more than one value."""
     if not data:
         raise UserError(f"{name} is empty: it has no rows to read.")
     try:
@@ -46,7 +46,9 @@ def _table(data: bytes, name: str, wanted: Sequence[str]) -> Table:
             raise UserError(f"{name} has two columns of the name {twice!r}: rename one of them.")
         # What pandas may have written about the columns is of no use here, and may be damaged.
         table = file.read([n for n in names if n in wanted]).replace_schema_metadata(None)
-        plain = {n: _plain(table[n], n, name) for n in table.column_names}
+        plain = {
+            n: table[n] if n in lists else _plain(table[n], n, name) for n in table.column_names
+        }
         frame = pa.table(plain).to_pandas(types_mapper=_NULLABLE.get, date_as_object=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -89,4 +91,5 @@ def read_interactions(
 
 def read_items(data: bytes, name: str, config: DataConfig) -> tuple[pd.DataFrame, list[Finding]]:
     """Read item ids and titles; year and genres may be absent."""
-    return _rows.mapped_items(_table(data, name, config.columns.of_items), name, config)
+    columns = config.columns
+    return _rows.mapped_items(_table(data, name, columns.of_items, columns.text), name, config)

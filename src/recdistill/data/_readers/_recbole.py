@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recdistill.data._config import Columns
@@ -61,6 +62,7 @@ def read_items(data: bytes, name: str, config: DataConfig) -> tuple[pd.DataFrame
         table.columns, [COLUMNS.item_id, title], name, "an item file needs an id and a title"
     )
     columns = Columns(item_id="item_id", title=title, year="release_year", genres=genres)
+    columns = replace(columns, text=config.columns.text)
     frame, findings = _rows.items(
         table,
         columns=columns,

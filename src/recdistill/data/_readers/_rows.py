@@ -12,6 +12,7 @@ from recdistill.data._config import Columns
 from recdistill.data._raw import Finding, first_few, settle_malformed
 from recdistill.data._readers._clock import Clock, clock
 from recdistill.data._readers._ids import ids
+from recdistill.data._text import described
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -106,14 +107,19 @@ def items(
     name: str,
     treatment: str,
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Check the item rows; return ``(raw_id, title, line[, year, genres])`` and findings.
+    """Check the item rows; return rows and findings.
+
+    The columns are ``raw_id``, ``title`` and ``line``, and where there are any ``year``, ``genres``
+    and ``description``.
 
     Raises
     ------
     UserError
+        When a text column is missing.
         When an id is listed twice with different titles: no rule could choose between them.
     """
     frame = table.frame
+    texts = columns.text
     item = ids(frame[columns.item_id], name, "item id")
     out: dict[str, Any] = {"raw_id": item.column.astype("str"), "line": table.lines}
     for key in ("title", "year", "genres"):
@@ -121,6 +127,9 @@ def items(
         if column and column in frame.columns:
             text = frame[column].astype("str").fillna("").str.strip()
             out[key] = text.str.replace(_CONTROL, " ", regex=True)
+    if texts:
+        require_columns(table.columns, texts, name, "correct columns.text")
+        out["description"] = described(frame, texts)
     keep, findings = _settled(table, item.wrong, name, treatment)
     findings += _rewritten(item.n_rewritten, name)
     rows = pd.DataFrame(out)[keep]

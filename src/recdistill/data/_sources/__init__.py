@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from recdistill.data._sources._files import load_path
 from recdistill.data._sources._given import load_given
 from recdistill.data._sources._roots import (
+    load_amazon_beauty,
     load_lastfm_ilora,
     load_ml_1m_sasrec,
     load_online_retail,
@@ -24,6 +25,7 @@ KNOWN = {
     "ml-1m": ("url", load_ml_1m),
     "ml-1m-sasrec": ("path", load_ml_1m_sasrec),
     "online-retail": ("path", load_online_retail),
+    "amazon-beauty": ("path", load_amazon_beauty),
     "lastfm-ilora": ("path", load_lastfm_ilora),
 }
 """Data sets by name: the kind of source they come from unless ``data_path`` is given."""

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from recdistill.data._raw import RawData
+from recdistill.data._readers._rows import require_columns
 from recdistill.data._sources._cache import find_in_roots, sha256_of
+from recdistill.data._text import described, plain_text
 from recdistill.data._titles import readable_items
 
 if TYPE_CHECKING:
@@ -21,8 +23,13 @@ def _origin(folder: Path, *names: str) -> dict[str, object]:
     return {"folder": folder.name, "sha256": {n: sha256_of(folder / n) for n in names}}
 
 
-def _items(path: Path) -> pd.DataFrame:
+def _items(path: Path, config: DataConfig) -> pd.DataFrame:
     frame = pd.read_parquet(path).rename(columns={"item": "raw_id"})
+    if config.columns.text:
+        require_columns(
+            [str(c) for c in frame], config.columns.text, path.name, "correct columns.text"
+        )
+        frame["description"] = described(frame, config.columns.text)
     frame["raw_id"] = frame["raw_id"].astype("str")
     frame["title"] = frame["title"].str.strip()
     return frame.assign(line=np.arange(1, len(frame) + 1))
@@ -35,13 +42,31 @@ def load_ml_1m_sasrec(config: DataConfig) -> RawData:
         folder / "interactions.parquet", columns=["user", "item", "position"]
     ).rename(columns={"position": "order"})
     rows["line"] = np.arange(1, len(rows) + 1)
-    items = _items(folder / "items.parquet")
+    items = _items(folder / "items.parquet", config)
     items["genres"] = items["genres"].str.replace("|", ", ", regex=False)
     return RawData(
         rows,
         readable_items(items),
         False,
         "the published position within the user (no timestamps, no ties)",
+        _origin(folder, "interactions.parquet", "items.parquet"),
+    )
+
+
+def load_amazon_beauty(config: DataConfig) -> RawData:
+    """Read the 5-core Beauty of the SASRec, BERT4Rec and TIGER literature: no clock."""
+    folder = find_in_roots(config.dataset, "amazon-beauty")
+    rows = pd.read_parquet(
+        folder / "interactions.parquet", columns=["user", "item", "position"]
+    ).rename(columns={"position": "order"})
+    rows["line"] = np.arange(1, len(rows) + 1)
+    items = _items(folder / "items.parquet", config)
+    items["title"] = items["title"].map(plain_text)
+    return RawData(
+        rows,
+        items,
+        False,
+        "the published order within the user (no timestamps, no ties)",
         _origin(folder, "interactions.parquet", "items.parquet"),
     )
 
@@ -54,7 +79,7 @@ def load_online_retail(config: DataConfig) -> RawData:
     rows["line"] = np.arange(1, len(rows) + 1)
     return RawData(
         rows,
-        _items(folder / "items.parquet"),
+        _items(folder / "items.parquet", config),
         True,
         "invoice timestamp; the lines of one invoice share it and keep the file's order",
         _origin(folder, "interactions.parquet", "items.parquet"),
