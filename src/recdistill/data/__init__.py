@@ -3,6 +3,7 @@
 from recdistill.data._catalog import Catalog
 from recdistill.data._config import (
     Cleaning,
+    ColdItems,
     Columns,
     DataConfig,
     Reading,
@@ -15,12 +16,15 @@ from recdistill.data._prepare import prepare, prepared_folder
 from recdistill.data._prepared import Cases, PreparedData
 from recdistill.data._sequences import Sequences
 from recdistill.data._store import load_prepared
+from recdistill.data._strata import STRATA, strata, targets_by_stratum, training_counts
 from recdistill.data._summary import read_leakage, summary
 
 __all__ = [
+    "STRATA",
     "Cases",
     "Catalog",
     "Cleaning",
+    "ColdItems",
     "Columns",
     "DataConfig",
     "OnData",
@@ -35,5 +39,8 @@ __all__ = [
     "prepare_for",
     "prepared_folder",
     "read_leakage",
+    "strata",
     "summary",
+    "targets_by_stratum",
+    "training_counts",
 ]

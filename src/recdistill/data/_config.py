@@ -10,11 +10,12 @@ import pandas as pd
 
 from recdistill.errors import UserError
 
-SplitRule = Literal["leave_one_out", "global_temporal", "given"]
+SplitRule = Literal["leave_one_out", "global_temporal", "cold_items", "given"]
 SourceKind = Literal["auto", "wheel", "url", "path"]
 Format = Literal["auto", "movielens", "recbole", "csv", "parquet"]
 Treatment = Literal["refuse", "drop"]
 UnknownItems = Literal["keep", "drop", "refuse"]
+Targets = Literal["first", "last", "all"]
 Repeats = Literal["keep", "first"]
 
 
@@ -32,6 +33,16 @@ _OF_INTERACTIONS = ("user", "item", "timestamp", "rating")
 _OF_ITEMS = ("item_id", "title", "year", "genres")
 _LONGEST_NAME = 100
 _TAKEN = ('"', "\r", "\n", "\x00")
+
+
+def _require_shares(group: str, val: float, test: float) -> None:
+    for name, share in (("val_share", val), ("test_share", test)):
+        _require(0 < share < 1, f"{group}.{name} is {share}; it must lie between 0 and 1.")
+    _require(
+        val + test < 1,
+        f"{group}.val_share + {group}.test_share is {val + test:g}; it must stay below 1 so that "
+        "something is left to train on.",
+    )
 
 
 @dataclass(frozen=True)
@@ -163,20 +174,30 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class Temporal:
-    """The two cuts of the global temporal split, as shares of all interactions."""
+    """The two cuts of the global temporal split, as shares of all interactions.
+
+    ``targets`` says which of a user's interactions in a window are predicted: the first, the last,
+    or all, each from everything before it.
+    """
 
     val_share: float = 0.1
     test_share: float = 0.1
+    targets: Targets = "first"
 
     def __post_init__(self) -> None:
-        for name in ("val_share", "test_share"):
-            share = getattr(self, name)
-            _require(0 < share < 1, f"temporal.{name} is {share}; it must lie between 0 and 1.")
-        _require(
-            self.val_share + self.test_share < 1,
-            f"temporal.val_share + temporal.test_share is {self.val_share + self.test_share:g}; "
-            "it must stay below 1 so that something is left to train on.",
-        )
+        _require_choice("temporal.targets", self.targets, Targets)
+        _require_shares("temporal", self.val_share, self.test_share)
+
+
+@dataclass(frozen=True)
+class ColdItems:
+    """Shares of the catalog's items that the split ``cold_items`` holds out whole."""
+
+    val_share: float = 0.125
+    test_share: float = 0.125
+
+    def __post_init__(self) -> None:
+        _require_shares("cold_items", self.val_share, self.test_share)
 
 
 @dataclass(frozen=True)
@@ -203,6 +224,7 @@ class DataConfig:
     reading: Reading = field(default_factory=Reading)
     cleaning: Cleaning = field(default_factory=Cleaning)
     temporal: Temporal = field(default_factory=Temporal)
+    cold_items: ColdItems = field(default_factory=ColdItems)
 
     def __post_init__(self) -> None:
         _require(

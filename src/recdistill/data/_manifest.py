@@ -10,10 +10,11 @@ from recdistill.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = 2
+FORMAT = 3
 _KEYS = {
     "dataset": str, "split": str, "rule": str, "order": str, "origin": dict, "counts": dict,
     "dropped": dict, "findings": list, "catalog_digest": str, "split_digest": str, "files": dict,
+    "targets_by_count_in_training": dict,
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from recdistill.data._sources import KNOWN, load
 from recdistill.data._sources._files import fingerprint
 from recdistill.data._splits import TEST, TRAIN, VAL, parts_of
 from recdistill.data._splits import split as split_rows
+from recdistill.data._strata import targets_by_stratum
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,10 +42,13 @@ def prepared_folder(config: DataConfig, root: Path = Path("data")) -> Path:
     """
     chosen, default = asdict(config), asdict(DataConfig())
     changed = {k: v for k, v in chosen.items() if k != "dataset" and v != default[k]}
-    if not config.max_users:
+    if not config.max_users and config.split != "cold_items":
         changed.pop("seed", None)
-    if config.split != "global_temporal":
-        changed.pop("temporal", None)
+    for rule, group in (("global_temporal", "temporal"), ("cold_items", "cold_items")):
+        if config.split != rule:
+            changed.pop(group, None)
+    if changed.get("temporal", {}).get("targets") == "first":
+        del changed["temporal"]["targets"]
     if "columns" in changed and not changed["columns"]["text"]:
         del changed["columns"]["text"]
     if changed.get("source") in ("auto", KNOWN.get(config.dataset, ("path",))[0]):
@@ -131,6 +135,11 @@ def _build(config: DataConfig, folder: Path, scratch: Path) -> None:
     train, val, test = parts_of(split.rows, len(split.users))
     report = leakage(split, has_timestamps=raw.has_timestamps)
     manifest = _manifest(config, raw, data, split, findings + split.findings)
+    n_items = data.catalog.n_items
+    manifest["targets_by_count_in_training"] = {
+        name: targets_by_stratum(train, cases.targets, n_items)
+        for name, cases in (("val", val), ("test", test))
+    }
     manifest["catalog_digest"] = data.catalog.digest
     manifest["split_digest"] = _store.split_digest(split.users, train, val, test)
     prepared = PreparedData(

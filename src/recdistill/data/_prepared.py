@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cases:
-    """Evaluation cases: predict ``targets[i]`` from ``history`` row ``i``; one case per user.
+    """Evaluation cases: predict ``targets[i]`` from ``history`` row ``i``.
+
+    One case per user, but where a split asks for all targets of a window.
 
     Attributes
     ----------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from recdistill.data._cold_items import cold_items
 from recdistill.data._prepared import Cases
 from recdistill.data._raw import Finding, first_few
 from recdistill.data._sequences import Sequences
@@ -16,7 +17,7 @@ from recdistill.errors import UserError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from recdistill.data._config import DataConfig
+    from recdistill.data._config import DataConfig, Targets
     from recdistill.data._interactions import Interactions
 
 TRAIN, VAL, TEST = 0, 1, 2
@@ -55,6 +56,7 @@ def split(data: Interactions, config: DataConfig) -> Split:
     rule = {
         "leave_one_out": _leave_one_out,
         "global_temporal": _global_temporal,
+        "cold_items": cold_items,
         "given": _given,
     }[config.split]
     rows, sentence, findings = rule(data, config)
@@ -118,22 +120,38 @@ def _global_temporal(data: Interactions, config: DataConfig) -> _Cut:
     test_cut = clock[min(n - 1, round(n * (1 - share.test_share)))]
     part = np.where(order >= test_cut, TEST, np.where(order >= val_cut, VAL, TRAIN)).astype(np.int8)
     rows = data.rows.drop(columns="part", errors="ignore").assign(part=part)
-    # Rows are in time order within a user, so the first of (user, part) is the first after the cut.
-    first = ~rows.duplicated(["user", "part"]).to_numpy()
-    late = (part == TEST) & ~first
-    rows = rows.assign(target=first & (part != TRAIN))[~late]
-    findings = []
-    if late.any():
-        said = f"{int(late.sum())} interactions lie after a user's test target: dropped."
-        findings.append(Finding("after_test_target", int(late.sum()), "dropped", said))
+    rows, findings = _targets_in_windows(rows, share.targets)
+    said = {
+        "first": f"a user's first item from {val_cut} on and before {test_cut} is the validation "
+        f"target, the first from {test_cut} on the test target; later validation items are history "
+        "for the test target only, and items after the test target are dropped.",
+        "last": f"a user's last item from {val_cut} on and before {test_cut} is the validation "
+        f"target, the last from {test_cut} on the test target; earlier items of a window are "
+        "history that is never trained on.",
+        "all": f"all items from {val_cut} on and before {test_cut} are validation targets, all "
+        f"from {test_cut} on test targets, each predicted from everything of its user before it. "
+        "A user gives several cases, so intervals over cases are narrower than over users.",
+    }[share.targets]
     rule = (
-        f"global_temporal: interactions before {val_cut} train; a user's first item from "
-        f"{val_cut} on and before {test_cut} is the validation target, the first from {test_cut} "
-        "on the test target; later validation items are history for the test target only, and "
-        f"items after the test target are dropped. The cuts leave {share.val_share:g} and "
-        f"{share.test_share:g} of the interactions to the two windows."
+        f"global_temporal: interactions before {val_cut} train; {said} The cuts leave "
+        f"{share.val_share:g} and {share.test_share:g} of the interactions to the two windows."
     )
-    return rows.reset_index(drop=True), rule, findings
+    return rows, rule, findings
+
+
+def _targets_in_windows(rows: pd.DataFrame, targets: Targets) -> tuple[pd.DataFrame, list[Finding]]:
+    """Mark targets among rows that are in time order within their user."""
+    part = rows["part"].to_numpy()
+    if targets == "all":
+        return rows.assign(target=part != TRAIN), []
+    # The first of (user, part) is the first after the cut.
+    chosen = ~rows.duplicated(["user", "part"], keep=targets).to_numpy()
+    late = (part == TEST) & ~chosen & (targets == "first")
+    rows = rows.assign(target=chosen & (part != TRAIN))[~late].reset_index(drop=True)
+    if not late.any():
+        return rows, []
+    said = f"{int(late.sum())} interactions lie after a user's test target: dropped."
+    return rows, [Finding("after_test_target", int(late.sum()), "dropped", said)]
 
 
 def _given(data: Interactions, config: DataConfig) -> _Cut:

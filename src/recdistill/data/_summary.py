@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from recdistill.data._strata import STRATA
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,6 +47,16 @@ def summary(data: PreparedData) -> str:
     if "share_of_rows_with_tied_timestamp" in manifest:
         share = manifest["share_of_rows_with_tied_timestamp"]
         lines.append(f"- {share:.1%} of the rows share user and timestamp with another row.")
+    by_count = manifest["targets_by_count_in_training"]
+    lines += [
+        "",
+        "## Targets by their item's interactions in training",
+        "",
+        "| | " + " | ".join(STRATA) + " |",
+        "|---|" + "---:|" * len(STRATA),
+        *(f"| {part} | " + " | ".join(f"{by_count[part][s]:,}" for s in STRATA) + " |"
+          for part in ("val", "test")),
+    ]  # fmt: skip
     lines += ["", "## Findings", ""]
     findings = manifest["findings"]
     lines += [f"- {finding['sentence']}" for finding in findings] or ["- Nothing odd was found."]

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recdistill.data import DataConfig, Temporal
+from recdistill.data import ColdItems, DataConfig, Temporal
+from recdistill.data._cold_items import COLD_IN_TEST, COLD_IN_VAL, WARM, draw
 from recdistill.data._interactions import clean
 from recdistill.data._raw import RawData
 from recdistill.data._splits import TEST, TRAIN, VAL, parts_of, split
@@ -169,3 +170,87 @@ def test_given_files_that_share_a_row_are_refused(
     write_rows(folder / "test.csv", [("ann", "d", 6), ("ann", "b", 2)])
     with pytest.raises(UserError, match=r"test_file repeats 1 rows.*user ann, item b, line 3"):
         shop(split="given", data_path="", **files)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TRIPLES, st.integers(0, 3))
+def test_cold_items_occur_as_targets_of_their_part_only(
+    rows: list[tuple[int, int, int]], seed: int
+) -> None:
+    data, _ = clean(raw(rows), DataConfig(dataset="drawn", data_path="x"))
+    config = DataConfig(
+        dataset="drawn",
+        data_path="x",
+        split="cold_items",
+        seed=seed,
+        cold_items=ColdItems(0.3, 0.3),
+    )
+    try:
+        kinds = draw(data.catalog.n_items, config)
+        cut = split(data, config)
+    except UserError:
+        return
+    train, val, test = parts_of(cut.rows, len(cut.users))
+    assert (kinds[train.items] == WARM).all()
+    assert (kinds[val.history.items] == WARM).all()
+    assert (kinds[val.targets] != COLD_IN_TEST).all()
+    assert (kinds[test.targets] != COLD_IN_VAL).all()
+    # The newest item of the test history is the validation target; all before it has trained.
+    assert [h[-1] for h in map(test.history.row, range(len(test.users)))] == val.targets.tolist()
+    # Written the slow way: each user's targets, found by walking back from the end.
+    raw_ids = data.catalog.items["raw_id"].astype(int).to_dict()
+    numbers = {raw_id: item for item, raw_id in raw_ids.items()}
+    for name, history in zip(data.users, kept(rows), strict=True):
+        items = [numbers[i] for i in history]
+        at = [n for n, i in enumerate(items) if kinds[i] != COLD_IN_VAL]
+        before = (
+            [n for n, i in enumerate(items[: at[-1]]) if kinds[i] != COLD_IN_TEST] if at else []
+        )
+        user = np.flatnonzero(cut.users == name)
+        if before and any(kinds[i] == WARM for i in items[: before[-1]]):
+            case = int(np.flatnonzero(test.users == user[0])[0])
+            assert (test.targets[case], val.targets[case]) == (items[at[-1]], items[before[-1]])
+        else:
+            assert not len(user) or user[0] not in test.users
+
+
+def test_cold_items_are_drawn_by_the_seed(shop: Callable[..., PreparedData]) -> None:
+    halves = ColdItems(0.25, 0.25)
+    first = shop(split="cold_items", cold_items=halves, seed=1)
+    other = shop(split="cold_items", cold_items=halves, seed=4)
+    assert first.folder != other.folder
+    assert first.catalog.digest == other.catalog.digest
+    assert first.manifest["targets_by_count_in_training"]["test"]["0"] >= 0
+    config = DataConfig(split="cold_items")
+    kinds = draw(1_000, config)
+    assert np.bincount(kinds[1:]).tolist() == [750, 125, 125]
+    assert np.array_equal(kinds, draw(1_000, config))
+    with pytest.raises(UserError, match="holds out 0 items for test"):
+        draw(3, config)
+
+
+@pytest.mark.parametrize("targets", ["first", "last", "all"])
+@settings(max_examples=25, deadline=None)
+@given(rows=TRIPLES)
+def test_windows_give_first_last_or_all(targets: str, rows: list[tuple[int, int, int]]) -> None:
+    data, _ = clean(raw(rows), DataConfig(dataset="drawn", data_path="x"))
+    config = DataConfig(
+        dataset="drawn",
+        data_path="x",
+        split="global_temporal",
+        temporal=Temporal(0.25, 0.25, targets),  # type: ignore[arg-type]
+    )
+    try:
+        cut = split(data, config)
+    except UserError:
+        return
+    for code in (VAL, TEST):
+        for user in range(len(cut.users)):
+            mine = cut.rows[cut.rows["user"] == user].reset_index(drop=True)
+            window = mine.index[mine["part"] == code]
+            if targets == "first" and code == TEST:
+                assert len(window) <= 1
+            wanted = {"first": window[:1], "last": window[-1:], "all": window}[targets]
+            wanted = [place for place in wanted if place > 0]  # something must come before
+            assert mine.index[mine["target"] & (mine["part"] == code)].tolist() == wanted
+    assert len(cut.rows) == len(data.rows) or targets == "first" or len(cut.users) < len(data.users)
