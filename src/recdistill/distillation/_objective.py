@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional as F
@@ -13,7 +13,7 @@ from recdistill.distillation._schedule import Annealing
 from recdistill.training import Softmax
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -112,6 +112,14 @@ class DistillationObjective:
         metrics |= {f"train/gradient_{n}": sum(v) / len(v) for n, v in self._norms.items()}
         self._norms = {}
         return metrics
+
+    def state(self) -> dict[str, int]:
+        """Where the measuring of gradients stands; see ``training.Resumable``."""
+        return {"n_steps": self._n_steps}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on measuring at the same steps as a fit that was never interrupted."""
+        self._n_steps = state["n_steps"]
 
     def _ask(
         self, active: Sequence[Weighted], weights: dict[str, float], step: Step

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from recdistill.teachers._precision import resolve_precision
 from recdistill.teachers._training import TeacherModule
+from recdistill.training import interruptible, resumable_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,8 +85,8 @@ def fit_teacher(
     Raises
     ------
     UserError
-        When a part of the network gets no gradient, a number stops being finite, or a single
-        window does not fit the memory.
+        When a part of the network gets no gradient, a number stops being finite, a single window
+        does not fit the memory, or the checkpoint is damaged or of another training.
     """
     precision, _ = resolve_precision(settings.precision)
     torch.set_float32_matmul_precision(settings.matmul_precision)
@@ -109,7 +110,9 @@ def fit_teacher(
         enable_version_counter=False,
         save_on_train_epoch_end=True,
     )
-    last = checkpoints / _LAST
+    last = resumable_checkpoint(
+        checkpoints / _LAST, module.signature, lambda saved: str(saved["signature"])
+    )
     with warnings.catch_warnings(), _lightning_quiet():
         # The loader is a handful of index operations; worker processes would only cost memory.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
@@ -128,7 +131,8 @@ def fit_teacher(
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(module, ckpt_path=str(last) if last.exists() else None, weights_only=False)
+        with interruptible():
+            trainer.fit(module, ckpt_path=last, weights_only=True)
     module.restore_best()
     # Lightning moves the module back to the CPU when it is done.
     network.to(trainer.strategy.root_device).eval()

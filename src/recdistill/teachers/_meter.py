@@ -12,9 +12,18 @@ class Meter:
 
     def __init__(self, every_seconds: float) -> None:
         self.every = every_seconds
-        self.restart()
+        self.begin_epoch()
 
-    def restart(self) -> None:
+    def begin_epoch(self) -> None:
+        """Forget everything."""
+        self._epoch_loss, self._epoch_steps = 0.0, 0
+        self._restart()
+
+    def epoch_loss(self) -> float:
+        """Mean loss of the epoch so far: by steps, where reports go by the clock."""
+        return self._epoch_loss / self._epoch_steps
+
+    def _restart(self) -> None:
         self.loss, self.n_steps, self.n_tokens, self.n_positions = 0.0, 0, 0, 0
         self.started = time.perf_counter()
 
@@ -22,6 +31,8 @@ class Meter:
         """Count a step and say whether a report is due."""
         self.loss += loss
         self.n_steps += 1
+        self._epoch_loss += loss
+        self._epoch_steps += 1
         self.n_tokens += n_tokens
         self.n_positions += n_positions
         return time.perf_counter() - self.started >= self.every
@@ -36,5 +47,5 @@ class Meter:
         }
         if device.type == "cuda":
             figures["train/peak_allocated_mb"] = torch.cuda.max_memory_allocated(device) / 1e6
-        self.restart()
+        self._restart()
         return figures

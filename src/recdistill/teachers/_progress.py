@@ -29,6 +29,8 @@ class Progress:
         Trainable weights of the best epoch so far (the average, where one is kept).
     average : dict
         Running average of the trainable weights.
+    stalled : bool
+        Whether the last epoch was the last that patience allowed.
     """
 
     step: int = 0
@@ -38,6 +40,7 @@ class Progress:
     best_metric: float = -1.0
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     average: dict[str, torch.Tensor] = field(default_factory=dict)
+    stalled: bool = False
 
     @torch.no_grad()
     def update_average(self, weights: Mapping[str, nn.Parameter], decay: float) -> None:

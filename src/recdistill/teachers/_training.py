@@ -1,8 +1,9 @@
-"""Training a teacher without dying: memory back-off, checks, averaging, resume."""
+"""The training of a teacher: memory back-off, checks, averaging, resume."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from recdistill.teachers._recommender import TeacherRecommender
 from recdistill.teachers._schedule import parameter_groups, warmup_cosine
 from recdistill.teachers._token_batches import TokenSampler
 from recdistill.teachers._windows import Batch, WindowBatches, training_windows, window_histories
-from recdistill.training import weighted_logsumexp
+from recdistill.training import signature_lines, weighted_logsumexp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,6 +89,7 @@ class TeacherModule(LightningModule):
         self._validate = validate
         self._log = log_metrics
         self._meter = Meter(settings.report_seconds)
+        self._epoch = -1
         if not len(self._windows):
             raise UserError(
                 "No user has two training interactions, so there is nothing to learn from: lower "
@@ -121,13 +123,22 @@ class TeacherModule(LightningModule):
         )
         return [optimizer], [schedule]
 
-    def on_train_epoch_start(self) -> None:
+    def on_train_start(self) -> None:
+        """Stop at once where a resumed training had stopped."""
+        if self.progress.stalled:
+            self.trainer.should_stop = True
+
+    def _begin_epoch(self) -> None:
         """Switch dropout on, which Lightning leaves as it finds it, and start the clock."""
+        # Called from the step: Lightning leaves out its epoch-start hooks when it resumes.
+        self._epoch = self.current_epoch
         self.network.train()
-        self._meter.restart()
+        self._meter.begin_epoch()
 
     def training_step(self, batch: Batch, _index: int) -> None:
         """One optimiser step; the very first, which is the largest, may be watched."""
+        if self.current_epoch != self._epoch:
+            self._begin_epoch()
         if self._watch_memory and self.progress.step == 0:
             self.measured_bytes = watch_step(self.network, partial(self._step, batch))
         else:
@@ -222,8 +233,9 @@ class TeacherModule(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Validate the averaged weights and keep the best."""
-        if self._meter.n_steps:  # an epoch shorter than the time between two reports
-            self._log(self._meter.take(self.device), self.progress.step)
+        figures = self._meter.take(self.device) if self._meter.n_steps else {}
+        figures["train/loss"] = self._meter.epoch_loss()
+        self._log(figures, self.progress.step)
         progress, trainable = self.progress, self.network.trainable()
         live = {name: p.detach().clone() for name, p in trainable.items()}
         candidate = progress.average or live
@@ -243,7 +255,8 @@ class TeacherModule(LightningModule):
             metrics.get("recall_at_10", float("nan")),
             " (best)" if progress.best_epoch == self.current_epoch else "",
         )
-        if self.current_epoch - progress.best_epoch >= self.settings.patience:
+        progress.stalled = self.current_epoch - progress.best_epoch >= self.settings.patience
+        if progress.stalled:
             self.trainer.should_stop = True
 
     def restore_best(self) -> None:
@@ -252,12 +265,22 @@ class TeacherModule(LightningModule):
 
     # ------------------------------------------------------------------ resume
 
+    @property
+    def signature(self) -> str:
+        """Say what is being trained, without what may change on another machine."""
+        facts = asdict(self.settings) | {"seed": self.seed, "catalog": self.catalog_digest}
+        facts |= {f"network.{k}": v for k, v in asdict(self.network.settings).items()}
+        facts["n_windows"] = len(self._windows)
+        machines = ("report_seconds", "precision", "checkpointing")
+        return signature_lines({k: v for k, v in facts.items() if k not in machines})
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what learns; the frozen language model is loaded again from its own files."""
         kept = {f"network.{name}" for name in self.network.trainable()}
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: t for name, t in state.items() if name in kept}
         checkpoint["progress"] = vars(self.progress).copy()
+        checkpoint["signature"] = self.signature
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on where the checkpoint was written."""

@@ -12,6 +12,12 @@ from recdistill.training._fit_student import (
     take_in_text,
 )
 from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
+from recdistill.training._resume import (
+    Resumable,
+    interruptible,
+    resumable_checkpoint,
+    signature_lines,
+)
 from recdistill.training._softmax import weighted_logsumexp
 from recdistill.training._step import LossAlone, Objective, Step
 
@@ -28,6 +34,7 @@ __all__ = [
     "LossKind",
     "Objective",
     "OptimizerConfig",
+    "Resumable",
     "SampledSoftmax",
     "Softmax",
     "Step",
@@ -37,7 +44,10 @@ __all__ = [
     "finished",
     "fit",
     "fit_student",
+    "interruptible",
+    "resumable_checkpoint",
     "said_by",
+    "signature_lines",
     "take_in_text",
     "weighted_logsumexp",
     "window_loader",

@@ -19,6 +19,7 @@ from recdistill.training._allocator import keep_freed_memory
 from recdistill.training._batches import window_loader
 from recdistill.training._module import TrainingModule
 from recdistill.training._progress import SELECTED_BY, Progress
+from recdistill.training._resume import interruptible, resumable_checkpoint, signature_lines
 from recdistill.training._step import LossAlone, Objective
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ def fit(
     Raises
     ------
     UserError
-        If no training row has two items, CUDA is asked for and absent, or ``last.ckpt`` belongs
-        to a fit with other settings.
+        If no training row has two items, CUDA is asked for and absent, or ``last.ckpt`` is damaged
+        or belongs to a fit with other settings.
     """
     if not (data.train.lengths > 1).any():
         raise UserError("No user has two training interactions: there is no next item to learn.")
@@ -100,16 +101,15 @@ def fit(
     module = TrainingModule(model, objective, config.optimizer, n_steps, seed)
     facts = asdict(config) | {"seed": seed, "split": data.split_digest} | dict(signature or {})
     del facts["device"]
-    lines = "\n".join(f"{name}={facts[name]}" for name in sorted(facts))
+    lines = signature_lines(facts)
     with _kept(checkpoint_folder) as folder, warnings.catch_warnings(), torch.random.fork_rng():
-        progress = Progress(data, config, log or _say_nothing, folder, lines)
-        last = folder / "last.ckpt"
+        progress = Progress(data, config, log or _say_nothing, folder, lines, objective)
+        last = resumable_checkpoint(folder / "last.ckpt", lines, Progress.signature_in)
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", message=".*weights_only.*")
         trainer = _trainer(config, accelerator, progress)
-        trainer.fit(module, loader, ckpt_path=last if last.exists() else None, weights_only=True)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        with interruptible():
+            trainer.fit(module, loader, ckpt_path=last, weights_only=True)
         load_model(model, str(folder / "best.safetensors"))
     return FitResult(progress.best, progress.history, trainer.current_epoch)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytorch_lightning as pl
 from safetensors.torch import save_model
 
-from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
 from recdistill.students import score_histories
 from recdistill.training._averaging import AveragedWeights
+from recdistill.training._resume import Resumable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recdistill.students import SequentialModel
     from recdistill.training._config import FitConfig
     from recdistill.training._module import TrainingModule
+    from recdistill.training._step import Objective
 
 SELECTED_BY = "val/ndcg_at_10"
 
@@ -50,7 +51,9 @@ class Progress(pl.Callback):
         Receives ``(metrics, epoch)``.
     folder : Path
     signature : str
-        Says what is being fitted; a checkpoint of something else is refused.
+        Says what is being fitted.
+    objective : Objective
+        What is minimised; its state is kept where it has one.
     """
 
     def __init__(
@@ -60,12 +63,13 @@ class Progress(pl.Callback):
         log: Callable[[Mapping[str, float], int], None],
         folder: Path,
         signature: str,
+        objective: Objective,
     ) -> None:
         self.data, self.config, self.report, self.folder = data, config, log, folder
-        self.signature = signature
+        self.signature, self.objective = signature, objective
         self.history: list[dict[str, float]] = []
         self.average: AveragedWeights | None = None
-        self._restored: dict[str, Any] | None = None
+        self._restored: dict[str, Any] = {}
 
     @property
     def best(self) -> dict[str, float]:
@@ -78,9 +82,13 @@ class Progress(pl.Callback):
             self.average = AveragedWeights(_model(pl_module), self.config.ema_decay)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take up the average of a resumed run, once the model is on its device."""
-        if self._restored is not None and self.average is not None:
-            self.average.restore(**self._restored)
+        """Take up a resumed run, once the model is on its device; one that had stopped stops."""
+        if self._restored:
+            if self.average is not None:
+                self.average.restore(**self._restored["average"])
+            if isinstance(self.objective, Resumable):
+                self.objective.restore(self._restored["objective"])
+        self._stop_if_stalled(trainer)
 
     def on_train_batch_end(self, *args: Any) -> None:
         """Average the weights."""
@@ -111,8 +119,11 @@ class Progress(pl.Callback):
         self.report(metrics, epoch)
         if due:
             self._save_last(trainer)
-            if self._n_since_best() >= self.config.patience > 0:
-                trainer.should_stop = True
+            self._stop_if_stalled(trainer)
+
+    def _stop_if_stalled(self, trainer: pl.Trainer) -> None:
+        if self.history and self._n_since_best() >= self.config.patience > 0:
+            trainer.should_stop = True
 
     def _validate(self, model: SequentialModel) -> dict[str, float]:
         with self._averaged():
@@ -146,31 +157,25 @@ class Progress(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Lightning puts this into ``last.ckpt``."""
-        average = self.average.state() if self.average is not None else None
-        return {"signature": self.signature, "history": self.history, "average": average}
+        return {
+            "signature": self.signature,
+            "history": self.history,
+            "average": self.average.state() if self.average is not None else None,
+            "objective": dict(self.objective.state())
+            if isinstance(self.objective, Resumable)
+            else {},
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a run where ``last.ckpt`` left it.
-
-        Raises
-        ------
-        UserError
-            If the checkpoint is of another model, configuration, seed or data.
-        """
-        if state_dict["signature"] != self.signature:
-            raise UserError(
-                f"{self.folder / 'last.ckpt'} belongs to a fit with other settings or data: "
-                f"{_difference(state_dict['signature'], self.signature)}. Continue with the same "
-                "settings, or remove that file to start anew."
-            )
+        """Take up a run where ``last.ckpt`` left it."""
         self.history = state_dict["history"]
-        self._restored = state_dict["average"]
+        self._restored = state_dict
+
+    @staticmethod
+    def signature_in(checkpoint: dict[str, Any]) -> str:
+        """Find the signature in a checkpoint of Lightning's."""
+        return str(checkpoint["callbacks"][Progress.__qualname__]["signature"])
 
 
 def _model(module: pl.LightningModule) -> SequentialModel:
     return module.model  # type: ignore[return-value]
-
-
-def _difference(saved: str, wanted: str) -> str:
-    pairs = zip(saved.splitlines(), wanted.splitlines(), strict=False)
-    return "; ".join(f"it has {a}, asked is {b}" for a, b in pairs if a != b) or "other fields"

@@ -257,3 +257,68 @@ def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
         assert resolve_precision("auto") == resolve_precision("auto", "cpu") == expected
     with pytest.raises(UserError, match="needs a GPU"):
         resolve_precision("16-mixed")
+
+
+class Killed(BaseException):
+    """Stands for the machine going away."""
+
+
+def timeless(entries: list[dict]) -> list[dict]:
+    return [{k: v for k, v in entry.items() if "second" not in k} for entry in entries]
+
+
+def test_a_teacher_killed_at_any_step_ends_alike_and_stays_stopped(
+    prepared: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(
+        SETTINGS,
+        max_epochs=6,
+        patience=1,
+        optimizer=OptimizerSettings(lr=0.3, head_lr=0.5),
+        report_seconds=1e9,
+    )
+    whole = make_network(move=False)
+    result, logged = fit(whole, prepared, tmp_path / "whole", settings)
+    n_steps = result.n_steps  # type: ignore[attr-defined]
+    assert sum("val/ndcg_at_10" in entry for entry in logged) < 6, "this is about early stopping"
+    step = TeacherModule._step
+    for at in range(1, n_steps, 3):
+        taken = []
+
+        def dies(module: TeacherModule, batch: object, at: int = at, taken: list = taken) -> None:
+            if len(taken) == at:
+                raise Killed
+            taken.append(1)
+            step(module, batch)
+
+        monkeypatch.setattr(TeacherModule, "_step", dies)
+        with pytest.raises(Killed):
+            fit(make_network(move=False), prepared, tmp_path / f"cut-{at}", settings)
+        monkeypatch.setattr(TeacherModule, "_step", step)
+        for _ in range(2):
+            network = make_network(move=False)
+            again, rest = fit(network, prepared, tmp_path / f"cut-{at}", settings)
+            assert again == result, at
+            assert timeless(rest) == timeless(logged)[len(logged) - len(rest) :], at
+            for name, weight in whole.trainable().items():
+                assert torch.equal(weight, network.trainable()[name]), (at, name)
+        assert rest == [], "a finished training has nothing left to do"
+
+
+def test_no_code_in_a_teachers_checkpoint_is_run(prepared: PreparedData, tmp_path: Path) -> None:
+    class Planted:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (exec, ("raise SystemExit('code of the checkpoint ran')",))
+
+    torch.save({"signature": "", "progress": Planted()}, tmp_path / "last.ckpt")
+    with pytest.raises(UserError, match="is damaged or no checkpoint of ours"):
+        fit(make_network(), prepared, tmp_path)
+
+
+def test_a_teacher_with_other_settings_does_not_take_up_a_checkpoint(
+    prepared: PreparedData, tmp_path: Path
+) -> None:
+    short = replace(SETTINGS, max_epochs=1)
+    fit(make_network(), prepared, tmp_path, short)
+    with pytest.raises(UserError, match=r"ema=0\.5, asked is ema=0\.9"):
+        fit(make_network(), prepared, tmp_path, replace(short, ema=0.9))
