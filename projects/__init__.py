@@ -1,9 +1,14 @@
 """The stages: one file per entry point, each read top to bottom."""
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+
+# Until the stage takes over: Ctrl-C while the libraries load ends without a traceback.
+if sys.argv[:1] == ["-m"]:
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
 
 # MLflow decides while it is imported whether to report usage to its makers.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.evaluation import Metric, Trainings, boil_down, outcome
+from recdistill.runs import fetch_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,8 +126,7 @@ def read_per_user(run: ScoredRun) -> pd.DataFrame:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         # By address, not by run id: that would ask the store several times for each run.
-        path = mlflow.artifacts.download_artifacts(artifact_uri=f"{run.artifact_uri}/{PER_USER}")
-        return pd.read_parquet(path)
+        return pd.read_parquet(fetch_artifact(f"{run.artifact_uri}/{PER_USER}"))
     except (MlflowException, OSError):
         return pd.read_parquet(run.reference.artifact(PER_USER))
 

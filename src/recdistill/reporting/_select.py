@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
-from recdistill.runs import RECIPE, RunReference, find_run
+from recdistill.runs import RECIPE, RunReference, find_run, newest_of, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,6 @@ MODEL_STAGES = ("train_baseline", "train_teacher", "make_transfer_set", "distill
 SCORED = "test/recall_at_10"
 _NOT_SETTINGS = {"seed", "use_cache", "preset", "data_path"}
 _OPERATOR = re.compile(r"[=<>]|\b(LIKE|ILIKE|IN)\b", re.IGNORECASE)
-_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -191,16 +190,23 @@ def find_scored_run(client: MlflowClient, name: str) -> ScoredRun:
 
 
 def _newest_of_each_kind(client: MlflowClient, dataset: str) -> list[ScoredRun]:
-    on_data = f" AND tags.dataset = '{dataset}'" if dataset else ""
-    by_stage = [_scored(client, f"tags.stage = '{stage}'{on_data}") for stage in MODEL_STAGES]
-    runs = sorted((run for found in by_stage for run in found), key=lambda run: -run.started)
-    if not runs:
+    scored = ["attributes.status = 'FINISHED'", f"metrics.`{SCORED}` >= 0"]
+    on_data = [f"tags.dataset = '{dataset}'"] if dataset else []
+    newest_run = newest_of(client, MODEL_STAGES, [*scored, *on_data])
+    if newest_run is None:
         on = f" on {dataset}" if dataset else ""
         raise UserError(
             f"There is no finished run with test metrics{on} yet; start one with: "
             "mlflow run . -e train_baseline"
         )
-    runs = [run for run in runs if run.data == runs[0].data]
+    same = " AND ".join(
+        f"tags.`{tag}` = '{newest_run.data.tags[tag]}'"
+        for tag in ("catalog.digest", "split.digest")
+        if tag in newest_run.data.tags
+    )
+    conditions = [" AND ".join(filter(None, [f"tags.stage = '{s}'", same])) for s in MODEL_STAGES]
+    found = [run for condition in conditions for run in _scored(client, condition)]
+    runs = sorted(found, key=lambda run: -run.started)
     newest: dict[tuple[str, str], tuple[str, str]] = {}
     for run in runs:
         newest.setdefault((run.stage, run.model), run.key)
@@ -244,19 +250,7 @@ def scored_runs(client: MlflowClient, condition: str) -> list[ScoredRun]:
     MlflowException
         When MLflow does not understand the condition.
     """
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    found: list[Run] = []
-    token = None
-    while token is None or token:
-        page = client.search_runs(
-            experiments,
-            condition,
-            order_by=["attributes.start_time DESC"],
-            max_results=_PAGE,
-            page_token=token,
-        )
-        found += page
-        token = page.token or ""
+    found = list(search(client, [condition]))
     known: dict[str, Run] = {run.info.run_id: run for run in found}
     runs = {}
     for run in found:

@@ -3,8 +3,9 @@
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._in_process import run_stage
 from recdistill.runs._launch import launch
+from recdistill.runs._passing import fetch_artifact
 from recdistill.runs._recipe_key import RECIPE, recipe_key
-from recdistill.runs._references import RunReference, find_run
+from recdistill.runs._references import RunReference, find_run, newest_of, search
 from recdistill.runs._run import Run
 from recdistill.runs._stage import open_run, stage
 from recdistill.runs._views import (
@@ -22,15 +23,18 @@ __all__ = [
     "RunReference",
     "close_dead_runs",
     "comparison_url",
+    "fetch_artifact",
     "find_run",
     "launch",
     "model_url",
+    "newest_of",
     "open_run",
     "process_tags",
     "recipe_key",
     "run_stage",
     "run_url",
     "save_views",
+    "search",
     "stage",
     "ui_base",
     "view_url",

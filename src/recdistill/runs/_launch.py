@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 
 from recdistill.errors import UserError
+from recdistill.runs._dead_runs import process_tags
 from recdistill.runs._references import RunReference, find_run
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def launch(parent: Run, stage: str, parameters: Mapping[str, Any]) -> RunReferen
         "mlflow.source.type": "PROJECT",
         "mlflow.project.entryPoint": stage,
         "stage": stage,
+        # Until the child's own process says who it is: should this one die first, it is closed.
+        **process_tags(),
     }
     child = client.create_run(experiment, tags=tags).info.run_id
     words = [f"--{key}={value}" for key, value in parameters.items()]

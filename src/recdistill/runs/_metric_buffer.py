@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,16 +79,50 @@ class MetricBuffer:
         deadline = time.monotonic() + self._patience
         while not self.flush():
             if time.monotonic() > deadline:
-                rows = [[m.key, m.value, m.timestamp, m.step] for m in self._waiting]
-                rescue.write_text(json.dumps({"run_id": self.run_id, "metrics": rows}))
+                self._keep(rescue)
                 return False
             time.sleep(_PAUSE_SECONDS)
         return True
+
+    def give_up_waiting(self) -> None:
+        """Wait no longer than a moment for a store that is known to be away."""
+        self._patience = min(self._patience, _PAUSE_SECONDS)
+
+    def _keep(self, rescue: Path) -> None:
+        rows = [[m.key, m.value, m.timestamp, m.step] for m in self._waiting]
+        whole = rescue.with_suffix(".partial")
+        rescue.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_text(json.dumps({"run_id": self.run_id, "metrics": rows}))
+        whole.replace(rescue)
 
     def _work(self) -> None:
         while not self._closing:
             self._wake.wait(_PAUSE_SECONDS)
             self.flush()
+
+
+def rescue_file(state: Path, run_id: str) -> Path:
+    """Where the metrics of a run wait that its tracking store did not take."""
+    return state / f"unwritten-metrics-{run_id}.json"
+
+
+def deliver_waiting(client: MlflowClient, state: Path) -> int:
+    """Write the metrics that earlier runs had to leave on disk; return how many files went.
+
+    What the store does not take (another store's run, say) stays where it is.
+    """
+    n_delivered = 0
+    for path in sorted(state.glob("unwritten-metrics-*.json")):
+        try:
+            kept = json.loads(path.read_text())
+            rows = [Metric(*row) for row in kept["metrics"]]
+            for start in range(0, len(rows), _BATCH):
+                client.log_batch(kept["run_id"], metrics=rows[start : start + _BATCH])
+        except (OSError, ValueError, KeyError, TypeError, MlflowException):
+            continue
+        path.unlink()
+        n_delivered += 1
+    return n_delivered
 
 
 def _rounded(value: float) -> float:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mlflow
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
+from recdistill.runs._passing import fetch_artifact
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     from mlflow.entities import Run
+
+_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,17 @@ class RunReference:
             When the run has no such artifact.
         """
         try:
-            found = mlflow.artifacts.download_artifacts(run_id=self.id, artifact_path=path)
-        except (MlflowException, OSError):
-            found = ""
-        if not found or not Path(found).exists():
+            found = fetch_artifact(f"{MlflowClient().get_run(self.id).info.artifact_uri}/{path}")
+        except (MlflowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                raise
+            found = None
+        if found is None or not found.exists():
             raise UserError(
                 f"Run '{self.name}' ({self.id}) has no artifact '{path}'; it may have been removed "
                 f"by retention. Run {self.stage} again with use_cache=false."
             )
-        return Path(found)
+        return found
 
 
 def find_run(
@@ -74,9 +81,8 @@ def find_run(
     if reference == "latest":
         conditions = ["attributes.status = 'FINISHED'"]
         conditions += [f"tags.`{key}` = '{value}'" for key, value in wanted.items()]
-        for run in _search(client, " and ".join(conditions)):
-            if run.data.tags.get("stage") in stages:
-                return _resolved(client, run)
+        if newest := newest_of(client, stages, conditions):
+            return _resolved(client, newest)
         on = (
             f" on this data ({', '.join(f'{k} {v[:12]}' for k, v in wanted.items())})"
             if wanted
@@ -86,7 +92,7 @@ def find_run(
             f"There is no finished run of {stage_words}{on} yet; "
             f"start one with: mlflow run . -e {stages[0]}"
         )
-    found = _by_id_or_name(client, reference)
+    found = _by_id_or_name(client, reference, stages)
     if found is None:
         raise UserError(
             f"No run has the id or name '{reference}'; give an id from the MLflow UI, a run name, "
@@ -109,23 +115,53 @@ def find_run(
     return _resolved(client, found)
 
 
-def _by_id_or_name(client: MlflowClient, reference: str) -> Run | None:
+def newest_of(client: MlflowClient, stages: Sequence[str], conditions: Sequence[str]) -> Run | None:
+    """Find the newest run of these stages; one query for each, whatever else the store holds."""
+    found = [
+        next(search(client, [*conditions, f"tags.stage = '{stage}'"], first=1), None)
+        for stage in stages
+    ]
+    return max(filter(None, found), key=lambda run: run.info.start_time, default=None)
+
+
+def search(client: MlflowClient, conditions: Sequence[str], *, first: int = _PAGE) -> Iterator[Run]:
+    """Yield all runs that meet the conditions, newest first, fetched page by page as needed.
+
+    Parameters
+    ----------
+    conditions : in the language of MLflow's filters, all of which hold.
+    first : size of the first page, for who needs only so many.
+    """
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    size, token = first, None
+    while True:
+        page = client.search_runs(
+            experiments,
+            " and ".join(conditions),
+            order_by=["attributes.start_time DESC"],
+            max_results=size,
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+        # A token counts runs, so that pages may grow.
+        size = _PAGE
+
+
+def _by_id_or_name(client: MlflowClient, reference: str, stages: Sequence[str]) -> Run | None:
     try:
         return client.get_run(reference)
     except MlflowException:
         name = reference.replace("'", "")
-        named = _search(client, f"attributes.run_name = '{name}'")
-        finished = [run for run in named if run.info.status == "FINISHED"]
-        return next(iter(finished or named), None)
-
-
-def _search(client: MlflowClient, condition: str) -> list[Run]:
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    return list(
-        client.search_runs(
-            experiments, condition, order_by=["attributes.start_time DESC"], max_results=500
+        named = f"attributes.run_name = '{name}'"
+        finished = [named, "attributes.status = 'FINISHED'"]
+        return (
+            newest_of(client, stages, finished)
+            or next(search(client, finished, first=1), None)
+            or next(search(client, [named], first=1), None)
         )
-    )
 
 
 def _resolved(client: MlflowClient, run: Run) -> RunReference:

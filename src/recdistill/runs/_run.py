@@ -18,10 +18,10 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.runs._content_key import content_key
-from recdistill.runs._metric_buffer import MetricBuffer
+from recdistill.runs._metric_buffer import MetricBuffer, rescue_file
 from recdistill.runs._phases import measured
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
-from recdistill.runs._references import RunReference, find_run
+from recdistill.runs._references import RunReference, find_run, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 STATE = Path(".recdistill")
 """Checkpoints and locks of runs in progress; safe to remove when none is."""
+
+_WENT_ON_WITH = "cache.went_on_with"
 
 
 class Run:
@@ -167,22 +169,45 @@ class Run:
         if not use_cache:
             shutil.rmtree(self._checkpoints, ignore_errors=True)
             return False
-        experiments = [e.experiment_id for e in self.client.search_experiments()]
-        same = self.client.search_runs(
-            experiments, f"tags.`cache.key` = '{key}'", order_by=["attributes.start_time DESC"]
-        )
-        originals = [
-            r for r in same if "cache.hit_of" not in r.data.tags and r.info.run_id != self.id
-        ]
-        for run in originals:
-            if run.info.status == "FINISHED" and run.data.tags.get("stage") == self.stage:
-                self._stand_for(run.info.run_id)
-                done = f"run {run.info.run_id} has done exactly this"
-                print(f"{self.stage}: nothing to compute, {done}.", flush=True)
-                return True
-        if self._checkpoints.is_dir() and any(self._checkpoints.iterdir()) and originals:
-            self.take_up(originals[0].info.run_id)
+        same = [f"tags.`cache.key` = '{key}'", f"tags.stage = '{self.stage}'"]
+        if done := self._original([*same, "attributes.status = 'FINISHED'"]):
+            self._stand_for(done)
+            print(
+                f"{self.stage}: nothing to compute, run {done} has done exactly this.", flush=True
+            )
+            return True
+        if self._checkpoints.is_dir() and any(self._checkpoints.iterdir()):
+            begun = self._original([*same, "attributes.status != 'FINISHED'"])
+            if begun:
+                self.take_up(begun)
         return False
+
+    def _original(self, conditions: list[str]) -> str | None:
+        """Find the newest run under these conditions that computed something itself.
+
+        Mostly the first one found says which that is: one that stood for another, or went on with
+        it, names it.
+        """
+        gone = set()
+        for run in search(self.client, conditions, first=2):
+            tags, found = run.data.tags, str(run.info.run_id)
+            origin = tags.get("cache.hit_of") or tags.get(_WENT_ON_WITH)
+            if found == self.id or origin in gone:
+                continue
+            if origin is None:
+                return found
+            try:
+                info = self.client.get_run(origin).info
+            except MlflowException:
+                info = None
+            if (
+                info
+                and info.lifecycle_stage == "active"
+                and (info.status == "FINISHED") is (run.info.status == "FINISHED")
+            ):
+                return str(origin)
+            gone.add(origin)
+        return None
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -219,10 +244,11 @@ class Run:
         self._buffer.close(self.folder / "metrics.json")
         self._wrapper, self.id = self.id, interrupted
         self._buffer = MetricBuffer(self.client, interrupted)
-        self._buffer.restore(_rescue(interrupted))
+        self._buffer.restore(rescue_file(STATE, interrupted))
         self.client.update_run(interrupted, status="RUNNING")
         if "closed.reason" in self.client.get_run(interrupted).data.tags:
             self.client.delete_tag(interrupted, "closed.reason")
+        self.client.set_tag(self._wrapper, _WENT_ON_WITH, interrupted)
         wrapper = self.client.get_run(self._wrapper).data.tags
         self.set_tags(
             {k: v for k, v in wrapper.items() if k.startswith("process.")}
@@ -240,10 +266,9 @@ class Run:
         UserError
             When the tracking store stayed away: names the file that holds the metrics.
         """
-        rescue = _rescue(self.id)
-        STATE.mkdir(exist_ok=True)
+        rescue = rescue_file(STATE, self.id)
         try:
-            if not self._buffer.close(rescue):
+            if not self._closed_buffer(rescue):
                 raise UserError(
                     f"The tracking store did not answer ({self._buffer.last_error}); the metrics "
                     f"of run {self.id} are in {rescue}. Start the same command again when the "
@@ -265,6 +290,20 @@ class Run:
                 self._lock.release()
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def give_up_waiting(self) -> None:
+        """Close without patience: the store or the disk is known to be away."""
+        self._buffer.give_up_waiting()
+
+    def _closed_buffer(self, rescue: Path) -> bool:
+        try:
+            return self._buffer.close(rescue)
+        except OSError as error:
+            raise UserError(
+                f"Neither the tracking store ({self._buffer.last_error}) nor {rescue} took the "
+                f"last metrics of run {self.id} ({error.strerror}): they are lost. Start the same "
+                "command again when that is mended: what was trained is kept."
+            ) from None
+
     def _terminate(self, run_id: str, status: str) -> None:
         try:
             self.client.set_terminated(run_id, status=status)
@@ -279,11 +318,6 @@ class Run:
                 f"The tracking store went away before run {run_id} could be closed as {status} "
                 f"({reason}); {left}."
             ) from None
-
-
-def _rescue(run_id: str) -> Path:
-    """Where the metrics of a run wait that its tracking store did not take."""
-    return STATE / f"unwritten-metrics-{run_id}.json"
 
 
 def _is_random(name: str) -> bool:

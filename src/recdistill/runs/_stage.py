@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import mlflow
+from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from recdistill.config import as_dotted, as_plain, parse
@@ -18,9 +19,17 @@ from recdistill.errors import UserError
 from recdistill.runs._content_key import code_digest
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._environment import git_state, hardware, packages
-from recdistill.runs._run import Run
-from recdistill.runs._store import answers, chosen_experiment, gone, open_store
-from recdistill.runs._surroundings import Terminated, sigterm_raises, system_metrics
+from recdistill.runs._metric_buffer import deliver_waiting
+from recdistill.runs._passing import passing_files_in
+from recdistill.runs._run import STATE, Run
+from recdistill.runs._store import chosen_experiment, open_store, store_or_disk_fault
+from recdistill.runs._surroundings import (
+    INTERRUPTED,
+    Asked,
+    leaving_words,
+    signals_raise,
+    system_metrics,
+)
 from recdistill.runs._views import run_url, save_views, ui_base
 
 if TYPE_CHECKING:
@@ -59,6 +68,8 @@ def stage(
     except UserError as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 @contextmanager
@@ -77,12 +88,18 @@ def open_run(
     """
     client = open_store()
     close_dead_runs(client)
+    deliver_waiting(client, STATE)
     run_id = os.environ.pop("MLFLOW_RUN_ID", None) if parent is None else None
     parent = parent or os.environ.pop("RECDISTILL_PARENT_RUN", None)
+    # From its first moment a run says whose it is: whoever finds it can tell that it died.
+    own = process_tags() | {"stage": name}
     if run_id is None:
-        run_id = client.create_run(chosen_experiment(client), run_name=run_name).info.run_id
-        client.set_tag(run_id, "mlflow.source.name", f"projects/{name}.py")
-        client.set_tag(run_id, "mlflow.source.type", "PROJECT")
+        source = {"mlflow.source.name": f"projects/{name}.py", "mlflow.source.type": "PROJECT"}
+        run_id = client.create_run(
+            chosen_experiment(client), run_name=run_name, tags=own | source
+        ).info.run_id
+    else:
+        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in own.items()])
     settings = {
         key: value
         for key, value in as_dotted(config).items()
@@ -91,15 +108,16 @@ def open_run(
     run = Run(client, run_id, name, settings, code_digest(name))
     status = "FAILED"
     monitor = system_metrics(run_id)
-    with sigterm_raises():
+    with signals_raise(), passing_files_in(run.folder):
         try:
             _describe(run, config, parent, tags or {})
             if run_name:
                 run.rename(run_name)
             yield run
             status = "FINISHED"
-        except (KeyboardInterrupt, Terminated):
+        except (KeyboardInterrupt, Asked) as leaving:
             status = "KILLED"
+            print(f"{name}: {leaving_words(leaving, run)}", file=sys.stderr, flush=True)
             raise
         except UserError as error:
             _record(run, str(error))
@@ -108,8 +126,10 @@ def open_run(
             status = "FAILED" if leaving.code else "FINISHED"
             raise
         except BaseException as error:
-            if isinstance(error, MlflowException) and not answers(run):
-                raise gone(run, error) from None
+            if fault := store_or_disk_fault(run, error):
+                run.give_up_waiting()
+                _record(run, str(fault))
+                raise fault from None
             _record(run, f"{type(error).__name__}: {error}", traceback.format_exc())
             raise
         finally:
@@ -127,7 +147,7 @@ def _describe(run: Run, config: Any, parent: str | None, tags: Mapping[str, str]
     }
     if parent:
         own["mlflow.parentRunId"] = parent
-    run.set_tags({**git, **process_tags(), **own, **tags})
+    run.set_tags({**git, **own, **tags})
     run.log_params({f"config.{key}": value for key, value in as_dotted(config).items()})
     run.log_dict(as_plain(config), "config.yaml")
     run.log_text(packages(), "environment/packages.txt")
@@ -142,7 +162,7 @@ def _record(run: Run, error: str, trace: str = "") -> None:
         run.set_tags({"error": error})
         if trace:
             run.log_text(trace, "error.txt")
-    except MlflowException as failed:
+    except (MlflowException, OSError) as failed:
         print(f"{run.stage}: the run could not be told why it failed ({failed})", file=sys.stderr)
 
 

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import mlflow
+from alembic.util import CommandError
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from recdistill.runs._run import Run
+
+_PATIENCE_SECONDS = 300
+_WAITS = (1.0, 2.0, 4.0)
+_STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+_DISK_OF_DATABASE = (
+    "database or disk is full",
+    "attempt to write a readonly database",
+    "unable to open database file",
+    "No space left on device",
+)
 
 
 def open_store() -> MlflowClient:
@@ -23,8 +41,8 @@ def open_store() -> MlflowClient:
     for chatty in ("mlflow.system_metrics", "mlflow.store.db.utils", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        client = MlflowClient()
-        client.search_experiments(max_results=1)
+        with _alone(mlflow.get_tracking_uri()):
+            client = _opened()
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0][:300]
         raise UserError(
@@ -60,20 +78,58 @@ def chosen_experiment(client: MlflowClient) -> str:
     return str(found.experiment_id)
 
 
-def answers(run: Run) -> bool:
-    """Whether the store still knows the run."""
+def store_or_disk_fault(run: Run, error: BaseException) -> UserError | None:
+    """Return the sentence for an error that the store or a disk caused; None for any other."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in _DISK:
+        place = f" ({error.filename})" if error.filename else ""
+        what = f"A disk does not take what run {run.id} writes: {os.strerror(error.errno)}{place}"
+    elif any(words in text for words in _DISK_OF_DATABASE):
+        reason = next(words for words in _DISK_OF_DATABASE if words in text)
+        what = f"The tracking store {mlflow.get_tracking_uri()} cannot write run {run.id}: {reason}"
+    elif isinstance(error, _STORE_ERRORS) and not _answers(run):
+        what = (
+            f"The tracking store {mlflow.get_tracking_uri()} went away in the middle of run "
+            f"{run.id} ({text.splitlines()[0][:200]})"
+        )
+    else:
+        return None
+    return UserError(
+        f"{what}. Start the same command again when that is mended: what was trained is kept and "
+        "goes on from there."
+    )
+
+
+def _answers(run: Run) -> bool:
     try:
         run.client.get_run(run.id)
-    except MlflowException:
+    except _STORE_ERRORS:
         return False
     return True
 
 
-def gone(run: Run, error: MlflowException) -> UserError:
-    """Return the sentence for a store that went away in the middle of a run."""
-    reason = str(error).splitlines()[0][:200]
-    return UserError(
-        f"The tracking store {mlflow.get_tracking_uri()} went away in the middle of run {run.id} "
-        f"({reason}). Start the same command again when it is back: what was trained is kept "
-        "and goes on from there."
-    )
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Let one process at a time open a store in a file: the first one makes its tables."""
+    path = uri.removeprefix("sqlite:///").partition("?")[0]
+    if path == uri or not path:
+        yield
+        return
+    with FileLock(f"{path}.lock", timeout=_PATIENCE_SECONDS):
+        yield
+
+
+def _opened() -> MlflowClient:
+    """Open the store; one that another program is making right now is asked again."""
+    by_http = mlflow.get_tracking_uri().startswith("http")  # which has its own patience
+    for wait in (*([] if by_http else _WAITS), None):
+        try:
+            client = MlflowClient()
+            client.search_experiments(max_results=1)
+        except (MlflowException, SQLAlchemyError, CommandError) as error:
+            if wait is None:
+                raise error if isinstance(error, MlflowException) else OSError(str(error)) from None
+            time.sleep(wait)
+        else:
+            return client
+    raise AssertionError("unreachable")

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from recdistill.runs._run import Run
 
-class Terminated(SystemExit):
-    """The process was asked to end (SIGTERM)."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+class Asked(SystemExit):
+    """The process was asked to end, by SIGTERM or Ctrl-C (SIGINT); the status says by which."""
+
+
+def leaving_words(leaving: BaseException, run: Run) -> str:
+    """Say what happened to the run and where it can go on."""
+    by = "SIGTERM" if getattr(leaving, "code", None) == 128 + signal.SIGTERM else "Ctrl-C"
+    return (
+        f"stopped by {by}; run {run.id} is closed as KILLED. Start the same command again: what "
+        "was trained is kept and goes on from the last finished epoch."
+    )
 
 
 def system_metrics(run_id: str) -> Any:
@@ -27,18 +43,29 @@ def system_metrics(run_id: str) -> Any:
 
 
 @contextmanager
-def sigterm_raises() -> Iterator[None]:
-    """Turn SIGTERM into :class:`Terminated`, so that the run is closed on the way out."""
+def signals_raise() -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into :class:`Asked`; the run is closed on the way out.
 
-    def leave(_signal: int, _frame: object) -> NoReturn:
-        raise Terminated(143)
+    Further ones change nothing: closing takes a moment, and half of it is worth nothing. Where
+    Python has its own Ctrl-C no more (a notebook's kernel), SIGINT is left alone.
+    """
+    asked = False
 
-    try:
-        before = signal.signal(signal.SIGTERM, leave)
-    except ValueError:  # not the main thread; whoever is has its own handler
-        yield
-        return
+    def leave(number: int, _frame: object) -> None:
+        nonlocal asked
+        if asked:
+            return
+        asked = True
+        raise Asked(128 + number)
+
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if number == signal.SIGINT and "ipykernel" in sys.modules:
+            continue
+        with suppress(ValueError):  # not the main thread; whoever is has its own handler
+            before[number] = signal.signal(number, leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

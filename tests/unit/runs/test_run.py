@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from recdistill.errors import UserError
-from recdistill.runs import find_run, open_run
+from recdistill.runs import _passing, find_run, open_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlflow import MlflowClient
 
 DATA = {"split": "d1"}
@@ -90,6 +95,83 @@ def test_latest_skips_other_stages_other_data_and_unfinished_runs(store: MlflowC
     assert find_run(store, "s0-demo", stages=("demo",)).id == good
     with pytest.raises(UserError, match="no finished run of demo on this data"):
         find_run(store, "latest", stages=("demo",), tags={"catalog.digest": "abc"})
+
+
+def fill(database: Path, n: int, tags: dict[str, str]) -> None:
+    """Put ``n`` finished runs, newer than all there are, into a store: by SQL, or it takes long."""
+    began = int(time.time() * 1000) + 60_000
+    with sqlite3.connect(database) as rows:
+        columns = "run_uuid, name, user_id, start_time, status, lifecycle_stage, experiment_id"
+        rows.executemany(
+            f"INSERT INTO runs ({columns}) VALUES (?, ?, 'me', ?, 'FINISHED', 'active', 0)",  # noqa: S608
+            [(f"{i:032x}", f"r{i}", began + i) for i in range(n)],
+        )
+        rows.executemany(
+            "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
+            [(key, value, f"{i:032x}") for i in range(n) for key, value in tags.items()],
+        )
+
+
+def test_look_ups_are_right_and_one_query_with_many_newer_runs(
+    store: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = compute(0.25)
+    fill(tmp_path / "mlflow.db", 700, {"stage": "other", "split.digest": "d1"})
+    asked: list[int] = []
+    search = type(store).search_runs
+
+    def counted(client: MlflowClient, *args: object, **how: object) -> object:
+        found = search(client, *args, **how)  # type: ignore[arg-type]
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(type(store), "search_runs", counted)
+    assert find_run(store, "latest", stages=("demo",)).id == good
+    assert asked == [1]
+    assert find_run(store, "latest", stages=("demo", "other")).stage == "other"
+    asked.clear()
+    assert compute(0.25) is None
+    assert sum(asked) <= 3, "the runs that may be dead, and the one of this key"
+
+
+def test_a_stand_in_whose_origin_was_removed_is_no_result(store: MlflowClient) -> None:
+    first = compute(0.25)
+    assert compute(0.25) is None
+    store.delete_run(first)
+    assert compute(0.5)
+    assert compute(0.5) is None
+
+
+def test_a_run_interrupted_twice_goes_on_in_the_first_one(store: MlflowClient) -> None:
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            with open_run("demo", Settings()) as run:
+                run.already_done(DATA)
+                (run.checkpoint_folder / "state").write_text("epoch 3")
+                os._exit(0)
+        os.waitpid(child, 0)
+    first = store.search_runs(["0"])[-1].info.run_id
+    with open_run("demo", Settings()) as run:
+        assert not run.already_done(DATA)
+        assert run.id == first
+    assert {r.info.status for r in store.search_runs(["0"])} == {"FINISHED", "KILLED"}
+
+
+def test_a_copied_artifact_goes_with_the_run_and_a_local_one_is_not_copied(
+    store: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_run("demo", Settings(), run_name="s0-demo") as run:
+        run.log_text("0.5", "model/weights.txt")
+        lies_at = store.get_run(run.id).info.artifact_uri
+    found = find_run(store, "s0-demo", stages=("demo",)).artifact("model")
+    assert str(found).startswith(lies_at.removeprefix("file://"))
+    monkeypatch.setattr(_passing, "urlsplit", lambda uri: SimpleNamespace(scheme="http"))
+    with open_run("other", Settings()) as run:
+        copy = find_run(store, "s0-demo", stages=("demo",)).artifact("model")
+        assert run.folder in copy.parents
+        assert (copy / "weights.txt").read_text() == "0.5"
+    assert not copy.exists()
 
 
 def test_a_reference_to_a_stand_in_leads_to_the_files(store: MlflowClient) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,6 +127,133 @@ def test_a_run_whose_process_is_gone_is_closed_by_the_next_stage(store: MlflowCl
     assert only_run(store).info.status == "RUNNING"
     assert close_dead_runs(store) == [only_run(store).info.run_id]
     assert only_run(store).info.status == "KILLED"
+
+
+def test_a_run_says_whose_it_is_from_its_first_moment(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        os._exit(0)
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr("recdistill.runs._stage.Run", killed)
+        with open_run("demo", Settings()):
+            pass
+    os.waitpid(child, 0)
+    assert only_run(store).info.status == "RUNNING"
+    assert close_dead_runs(store) == [only_run(store).info.run_id]
+
+
+PRESSED = """
+import os, signal, sys
+from dataclasses import dataclass
+from recdistill.runs import stage
+
+@dataclass
+class Settings:
+    seed: int = 0
+
+def work(config, run):
+    run.log_metrics({"train/loss": 1.0})
+    close = run.close
+    def pressed_again(status):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        close(status)
+    run.close = pressed_again
+    os.kill(os.getpid(), signal.SIGINT)
+    signal.pause()
+
+stage(work, Settings, "demo", [])
+"""
+
+
+def test_ctrl_c_three_times_is_killed_and_says_where_it_can_go_on(
+    store: MlflowClient, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PRESSED],
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 130
+    assert "stopped by Ctrl-C" in done.stderr
+    assert "Start the same command again" in done.stderr
+    assert "Traceback" not in done.stderr
+    run = only_run(store)
+    assert run.info.status == "KILLED"
+    assert run.data.metrics["train/loss"] == 1.0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/model"),
+        OSError(errno.EROFS, os.strerror(errno.EROFS), "/fixed"),
+        MlflowException("(sqlite3.OperationalError) attempt to write a readonly database"),
+    ],
+    ids=["full", "read-only", "read-only-store"],
+)
+def test_a_disk_that_takes_nothing_is_one_sentence(
+    store: MlflowClient, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def work(config: Settings, run: Run) -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as left:
+        stage(work, Settings, "demo", [])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "Start the same command again" in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+    assert only_run(store).info.status == "FAILED"
+
+
+def test_metrics_of_a_store_that_was_away_are_delivered_by_the_next_stage(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise MlflowException("connection refused")
+
+    def work(config: Settings, run: Run) -> None:
+        monkeypatch.setattr(type(store), "log_batch", away)
+        run.log_metrics({"train/loss": 0.5}, step=7)
+        run.give_up_waiting()
+
+    with pytest.raises(SystemExit):
+        stage(work, Settings, "demo", [])
+    monkeypatch.undo()
+    os.chdir(Path(store.tracking_uri.removeprefix("sqlite:///")).parent)
+    said = capsys.readouterr().err
+    assert "unwritten-metrics" in said
+    lost = store.search_runs(["0"])[0].info.run_id
+    with open_run("other", Settings()):
+        pass
+    assert [(m.value, m.step) for m in store.get_metric_history(lost, "train/loss")] == [(0.5, 7)]
+    assert not list(Path(".recdistill").glob("unwritten*"))
+
+
+FIRST = """
+from recdistill.runs._store import open_store
+print(len(open_store().search_experiments()))
+"""
+
+
+def test_first_runs_at_once_make_one_whole_store(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/mlflow.db"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", FIRST],
+            env=os.environ | {"MLFLOW_TRACKING_URI": url},
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=300) for process in started]
+    assert [out.strip() for out, _ in said] == ["1"] * 3, said
+    assert not [err for _, err in said if "Traceback" in err]
 
 
 def test_a_living_run_is_left_alone(store: MlflowClient) -> None:
