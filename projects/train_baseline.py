@@ -21,6 +21,8 @@ from recdistill.floors import (
     EASEConfig,
     KNNConfig,
     MarkovConfig,
+    TextEASEConfig,
+    TfidfConfig,
     fit_floor,
 )
 from recdistill.results import log_evaluation, result_sentence
@@ -44,6 +46,8 @@ class Config(StudentTraining):
     ease: EASEConfig = field(default_factory=EASEConfig)
     knn: KNNConfig = field(default_factory=KNNConfig)
     counter: CounterConfig = field(default_factory=CounterConfig)
+    tfidf: TfidfConfig = field(default_factory=TfidfConfig)
+    ease_text: TextEASEConfig = field(default_factory=TextEASEConfig)
 
 
 def run(config: Config, run: Run) -> None:

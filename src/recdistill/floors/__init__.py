@@ -1,4 +1,4 @@
-"""Popularity, Markov, EASE, kNN, skip-gram counter: the cheap models a neural one must beat."""
+"""Popularity, Markov, EASE, kNN, counter, texts: the cheap models a neural one must beat."""
 
 from recdistill.floors._counter import CounterConfig
 from recdistill.floors._cross_fitting import cross_fitted_scores, user_folds
@@ -9,6 +9,8 @@ from recdistill.floors._floor import FLOOR_KINDS, Floor, FloorKind
 from recdistill.floors._knn import KNNConfig
 from recdistill.floors._markov import MarkovConfig
 from recdistill.floors._popularity import PopularityConfig
+from recdistill.floors._text_ease import TextEASEConfig
+from recdistill.floors._tfidf import TfidfConfig
 
 __all__ = [
     "FLOOR_KINDS",
@@ -20,6 +22,8 @@ __all__ = [
     "KNNConfig",
     "MarkovConfig",
     "PopularityConfig",
+    "TextEASEConfig",
+    "TfidfConfig",
     "config_of",
     "cross_fitted_scores",
     "fit_floor",

@@ -55,8 +55,8 @@ def fit_ease(sequences: Sequences, catalog: Catalog, config: EASEConfig) -> Floo
     UserError
         Where the tables do not fit into memory.
     """
-    _require_memory(catalog.n_items, n_tables=2)
-    taken = _taken(sequences, catalog.n_items)
+    require_memory(catalog.n_items, n_tables=2)
+    taken = taken_by_users(sequences, catalog.n_items)
     table = torch.from_numpy((taken.T @ taken).toarray())  # [n_items, n_items]
     table.diagonal().add_(config.l2)
     # One table throughout: the Gram matrix, its factor, its inverse, the weights.
@@ -87,8 +87,8 @@ def refit_ease_without(
     users : rows to leave out, shape [k], no more than half as many as items
     catalog : Catalog
     """
-    _require_memory(catalog.n_items, n_tables=3)
-    taken = _taken(sequences, catalog.n_items)
+    require_memory(catalog.n_items, n_tables=3)
+    taken = taken_by_users(sequences, catalog.n_items)
     weights = floor.votes[1:, 1:]  # B, [n_items, n_items]
     # P is symmetric and (I - B) diag(P) by columns. Its diagonal follows from A P = I, where A is
     # the Gram matrix plus the penalty: P_jj = 1 / (A_jj - sum_i A_ji B_ij).
@@ -110,7 +110,7 @@ def refit_ease_without(
     return _floor(inverse, sequences.take(others), catalog, config)
 
 
-def _taken(sequences: Sequences, n_items: int) -> sparse.csr_array:
+def taken_by_users(sequences: Sequences, n_items: int) -> sparse.csr_array:
     """Who took what, float32, shape [n_users, n_items]."""
     users = np.repeat(np.arange(len(sequences)), sequences.lengths)
     shape = (len(sequences), n_items)
@@ -138,7 +138,7 @@ def _floor(
     )
 
 
-def _require_memory(n_items: int, n_tables: int) -> None:
+def require_memory(n_items: int, n_tables: int) -> None:
     needed, free = n_tables * 4 * (n_items + 1) ** 2, free_host_bytes()
     if needed > free:
         raise UserError(

@@ -12,6 +12,8 @@ from recdistill.floors._ease import EASEConfig, fit_ease, refit_ease_without
 from recdistill.floors._knn import KNNConfig, fit_knn
 from recdistill.floors._markov import MarkovConfig, fit_markov
 from recdistill.floors._popularity import PopularityConfig, fit_popularity
+from recdistill.floors._text_ease import TextEASEConfig, fit_text_ease
+from recdistill.floors._tfidf import TfidfConfig, fit_tfidf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
     from recdistill.floors._floor import Floor
 
-FloorConfig = PopularityConfig | MarkovConfig | EASEConfig | KNNConfig | CounterConfig
+FloorConfig = (
+    PopularityConfig
+    | MarkovConfig
+    | EASEConfig
+    | KNNConfig
+    | CounterConfig
+    | TfidfConfig
+    | TextEASEConfig
+)
 
 # Kind -> its config and its fit.
 _FITS: dict[str, tuple[type[FloorConfig], Callable[[Sequences, Catalog, Any], Floor]]] = {
@@ -30,6 +40,8 @@ _FITS: dict[str, tuple[type[FloorConfig], Callable[[Sequences, Catalog, Any], Fl
     "ease": (EASEConfig, fit_ease),
     "knn": (KNNConfig, fit_knn),
     "counter": (CounterConfig, fit_counter),
+    "tfidf": (TfidfConfig, fit_tfidf),
+    "ease_text": (TextEASEConfig, fit_text_ease),
 }
 
 
@@ -40,7 +52,7 @@ def fit_floor(
 
     Parameters
     ----------
-    kind : popularity, markov, ease, knn or counter
+    kind : popularity, markov, ease, knn, counter, tfidf or ease_text
     sequences : Sequences of n_users rows
     catalog : Catalog
         Where the sequences' item ids come from.

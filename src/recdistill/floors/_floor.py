@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from recdistill.data import Sequences
     from recdistill.floors._votes import Votes
 
-FloorKind = Literal["popularity", "markov", "ease", "knn", "counter"]
+FloorKind = Literal["popularity", "markov", "ease", "knn", "counter", "tfidf", "ease_text"]
 FLOOR_KINDS: tuple[FloorKind, ...] = get_args(FloorKind)
 
 # Positions scored by one matrix product: long enough to run at the machine's matrix rate.
@@ -30,7 +30,7 @@ class Floor:
     """A cheap recommender: the newest items of a history vote for what comes next.
 
     ``score(h)[i] = sum_a decay^a * votes[h[-1 - a], i] + prior[i]`` with the age ``a`` running over
-    the newest ``n_voters`` items. The five kinds differ in how ``votes`` is counted; popularity
+    the newest ``n_voters`` items. The kinds differ in how ``votes`` is counted; popularity
     has none. An empty history, or one nobody in training shares an item with, falls back on the
     prior: the popular items.
 

@@ -4,7 +4,7 @@ from recdistill.texts._config import EmbeddingConfig, Pooling, Reduction
 from recdistill.texts._embed import embed_items
 from recdistill.texts._encoder import TextEncoder
 from recdistill.texts._reduction import Reducer, fit_reducer
-from recdistill.texts._tfidf import TfidfEncoder
+from recdistill.texts._tfidf import TfidfEncoder, TfidfFeatures
 from recdistill.texts._transformer import TransformerEncoder
 from recdistill.texts._vectors import ItemVectors
 
@@ -16,6 +16,7 @@ __all__ = [
     "Reduction",
     "TextEncoder",
     "TfidfEncoder",
+    "TfidfFeatures",
     "TransformerEncoder",
     "embed_items",
     "fit_reducer",

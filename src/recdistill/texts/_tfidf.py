@@ -21,11 +21,37 @@ _FITTED_ON = 50_000
 _WORD = r"(?u)\b\w+\b"  # single characters too: sizes and model numbers tell items apart
 
 
-class TfidfEncoder:
-    """Words, pairs of words and character n-grams, weighted by TF-IDF; a truncated SVD of them.
+class TfidfFeatures:
+    """Words, pairs of words and character n-grams, weighted by TF-IDF; both kinds count alike.
 
-    The two kinds of features have equal weight. The SVD is randomised (Halko et al. 2011) and
-    reads the sparse matrix only.
+    Parameters
+    ----------
+    texts : sequence of str
+        What vocabulary and weights are taken from.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        shared = {
+            "min_df": 1 if len(texts) < 1_000 else 2,
+            "sublinear_tf": True,
+            "dtype": np.float32,
+            "max_features": _MAX_FEATURES,
+        }
+        self._words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=_WORD, **shared)
+        self._characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), **shared)
+        self._words.fit(texts)
+        self._characters.fit(texts)
+
+    def __call__(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """Return unit rows of sparse features, [n_texts, n_features]; empty texts are zero."""
+        both = sparse.hstack([self._words.transform(texts), self._characters.transform(texts)])
+        return normalize(sparse.csr_matrix(both))
+
+
+class TfidfEncoder:
+    """A truncated SVD of the texts' ``TfidfFeatures``.
+
+    It is randomised (Halko et al. 2011) and reads the sparse matrix only.
 
     Parameters
     ----------
@@ -41,19 +67,7 @@ class TfidfEncoder:
         if len(texts) > _FITTED_ON:
             picked = np.random.default_rng(seed).choice(len(texts), _FITTED_ON, replace=False)
             texts = [texts[i] for i in np.sort(picked)]
-        rare = 1 if len(texts) < 1_000 else 2
-        shared = {
-            "min_df": rare,
-            "sublinear_tf": True,
-            "dtype": np.float32,
-            "max_features": _MAX_FEATURES,
-            "token_pattern": _WORD,
-        }
-        self._words = TfidfVectorizer(ngram_range=(1, 2), **shared).fit(texts)
-        characters = shared | {"token_pattern": None}
-        self._characters = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(3, 4), **characters
-        ).fit(texts)
+        self.features = TfidfFeatures(texts)
         features = self.features(texts)
         self.dim = min(dim, min(features.shape) - 1)
         self._svd = TruncatedSVD(self.dim, n_iter=4, random_state=seed).fit(features)
@@ -61,11 +75,6 @@ class TfidfEncoder:
         for text in texts:
             sha.update(text.encode() + b"\x1e")
         self.digest = sha.hexdigest()[:32]
-
-    def features(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """Return unit rows of sparse features, [n_texts, n_features]; empty texts are zero."""
-        both = sparse.hstack([self._words.transform(texts), self._characters.transform(texts)])
-        return normalize(sparse.csr_matrix(both))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See ``TextEncoder``."""

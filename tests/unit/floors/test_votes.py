@@ -15,7 +15,7 @@ from recdistill.floors import FLOOR_KINDS, fit_floor, load_model, save_model
 from recdistill.floors import _ease as ease
 from recdistill.floors import _votes as votes_module
 
-COUNTED = ("markov", "knn", "counter")
+COUNTED = ("markov", "knn", "counter", "tfidf")
 
 
 def both(kind, train, catalog):
@@ -67,6 +67,6 @@ def test_ease_over_too_many_items_is_refused_before_it_takes_memory(train, catal
 
 
 def test_every_kind_but_ease_is_sparse_on_a_large_catalog():
-    assert set(COUNTED) | {"popularity", "ease"} == set(FLOOR_KINDS)
+    assert set(COUNTED) | {"popularity", "ease", "ease_text"} == set(FLOOR_KINDS)
     assert votes_module.is_dense(7_999)
     assert not votes_module.is_dense(8_000)

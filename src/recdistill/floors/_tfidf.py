@@ -1,0 +1,83 @@
+"""The texts' own floor: items whose texts share rare words with the newest items."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from recdistill.errors import UserError
+from recdistill.floors._floor import Floor
+from recdistill.floors._followers import popularity_prior
+from recdistill.floors._votes import is_dense
+
+if TYPE_CHECKING:
+    from recdistill.data import Catalog, Sequences
+
+_ROWS = 256
+
+
+@dataclass(frozen=True)
+class TfidfConfig:
+    """Settings of the texts' floor.
+
+    Attributes
+    ----------
+    neighbours : int
+        Most similar items that an item votes for, by the cosine of their TF-IDF vectors.
+    history : int
+        This many newest items vote.
+    decay : float
+        An item's votes count this much less for every step it lies back.
+    prior : float
+        Votes the most popular item gets for its popularity; others in proportion. 0 keeps new
+        items level with known ones.
+    """
+
+    neighbours: int = 200
+    history: int = 20
+    decay: float = 0.8
+    prior: float = 0.0001
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1:
+            raise UserError(f"tfidf.neighbours is {self.neighbours}; it must be at least 1.")
+
+
+def fit_tfidf(sequences: Sequences, catalog: Catalog, config: TfidfConfig) -> Floor:
+    """Let every item vote for its nearest texts: cosine of words and character n-grams.
+
+    A text model that does not beat it has learned nothing from text beyond shared words. Items
+    without interactions get votes as any other.
+    """
+    # Here, so that serving a floor does not need what fitting one on texts needs.
+    from recdistill.texts import TfidfFeatures
+
+    texts = [str(text) for text in catalog.items["text"]]
+    rows = TfidfFeatures(texts)(texts)  # [n_items, n_features], unit rows
+    n = catalog.n_items
+    kept = min(config.neighbours, n - 1)
+    given, to, cosines = [], [], []
+    for start in range(0, n, _ROWS):
+        near = (rows[start : start + _ROWS] @ rows.T).toarray()
+        here = np.arange(len(near))
+        near[here, start + here] = 0  # nobody votes for itself
+        best = np.argpartition(near, -kept, axis=1)[:, -kept:] if kept else here[:, None][:, :0]
+        given.append(np.repeat(start + here, kept))
+        to.append(best.ravel())
+        cosines.append(np.take_along_axis(near, best, 1).ravel())
+    shape = (n + 1, n + 1)
+    pairs = (np.concatenate(given) + 1, np.concatenate(to) + 1)
+    votes = sparse.csr_array((np.concatenate(cosines).astype(np.float32), pairs), shape=shape)
+    return Floor(
+        kind="tfidf",
+        config=asdict(config),
+        catalog_digest=catalog.digest,
+        votes=torch.from_numpy(votes.toarray()) if is_dense(n) else votes,
+        prior=popularity_prior(sequences, n, config.prior),
+        n_voters=config.history,
+        decay=config.decay,
+    )
