@@ -1,0 +1,197 @@
+"""What texts add to a student on sparse data: the settings that docs/research/language.md compares.
+
+    python -m benchmarks.language run id minilm tfidf-128   # resumable; minutes of a core per arm
+    python -m benchmarks.language floors                    # counter, kNN and the texts' floor
+    python -m benchmarks.language table                     # the results so far
+
+Test data is never read here: all figures are of the validation part. Every arm leaves one JSON file:
+its settings, every epoch's NDCG@10, and the best epoch's by how often training saw the target.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from recdistill.data import DataConfig, PreparedData, prepare
+from recdistill.evaluation import Recommender, evaluate
+from recdistill.floors import fit_floor
+from recdistill.students import StudentConfig, StudentRecipe, fit_student
+from recdistill.teachers import cache_root, locate_llm
+from recdistill.texts import (
+    EmbeddingConfig,
+    ItemVectors,
+    TfidfEncoder,
+    TransformerEncoder,
+    embed_items,
+)
+from recdistill.training import FitConfig, LossConfig
+
+RESULTS = Path(__file__).parent / "results" / "language"
+WORK = cache_root() / "benchmarks" / "language"
+DATASET = "amazon-beauty"
+STRATA = {"0": (0, 1), "1-4": (1, 5), "5-19": (5, 20), "20+": (20, 10**9)}
+MINILM = "all-minilm-l6-v2"
+RECIPE = StudentRecipe(
+    StudentConfig(max_length=50, dropout=0.5),
+    LossConfig(label_smoothing=0.1),
+    FitConfig(max_epochs=16, patience=4),
+)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One student of the comparison: what its items are made of; all else is ``RECIPE``.
+
+    Attributes
+    ----------
+    encoder : empty for ids alone
+    draw : which draw of random weights; -1 is pretrained
+    permuted : which permutation of the texts; -1 is none
+    change : of ``StudentConfig``
+    """
+
+    encoder: str = ""
+    draw: int = -1
+    permuted: int = -1
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    change: dict[str, object] = field(default_factory=dict)
+
+    def recipe(self) -> StudentRecipe:
+        """Give the common recipe this arm's item table."""
+        item = {"item": "id+text"} if self.encoder else {}
+        return replace(RECIPE, architecture=replace(RECIPE.architecture, **(item | self.change)))  # type: ignore[arg-type]
+
+
+def whitened(dim: int) -> EmbeddingConfig:
+    return EmbeddingConfig(dim=dim, reduction="whiten")
+
+
+ARMS = {
+    "id": Arm(),
+    "id-dropout-0.4": Arm(change={"dropout": 0.4}),
+    "minilm": Arm(MINILM),
+    "minilm-drop-0.3": Arm(MINILM, change={"id_dropout": 0.3}),
+    "minilm-random-start": Arm(MINILM, change={"item_start": "random"}),
+    "minilm-whitened": Arm(MINILM, embedding=whitened(128)),
+    "minilm-text-alone": Arm(MINILM, change={"item": "text"}),
+    "minilm-text-delta-0.5": Arm(MINILM, change={"item": "text", "delta": 0.5}),
+    "smollm2": Arm("smollm2-135m", embedding=EmbeddingConfig(layer=15)),
+    **{f"minilm-draw-{i}": Arm(MINILM, draw=i) for i in range(3)},
+    **{f"minilm-permuted-{i}": Arm(MINILM, permuted=i) for i in range(3)},
+    **{f"tfidf-{d}": Arm("tfidf", embedding=EmbeddingConfig(dim=d)) for d in (64, 128, 256, 384)},
+}
+
+
+def data() -> PreparedData:
+    return prepare(DataConfig(dataset=DATASET), WORK / "data")
+
+
+def vectors(arm: Arm, on: PreparedData) -> ItemVectors | None:
+    """Make the arm's vectors; what an encoder said is kept."""
+    if not arm.encoder:
+        return None
+    texts = [str(text) for text in on.catalog.items["text"]]
+    if arm.encoder == "tfidf":
+        encoder = TfidfEncoder(texts, arm.embedding.dim)
+    else:
+        weights = "pretrained" if arm.draw < 0 else "random"
+        folder = locate_llm(arm.encoder)
+        encoder = TransformerEncoder.read(folder, arm.embedding, weights=weights, seed=arm.draw)  # type: ignore[arg-type, assignment]
+    made = embed_items(
+        on.catalog, encoder, arm.embedding, WORK / "vectors", cache=cache_root(),
+        about={"encoder": arm.encoder}, report=lambda n, of: print(n, "of", of, "texts", flush=True),
+    )  # fmt: skip
+    return made.permuted(arm.permuted) if arm.permuted >= 0 else made
+
+
+def run(name: str, seed: int) -> None:
+    """Train one arm and keep what validation says of it."""
+    path = RESULTS / DATASET / f"{name}-s{seed}.json"
+    if path.is_file():
+        return
+    on, arm = data(), ARMS[name]
+    fitted = fit_student(
+        arm.recipe(), on, seed=seed, vectors=vectors(arm, on),
+        checkpoint_folder=WORK / "checkpoints" / f"{name}-s{seed}",
+        log=lambda m, epoch: print(name, epoch, f"{m['val/ndcg_at_10']:.4f}", flush=True),
+    )  # fmt: skip
+    kept = judged(fitted.recommender, on)
+    history = fitted.result.history
+    kept |= {
+        "arm": asdict(arm),
+        "epochs": [round(entry["val/ndcg_at_10"], 5) for entry in history],
+        "best_epoch": fitted.result.best["epoch"],
+        "targets_per_cpu_second": float(
+            np.median([entry["train/targets_per_cpu_second"] for entry in history])
+        ),
+    }
+    write(path, kept)
+
+
+def judged(model: Recommender, on: PreparedData) -> dict[str, object]:
+    """Compute a model's validation figures, over all targets and by training count."""
+    evaluation = evaluate(model, on.val, on.catalog, on.train)
+    ndcg, recall = (evaluation.outcome(metric, 10) for metric in ("ndcg", "recall"))
+    counts = np.bincount(on.train.items, minlength=on.catalog.n_items + 1)[on.val.targets]
+    return {
+        "ndcg_at_10": float(ndcg.mean()),
+        "recall_at_10": float(recall.mean()),
+        "strata": {
+            words: {
+                "n": int(((counts >= low) & (counts < high)).sum()),
+                "ndcg_at_10": float(ndcg[(counts >= low) & (counts < high)].mean()),
+            }
+            for words, (low, high) in STRATA.items()
+            if ((counts >= low) & (counts < high)).any()
+        },
+    }
+
+
+def write(path: Path, figures: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def floors() -> None:
+    """Fit the cheap models that any student must beat."""
+    on = data()
+    for kind in ("popularity", "counter", "knn", "tfidf"):
+        path = RESULTS / DATASET / f"floor-{kind}.json"
+        if not path.is_file():
+            write(path, judged(fit_floor(kind, on.train, on.catalog), on))
+
+
+def table() -> str:
+    """One row per file, best on top."""
+    found = {p.stem: json.loads(p.read_text()) for p in (RESULTS / DATASET).glob("*.json")}
+    lines = ["| arm | recall@10 | NDCG@10 | " + " | ".join(STRATA) + " |", "|---" * 7 + "|"]
+    for name, kept in sorted(found.items(), key=lambda pair: -pair[1]["ndcg_at_10"]):
+        strata = [kept["strata"].get(s, {}).get("ndcg_at_10") for s in STRATA]
+        cells = [f"{v:.4f}" if v is not None else "" for v in strata]
+        lines.append(
+            f"| {name} | {kept['recall_at_10']:.4f} | {kept['ndcg_at_10']:.4f} | "
+            + " | ".join(cells)
+            + " |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    command, *names = sys.argv[1:] or ["table"]
+    if command == "run":
+        seeds = [int(n) for n in names if n.isdigit()] or [0]
+        for seed in seeds:
+            for name in [n for n in names if not n.isdigit()] or list(ARMS):
+                run(name, seed)
+    elif command == "floors":
+        floors()
+    print(table())
+
+
+if __name__ == "__main__":
+    main()
