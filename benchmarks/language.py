@@ -4,7 +4,7 @@
     python -m benchmarks.language floors                    # counter, kNN and the texts' floor
     python -m benchmarks.language table                     # the results so far
 
-Test data is never read here: all figures are of the validation part. Every arm leaves one JSON file:
+Test data is never read here: every figure is of the validation part. An arm leaves one JSON file:
 its settings, every epoch's NDCG@10, and the best epoch's by how often training saw the target.
 """
 
@@ -104,7 +104,7 @@ def vectors(arm: Arm, on: PreparedData) -> ItemVectors | None:
         encoder = TransformerEncoder.read(folder, arm.embedding, weights=weights, seed=arm.draw)  # type: ignore[arg-type, assignment]
     made = embed_items(
         on.catalog, encoder, arm.embedding, WORK / "vectors", cache=cache_root(),
-        about={"encoder": arm.encoder}, report=lambda n, of: print(n, "of", of, "texts", flush=True),
+        about={"encoder": arm.encoder}, report=lambda n, of: print(f"{n} texts", flush=True),
     )  # fmt: skip
     return made.permuted(arm.permuted) if arm.permuted >= 0 else made
 
