@@ -20,7 +20,7 @@ import numpy as np
 from recdistill.data import DataConfig, PreparedData, prepare
 from recdistill.evaluation import Recommender, evaluate
 from recdistill.floors import fit_floor
-from recdistill.students import StudentConfig, StudentRecipe, fit_student
+from recdistill.students import StudentConfig
 from recdistill.teachers import cache_root, locate_llm
 from recdistill.texts import (
     EmbeddingConfig,
@@ -29,7 +29,7 @@ from recdistill.texts import (
     TransformerEncoder,
     embed_items,
 )
-from recdistill.training import FitConfig, LossConfig
+from recdistill.training import FitConfig, LossConfig, StudentRecipe, fit_student
 
 RESULTS = Path(__file__).parent / "results" / "language"
 WORK = cache_root() / "benchmarks" / "language"
