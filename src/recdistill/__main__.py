@@ -2,6 +2,7 @@
 
     recdistill --help
     recdistill train_baseline --dataset=ml-100k --seed=1
+    recdistill runs
 
 A stage works in the folder it is called from and tracks its run where ``MLFLOW_TRACKING_URI`` says,
 else in ``mlflow.db`` of that folder. Its flags are the parameters of ``mlflow run -P``.
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recdistill import __version__
+from recdistill._commands import COMMANDS, answer
 from recdistill.config import home
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ def usage() -> str:
             "",
             *(f"  {name:{width}}  {purpose}" for name, purpose in stages.items()),
             "",
+            *(f"  {name:{width}}  {act.__doc__}" for name, act in COMMANDS.items()),
+            "",
             f"Settings and what they cost: {home() / 'conf'}",
         ]
     )
@@ -61,8 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__version__)
         return 0
     name, *flags = words
+    if name in COMMANDS:
+        return answer(name, flags)
     if name not in menu():
-        close = difflib.get_close_matches(name.replace("-", "_"), menu(), n=1)
+        close = difflib.get_close_matches(name.replace("-", "_"), [*menu(), *COMMANDS], n=1)
         hint = f"did you mean '{close[0]}'?" if close else "'recdistill --help' lists them."
         print(f"recdistill: '{name}' is no stage; {hint}", file=sys.stderr)
         return 2

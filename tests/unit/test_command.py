@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,3 +44,14 @@ def test_a_typo_is_answered_with_what_was_meant(
     assert main([typo]) == 2
     meant = "train_baseline" if "train" in typo else "distill"
     assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_completion_offers_stages_and_the_parameters_of_one() -> None:
+    def completed(*words: str) -> list[str]:
+        source = 'source <("$0" -m recdistill completion bash); COMP_WORDS=(recdistill "$@")'
+        act = f"{source}; COMP_CWORD=$#; _recdistill; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        call = ["bash", "-c", act, sys.executable, *words]
+        return subprocess.run(call, capture_output=True, text=True, check=True).stdout.split()
+
+    assert set(completed("train_")) == {"train_baseline", "train_teacher"}
+    assert "--optimizer.lr=" in completed("train_baseline", "--opt")

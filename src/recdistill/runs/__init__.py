@@ -3,11 +3,13 @@
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._in_process import run_stage
 from recdistill.runs._launch import launch
+from recdistill.runs._listing import list_runs, page_of_run
 from recdistill.runs._passing import fetch_artifact
 from recdistill.runs._recipe_key import RECIPE, recipe_key
 from recdistill.runs._references import RunReference, find_run, newest_of, search
 from recdistill.runs._run import Run
 from recdistill.runs._stage import open_run, stage
+from recdistill.runs._store import open_store
 from recdistill.runs._views import (
     comparison_url,
     model_url,
@@ -26,9 +28,12 @@ __all__ = [
     "fetch_artifact",
     "find_run",
     "launch",
+    "list_runs",
     "model_url",
     "newest_of",
     "open_run",
+    "open_store",
+    "page_of_run",
     "process_tags",
     "recipe_key",
     "run_stage",

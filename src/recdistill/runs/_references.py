@@ -92,7 +92,7 @@ def find_run(
             f"There is no finished run of {stage_words}{on} yet; "
             f"start one with: mlflow run . -e {stages[0]}"
         )
-    found = _by_id_or_name(client, reference, stages)
+    found = by_id_or_name(client, reference, stages)
     if found is None:
         raise UserError(
             f"No run has the id or name '{reference}'; give an id from the MLflow UI, a run name, "
@@ -150,7 +150,8 @@ def search(client: MlflowClient, conditions: Sequence[str], *, first: int = _PAG
         size = _PAGE
 
 
-def _by_id_or_name(client: MlflowClient, reference: str, stages: Sequence[str]) -> Run | None:
+def by_id_or_name(client: MlflowClient, reference: str, stages: Sequence[str] = ()) -> Run | None:
+    """Find a run by its id, else the newest of its name: of these stages and finished first."""
     try:
         return client.get_run(reference)
     except MlflowException:

@@ -1,0 +1,91 @@
+"""What the command ``recdistill`` answers itself: the newest runs, a run's page, completion."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from typing import TYPE_CHECKING, Any
+
+from recdistill.config import home, read_yaml
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+def runs(argv: Sequence[str]) -> None:
+    """List the newest runs: stage, name, figures, and what they were made from."""
+    asked = argparse.ArgumentParser("recdistill runs", description=runs.__doc__)
+    asked.add_argument("stage", nargs="?", default="", help="only this stage's runs")
+    asked.add_argument("-n", type=int, default=20, help="how many (20)")
+    asked.add_argument("--all", action="store_true", help="trials of sweeps and ladders too")
+    said = asked.parse_args(argv)
+    # MLflow takes a second or two to import: only when it is needed.
+    from recdistill.runs import list_runs, open_store
+
+    print(list_runs(open_store(), n=said.n, stage=said.stage, everything=said.all))
+
+
+def open_page(argv: Sequence[str]) -> None:
+    """Print a run's address in the MLflow UI, and open it where there is a browser."""
+    asked = argparse.ArgumentParser("recdistill open", description=open_page.__doc__)
+    asked.add_argument("run", help="id or name of a run")
+    asked.add_argument("--print", action="store_true", help="only print the address")
+    said = asked.parse_args(argv)
+    from recdistill.runs import open_store, page_of_run
+
+    address = page_of_run(open_store(), said.run)
+    print(address)
+    if not said.print and sys.stdout.isatty():
+        webbrowser.open(address)
+
+
+def completion(argv: Sequence[str]) -> None:
+    """Print what completes stages and their parameters in a shell: bash or zsh."""
+    asked = argparse.ArgumentParser("recdistill completion", description=completion.__doc__)
+    asked.add_argument("shell", choices=["bash", "zsh"], help="eval its output in your start file")
+    said = asked.parse_args(argv)
+    stages = sorted((home() / "conf").glob("*.yaml"))
+    cases = "\n".join(f"    {s.stem}) words='{' '.join(_flags(read_yaml(s)))}' ;;" for s in stages)
+    if said.shell == "zsh":
+        print("autoload -U +X bashcompinit && bashcompinit")
+    print(_COMPLETION.format(cases=cases, names=" ".join([*(s.stem for s in stages), *COMMANDS])))
+
+
+def _flags(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """List a settings file's parameters as flags, those of a group by their dotted names."""
+    found = []
+    for name, value in settings.items():
+        inner = _flags(value, f"{prefix}{name}.") if isinstance(value, dict) else []
+        found += inner or [f"--{prefix}{name}="]
+    return found
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "runs": runs,
+    "open": open_page,
+    "completion": completion,
+}
+
+_COMPLETION = """\
+_recdistill() {{
+  local words='{names}'
+  [ "$COMP_CWORD" -gt 1 ] && case "${{COMP_WORDS[1]}}" in
+{cases}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
+  [[ "${{COMPREPLY[0]}}" == *= ]] && compopt -o nospace 2> /dev/null
+  return 0
+}}
+complete -F _recdistill recdistill"""
+
+
+def answer(name: str, argv: Sequence[str]) -> int:
+    """Run a command; a mistake of the user's is one sentence and status 2."""
+    try:
+        COMMANDS[name](argv)
+    except UserError as error:
+        print(f"recdistill {name}: {error}", file=sys.stderr)
+        return 2
+    return 0
