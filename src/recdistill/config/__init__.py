@@ -4,6 +4,7 @@ from recdistill.config._dump import as_dotted, as_plain, as_yaml
 from recdistill.config._files import conf_folder, home, merged, read_yaml
 from recdistill.config._parse import AUTO, parse
 from recdistill.config._parts import part_of
+from recdistill.config._stages import stage_module
 
 __all__ = [
     "AUTO",
@@ -16,4 +17,5 @@ __all__ = [
     "parse",
     "part_of",
     "read_yaml",
+    "stage_module",
 ]

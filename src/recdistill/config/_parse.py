@@ -24,12 +24,19 @@ AUTO = "auto"
 """The MLproject default of a parameter whose value the YAML files decide."""
 
 
-def parse(config_type: type[C], stage: str, argv: Sequence[str]) -> C:
+def parse(
+    config_type: type[C],
+    stage: str,
+    argv: Sequence[str],
+    settings: Mapping[str, Any] | None = None,
+) -> C:
     """Build a stage's settings; the later source wins.
 
     1. the dataclass defaults; 2. ``conf/<stage>.yaml``; 3. ``conf/presets/<preset>.yaml``, its
     section for the stage, first ``all`` and then the data set's own; 4. the file named by
-    ``--config``; 5. the command line, where the value ``auto`` means "not given".
+    ``--config``; 5. ``settings``, plain values as :func:`as_plain` gives them (how a program asks
+    for a stage, or reads a run's settings back); 6. the command line, where the value ``auto``
+    means "not given".
 
     Raises
     ------
@@ -45,25 +52,28 @@ def parse(config_type: type[C], stage: str, argv: Sequence[str]) -> C:
     if base.is_file():
         layers.append((str(base), read_yaml(base)))
     own = read_yaml(Path(extra_file)) if extra_file else {}
+    asked = dict(settings or {})
     chosen = {f.name: f.default for f in fields(config_type)}  # type: ignore[arg-type]
     for _, layer in layers:
         chosen.update(layer)
-    chosen.update(own)
+    chosen.update(own | asked)
     preset = _peek(given, "preset") or chosen.get("preset")
     dataset = _peek(given, "dataset") or chosen.get("dataset")
     if isinstance(preset, str) and "preset" in chosen:
         layers += _preset_layers(stage, preset, str(dataset))
     if extra_file:
         layers.append((extra_file, own))
+    if asked:
+        layers.append(("the settings asked for", asked))
 
-    settings: dict[str, Any] = {}
+    resolved: dict[str, Any] = {}
     for where, layer in layers:
         _checked(parser, stage, where, partial(parser.parse_object, layer))
-        settings = merged(settings, layer)
+        resolved = merged(resolved, layer)
     with warnings.catch_warnings():
         # set_defaults is what lets the command line win over the files, and nothing else does.
         warnings.simplefilter("ignore")
-        parser.set_defaults(_flat(settings, config_type))
+        parser.set_defaults(_flat(resolved, config_type))
     parsed = _checked(parser, stage, "the command line", lambda: parser.parse_args(given))
     config: C = config_type(
         **_checked(parser, stage, "the settings", lambda: _built(parser, parsed))

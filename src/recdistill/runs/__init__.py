@@ -6,7 +6,7 @@ from recdistill.runs._launch import launch
 from recdistill.runs._listing import list_runs, page_of_run
 from recdistill.runs._passing import fetch_artifact
 from recdistill.runs._recipe_key import RECIPE, recipe_key
-from recdistill.runs._references import RunReference, find_run, newest_of, search
+from recdistill.runs._references import FinishedRuns, RunReference, find_run, newest_of, search
 from recdistill.runs._run import Run
 from recdistill.runs._stage import open_run, stage
 from recdistill.runs._store import open_store
@@ -21,6 +21,7 @@ from recdistill.runs._views import (
 
 __all__ = [
     "RECIPE",
+    "FinishedRuns",
     "Run",
     "RunReference",
     "close_dead_runs",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from typing import Any
 
 from mlflow import MlflowClient
 
-from recdistill.config import home, parse
+from recdistill.config import parse, stage_module
 from recdistill.runs._references import RunReference, find_run
 from recdistill.runs._stage import open_run
 
@@ -29,9 +27,7 @@ def run_stage(name: str, **settings: Any) -> RunReference:
     UserError
         As the stage itself would say it.
     """
-    if str(home()) not in sys.path:
-        sys.path.append(str(home()))
-    module = importlib.import_module(f"projects.{name}")
+    module = stage_module(name)
     config = parse(module.Config, name, [f"--{key}={_word(v)}" for key, v in settings.items()])
     with open_run(name, config) as run:
         module.run(config, run)

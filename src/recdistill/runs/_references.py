@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from mlflow.entities import Run
 
+    from recdistill.data import PreparedData
+
 _PAGE = 1000
 
 
@@ -52,6 +54,22 @@ class RunReference:
                 f"by retention. Run {self.stage} again with use_cache=false."
             )
         return found
+
+
+@dataclass(frozen=True)
+class FinishedRuns:
+    """The finished runs of a tracking store, for a process that has no run of its own."""
+
+    client: MlflowClient
+
+    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
+        """Resolve a run by id, name or ``latest``; with ``data``, on the same data only."""
+        tags = (
+            {"catalog.digest": data.catalog.digest, "split.digest": data.split_digest}
+            if data
+            else None
+        )
+        return find_run(self.client, reference, stages=stages, tags=tags)
 
 
 def find_run(

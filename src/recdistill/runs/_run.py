@@ -21,7 +21,7 @@ from recdistill.runs._content_key import content_key
 from recdistill.runs._metric_buffer import MetricBuffer, rescue_file
 from recdistill.runs._phases import measured
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
-from recdistill.runs._references import RunReference, find_run, search
+from recdistill.runs._references import FinishedRuns, RunReference, find_run, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -145,12 +145,7 @@ class Run:
 
     def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
         """Resolve another run by id, name or ``latest``; with ``data``, on the same data only."""
-        tags = (
-            {"catalog.digest": data.catalog.digest, "split.digest": data.split_digest}
-            if data
-            else None
-        )
-        return find_run(self.client, reference, stages=stages, tags=tags)
+        return FinishedRuns(self.client).find(reference, *stages, data=data)
 
     # ---------------------------------------------------------------- done before?
 

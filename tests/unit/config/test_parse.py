@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from recdistill.config import as_dotted, as_yaml, parse
+from recdistill.config import as_dotted, as_plain, as_yaml, parse
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -131,3 +131,20 @@ def test_settings_inherited_from_another_module_are_checked_too() -> None:
     with pytest.raises(UserError, match="seed of evaluate must be a whole number"):
         parse(Config, "evaluate", ["--seed", "x"])
     assert parse(Config, "evaluate", ["--columns.user", "uid"]).columns.user == "uid"
+
+
+def test_settings_asked_for_by_a_program_win_over_files_and_yield_to_flags() -> None:
+    asked = {"preset": "quick", "seed": 9, "optimizer": {"betas": [0.5, 0.6]}}
+    config = parse(Stage, "demo", ["--max_users=3"], asked)
+    assert (config.seed, config.max_users) == (9, 3)
+    assert config.optimizer == Optimizer(0.7, (0.5, 0.6))  # the preset's rate, beside the program's
+
+
+def test_settings_read_back_are_the_same_settings() -> None:
+    config = parse(Stage, "demo", ["--preset=quick", "--seed=2", "--loss=bce"])
+    assert parse(Stage, "demo", [], as_plain(config)) == config
+
+
+def test_a_wrong_setting_of_a_program_is_refused_like_a_flag() -> None:
+    with pytest.raises(UserError, match="'sed' is no parameter of demo; did you mean 'seed'"):
+        parse(Stage, "demo", [], {"sed": 1})
