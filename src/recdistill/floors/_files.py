@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from scipy import sparse
 
+from recdistill.checksums import (
+    read_description,
+    read_tensors,
+    understanding,
+    write_description,
+)
 from recdistill.errors import UserError
-from recdistill.floors._floor import Floor
+from recdistill.floors._floor import FLOOR_KINDS, Floor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,14 +23,15 @@ if TYPE_CHECKING:
     from recdistill.data import Catalog
     from recdistill.floors._votes import Votes
 
-_FORMAT = 1
+_FORMAT, _READABLE = 2, (1, 2)  # 2: with checksums
+_WEIGHTS = "weights.safetensors"
 
 
 def save_model(model: Floor, folder: Path, *, split_digest: str = "") -> None:
     """Write a floor; ``split_digest`` records what it was fitted on."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = _as_tensors(model.votes) | {"prior": model.prior.contiguous()}
-    save_file(tensors, folder / "weights.safetensors")
+    save_file(tensors, folder / _WEIGHTS)
     description = {
         "format": _FORMAT,
         "family": "floor",
@@ -37,7 +43,7 @@ def save_model(model: Floor, folder: Path, *, split_digest: str = "") -> None:
         "catalog_digest": model.catalog_digest,
         "split_digest": split_digest,
     }
-    (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", "utf-8")
+    write_description(folder / "config.json", description, [_WEIGHTS])
 
 
 def load_model(folder: Path, catalog: Catalog) -> Floor:
@@ -46,28 +52,44 @@ def load_model(folder: Path, catalog: Catalog) -> Floor:
     Raises
     ------
     UserError
-        If the folder holds no floor, one of another format, or one of another catalog.
+        If the folder holds no floor, one of another format or catalog, or one that is not as it was
+        written.
     """
     path = folder / "config.json"
-    if not path.is_file():
-        raise UserError(f"There is no model in {folder}: it has no config.json.")
-    description = json.loads(path.read_text("utf-8"))
-    if description.get("family") != "floor" or description.get("format") != _FORMAT:
-        raise UserError(
-            f"{folder} holds a model of family {description.get('family')!r}, format "
-            f"{description.get('format')!r}, where a floor of format {_FORMAT} was due."
+    description = read_description(path, "model", formats=_READABLE, checked_from=2)
+    if description.get("family") != "floor":
+        raise UserError(f"{folder} holds a {description.get('family')}, where a floor was due.")
+    catalog.require(str(description.get("catalog_digest")), f"the floor in {folder}")
+    weights = read_tensors(folder / _WEIGHTS, "model")
+    with understanding(path, "floor"):
+        floor = Floor(
+            kind=description["kind"],
+            config=description["config"],
+            catalog_digest=description["catalog_digest"],
+            votes=_from_tensors(weights),
+            prior=weights["prior"],
+            n_voters=description["n_voters"],
+            decay=description["decay"],
         )
-    catalog.require(description["catalog_digest"], f"the floor in {folder}")
-    weights = load_file(folder / "weights.safetensors")
-    return Floor(
-        kind=description["kind"],
-        config=description["config"],
-        catalog_digest=description["catalog_digest"],
-        votes=_from_tensors(weights),
-        prior=weights["prior"],
-        n_voters=description["n_voters"],
-        decay=description["decay"],
-    )
+        _check(floor, catalog.n_items)
+    return floor
+
+
+def _check(floor: Floor, n_items: int) -> None:
+    """Raise ValueError where a floor is none that fitting makes."""
+    size = n_items + 1
+    n_rows = size if floor.n_voters else 1
+    right = {
+        "kind": floor.kind in FLOOR_KINDS,
+        "config": isinstance(floor.config, dict),
+        "prior": floor.prior.dtype == torch.float32 and floor.prior.shape == (size,),
+        "votes": str(floor.votes.dtype).endswith("float32") and floor.votes.shape == (n_rows, size),
+        "n_voters": type(floor.n_voters) is int and floor.n_voters >= 0,
+        "decay": isinstance(floor.decay, int | float) and 0 < floor.decay <= 1,
+    }
+    wrong = [name for name, fits in right.items() if not fits]
+    if wrong:
+        raise ValueError(f"its {', '.join(wrong)} cannot be right for {n_items} items")
 
 
 def _as_tensors(votes: Votes) -> dict[str, torch.Tensor]:
@@ -81,4 +103,6 @@ def _from_tensors(tensors: dict[str, torch.Tensor]) -> Votes:
     if "votes" in tensors:
         return tensors["votes"]
     values, columns, rows = (tensors[f"votes.{n}"].numpy() for n in ("values", "columns", "rows"))
-    return sparse.csr_array((values, columns, rows), shape=(len(rows) - 1, len(rows) - 1))
+    votes = sparse.csr_array((values, columns, rows), shape=(len(rows) - 1, len(rows) - 1))
+    votes.check_format(full_check=True)  # no index beyond the table
+    return votes

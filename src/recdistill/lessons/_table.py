@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recdistill.checksums import read_description, understanding
 from recdistill.errors import UserError
 from recdistill.lessons._known_scores import KnownScores
-from recdistill.teachers._gguf import file_sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
 
-FORMAT = 1
+FORMAT = 2  # the manifest has a checksum too
 MANIFEST = "manifest.json"
 ITEM_EMBEDDINGS = "item_embeddings.npy"
 VALIDATION = "validation_scores.npy"
@@ -110,32 +109,31 @@ class TeacherTable:
             When the table is of another catalog or split, was not finished, or has changed since.
         """
         path = folder / MANIFEST
-        if not path.is_file():
-            raise UserError(
-                f"{folder} has no {MANIFEST}: it is no teacher table, or its export did not "
-                "finish; run export_teacher again."
-            )
-        manifest = json.loads(path.read_text())
-        if manifest.get("format") != FORMAT:
-            raise UserError(
-                f"The teacher table in {folder} has format {manifest.get('format')}, this version "
-                f"reads {FORMAT}; run export_teacher again."
-            )
-        data.catalog.require(manifest["catalog_digest"], f"The teacher table in {folder}")
-        if manifest["split_digest"] != data.split_digest:
+        manifest = read_description(
+            path, "teacher table", formats=(1, FORMAT), checked_from=2, verify=verify
+        )
+        data.catalog.require(str(manifest.get("catalog_digest")), f"The teacher table in {folder}")
+        if manifest.get("split_digest") != data.split_digest:
             raise UserError(
                 f"The teacher table in {folder} was made for split "
-                f"{manifest['split_digest'][:12]} but the data at hand has split "
+                f"{str(manifest.get('split_digest'))[:12]} but the data at hand has split "
                 f"{data.split_digest[:12]}: its positions mean other targets; export the teacher "
                 "on this split."
             )
-        for name, recorded in manifest["files"].items():
-            _require_intact(folder / name, recorded, verify=verify)
-        shards = [
-            {column: np.load(folder / f"{shard}.{column}.npy", mmap_mode="r") for column in COLUMNS}
-            for shard in manifest["shards"]
-        ]
-        return cls(manifest, shards, folder)
+        with understanding(path, "teacher table"):
+            shards = [
+                {
+                    column: np.load(folder / f"{shard}.{column}.npy", mmap_mode="r")
+                    for column in COLUMNS
+                }
+                for shard in manifest["shards"]
+            ]
+            for shard in shards:
+                _check(shard, manifest["top_k"])
+            table = cls(manifest, shards, folder)
+            if table.n_rows != table._starts[-1]:
+                raise ValueError(f"{table._starts[-1]} rows instead of {table.n_rows}")
+        return table
 
     @property
     def keys(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -204,16 +202,14 @@ def _empty(n: int, top_k: int) -> dict[str, Any]:
     }
 
 
-def _require_intact(path: Path, recorded: dict[str, Any], *, verify: bool) -> None:
-    if not path.is_file():
-        raise UserError(
-            f"The teacher table lacks its file {path.name}: part of it is gone; run "
-            "export_teacher again."
-        )
-    if path.stat().st_size != recorded["bytes"] or (
-        verify and file_sha256(path) != recorded["sha256"]
-    ):
-        raise UserError(
-            f"{path} is not as it was written (its checksum differs): the teacher table is "
-            "corrupted; run export_teacher again."
-        )
+def _check(shard: dict[str, NDArray[Any]], top_k: int) -> None:
+    """Raise ValueError where the columns of a shard are none that ``TableWriter`` writes.
+
+    Whether users, positions and items are those of the data, ``join_tables`` asks.
+    """
+    n = len(shard["users"])
+    for name, values in shard.items():
+        formats = ("float16", "float32") if name == "logits" else (COLUMNS[name],)
+        shape = (n, top_k) if name in ("ids", "logits") else (n,)
+        if values.dtype.name not in formats or values.shape != shape:
+            raise ValueError(f"column {name} is {values.dtype} of shape {values.shape}")

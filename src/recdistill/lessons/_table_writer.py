@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
+from recdistill.checksums import write_description
 from recdistill.lessons._known_scores import MOST_BYTES
 from recdistill.lessons._table import COLUMNS, FORMAT, ITEM_EMBEDDINGS, MANIFEST, VALIDATION
-from recdistill.teachers._gguf import file_sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,14 +92,9 @@ class TableWriter:
         if kind is not None:
             return
         self._flush()
-        files = {
-            path.name: {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
-            for path in sorted(self.folder.glob("*.npy"))
-        }
-        manifest = {**self._facts, "n_rows": self._n_rows, "shards": self._shards, "files": files}
-        scratch = self.folder / f"{MANIFEST}.partial"
-        scratch.write_text(json.dumps(manifest, indent=1) + "\n")
-        scratch.replace(self.folder / MANIFEST)
+        facts = {**self._facts, "n_rows": self._n_rows, "shards": self._shards}
+        files = [path.name for path in self.folder.glob("*.npy")]
+        write_description(self.folder / MANIFEST, facts, files)
 
     def add(
         self, users: NDArray[np.integer], positions: NDArray[np.integer], scores: torch.Tensor

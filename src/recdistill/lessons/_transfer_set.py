@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from recdistill.checksums import read_description, understanding, write_description
 from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.lessons._lessons import Lessons
@@ -17,9 +16,13 @@ from recdistill.lessons._lessons import Lessons
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import Tensor
+
     from recdistill.data import PreparedData
 
 _FILE = "transfer_set.safetensors"
+_MANIFEST = "manifest.json"
+_FORMAT = 2  # with checksums; before, none was written down
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,14 @@ class TransferSet:
         }
         save_file(tensors, folder / _FILE)
         facts = {
+            "format": _FORMAT,
             "catalog_digest": data.catalog.digest,
             "split_digest": data.split_digest,
             "n_views": len(self.sequences),
             "n_positions": len(lists),
             "k": lists.shape[1],
         }
-        (folder / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n")
+        write_description(folder / _MANIFEST, facts, [_FILE])
 
     @classmethod
     def load(cls, folder: Path, data: PreparedData) -> TransferSet:
@@ -82,14 +86,10 @@ class TransferSet:
         Raises
         ------
         UserError
-            When the files are not there or belong to other data.
+            When the files are not there, are not as they were written, or belong to other data.
         """
-        try:
-            facts = json.loads((folder / "manifest.json").read_text())
-            with safe_open(folder / _FILE, "pt") as file:
-                found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, ValueError) as error:
-            raise UserError(f"{folder} holds no transfer set: {error}") from None
+        path = folder / _MANIFEST
+        facts = read_description(path, "transfer set", formats=(1, _FORMAT), checked_from=2)
         for name, expected in (
             ("catalog_digest", data.catalog.digest),
             ("split_digest", data.split_digest),
@@ -99,9 +99,38 @@ class TransferSet:
                     f"The transfer set in {folder} was made on other data ({name} "
                     f"{facts.get(name)}, here {expected}): run make_transfer_set again here."
                 )
+        with understanding(path, "transfer set"):
+            found = load_file(folder / _FILE)
+            _check(found, data.catalog.n_items)
         sequences = Sequences(found["items"].numpy(), found["offsets"].numpy())
         silence = torch.zeros(len(found["lists"]))
         lessons = Lessons(
             found["offsets"], found["lists"].int(), found["logits"], found["doubt"].float(), silence
         )
         return cls(sequences, lessons.weighted(torch.ones(len(silence))))
+
+
+def _check(found: dict[str, Tensor], n_items: int) -> None:
+    """Raise ValueError where the arrays are none that ``save`` writes."""
+    items, offsets, lists = found["items"], found["offsets"], found["lists"]
+    n_positions = len(items)
+    right = {
+        "items": items.dtype == torch.int32 and _within(items, 1, n_items),
+        "offsets": offsets.dtype == torch.int64
+        and bool((offsets[0] == 0) & (offsets[-1] == n_positions) & (offsets.diff() >= 0).all()),
+        "lists": lists.dtype in (torch.int16, torch.int32)
+        and lists.ndim == 2
+        and len(lists) == n_positions
+        and _within(lists, 0, n_items),
+        # -inf where a list is shorter
+        "logits": found["logits"].shape == lists.shape
+        and bool((found["logits"] < torch.inf).all()),
+        "doubt": found["doubt"].shape == (n_positions,) and bool(found["doubt"].isfinite().all()),
+    }
+    wrong = [name for name, fits in right.items() if not fits]
+    if wrong:
+        raise ValueError(f"its {', '.join(wrong)} cannot be right for {n_items} items")
+
+
+def _within(values: Tensor, lowest: int, highest: int) -> bool:
+    return not len(values) or (int(values.min()) >= lowest and int(values.max()) <= highest)

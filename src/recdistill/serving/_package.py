@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import mlflow
 
+from recdistill.checksums import parse_description, write_description
 from recdistill.errors import UserError
 from recdistill.serving._names import ItemNames
 from recdistill.serving._served_model import SIGNATURE
 from recdistill.serving._top_k import FILES
+from recdistill.students import read_student
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # What the served model runs; it travels with it, so that serving needs no checkout.
 _CODE = (
     "__init__.py",
+    "checksums.py",
     "errors.py",
     "serving/__init__.py",
     "serving/_model_code.py",
@@ -46,17 +48,23 @@ def gather_student(model: Path, catalog: Path, folder: Path) -> Path:
     UserError
         When ``model`` is no student: floors and teachers are not served.
     """
-    description = model / "config.json"
-    config = json.loads(description.read_text()) if description.is_file() else {}
+    config = parse_description(model / "config.json", "model")
     if config.get("family") != "student":
         raise UserError(
             f"{model} holds a {config.get('family', 'model of no known family')}, and only "
             "students are served: name a run of distill, or of train_baseline with "
             "a student as its model."
         )
+    _, config = read_student(model)  # whole, or this ends here
     folder.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    names = [name for name in (*FILES, "text.safetensors") if (model / name).is_file()]
+    for name in {*names, catalog.name}:
         shutil.copy(catalog if name == catalog.name else model / name, folder / name)
+    # The description anew, because the catalog now belongs to what it describes.
+    facts = {key: value for key, value in config.items() if key != "files"}
+    (folder / "config.json").unlink()
+    files = [path.name for path in folder.iterdir() if path.is_file()]
+    write_description(folder / "config.json", facts, files)
     return folder
 
 

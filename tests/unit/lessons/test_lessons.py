@@ -1,12 +1,12 @@
 """Lessons come from where they should: right key, nothing seen, budget kept, poison refused."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from recdistill.checksums import parse_description, write_description
 from recdistill.errors import UserError
 from recdistill.evaluation import PositionScores, evaluate
 from recdistill.floors import cross_fitted_scores, fit_floor
@@ -142,8 +142,10 @@ def test_foreign_and_corrupted_tables_never_open(walks, tmp_path):
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")
     with pytest.raises(UserError, match="checksum"):
         TeacherTable.open(folder, walks)
-    manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"catalog_digest": "x"}))
+    facts = parse_description(folder / "manifest.json", "teacher table")
+    del facts["sha256"]
+    names = facts.pop("files")
+    write_description(folder / "manifest.json", facts | {"catalog_digest": "x"}, names)
     with pytest.raises(UserError, match="catalog"):
         TeacherTable.open(folder, walks)
 

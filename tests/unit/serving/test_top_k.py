@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
+from recdistill.checksums import write_description
 from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.serving import TopK
@@ -70,5 +72,10 @@ def test_the_callers_threads_stay_as_they_are(folder: Path) -> None:
 def test_another_catalog_is_refused(folder: Path) -> None:
     lines = (folder / "catalog.csv").read_text().splitlines()
     (folder / "catalog.csv").write_text("\n".join(lines[:-1]))
+    with pytest.raises(UserError, match="not as it was written"):
+        TopK.read(folder)
+    facts = json.loads((folder / "config.json").read_text())
+    del facts["files"], facts["sha256"]
+    write_description(folder / "config.json", facts, ["weights.safetensors", "catalog.csv"])
     with pytest.raises(UserError, match="60 items beside a catalog of 59"):
         TopK.read(folder)

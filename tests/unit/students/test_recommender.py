@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 import torch
 
+from recdistill.checksums import write_description
 from recdistill.data import Catalog, Sequences
 from recdistill.errors import UserError
 from recdistill.evaluation import Recommender
@@ -59,10 +59,9 @@ def test_a_student_of_another_catalog_is_refused(recommender: StudentRecommender
 
 
 def test_a_folder_without_a_student_is_refused(recommender: StudentRecommender, tmp_path: Path):
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"no config\.json"):
         load_model(tmp_path, _catalog(20))
     save_model(recommender, tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | {"family": "floor"}))
+    write_description(tmp_path / "config.json", {"family": "floor", "format": 3}, [])
     with pytest.raises(UserError, match="not a student"):
         load_model(tmp_path, _catalog(20))

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from damage import check_damages
 from peft import PeftConfig, PeftModel
 
+from recdistill.checksums import write_description
 from recdistill.data import Catalog, Sequences
 from recdistill.errors import UserError
 from recdistill.students import StudentConfig, StudentRecommender, build_student
@@ -97,6 +100,14 @@ def test_peft_itself_reads_the_adapter(llm_folder: Path, tmp_path: Path) -> None
     assert all(torch.equal(got[name], p) for name, p in want.items())
 
 
+def change(path: Path, **changes: object) -> None:
+    """Write a description anew over what its folder holds now."""
+    facts = json.loads(path.read_text()) | changes
+    names = facts.pop("files")
+    del facts["sha256"]
+    write_description(path, facts, names)
+
+
 def test_another_catalog_language_model_or_baseline_is_refused(
     llm_folder: Path, tmp_path: Path
 ) -> None:
@@ -118,12 +129,16 @@ def test_another_catalog_language_model_or_baseline_is_refused(
     save_model(stranger, tmp_path / "stranger")
     swapped = tmp_path / "teacher" / "recommender" / "weights.safetensors"
     swapped.write_bytes((tmp_path / "stranger/recommender/weights.safetensors").read_bytes())
+    with pytest.raises(UserError, match="not as it was written"):
+        load_model(tmp_path / "teacher", make_catalog())
+    change(tmp_path / "teacher" / "recommender" / "config.json")  # as if it were of one piece
+    change(tmp_path / "teacher" / "config.json")
     with pytest.raises(UserError, match="is not the one this teacher was trained on"):
         load_model(tmp_path / "teacher", make_catalog())
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"no config\.json"):
         load_model(tmp_path, make_catalog())
     (tmp_path / "config.json").write_text(json.dumps({"family": "student", "format": 1}))
     with pytest.raises(UserError, match="holds a student"):
@@ -132,9 +147,8 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_an_adapter_of_other_shape_is_refused(llm_folder: Path, tmp_path: Path) -> None:
     save_model(make_teacher(llm_folder), tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
-    config["settings"]["target_modules"] = "q_proj"
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    settings = json.loads((tmp_path / "config.json").read_text())["settings"]
+    change(tmp_path / "config.json", settings=settings | {"target_modules": "q_proj"})
     with pytest.raises(UserError, match="does not fit its config"):
         load_model(tmp_path, make_catalog())
 
@@ -146,6 +160,7 @@ def test_a_teacher_saved_before_its_settings_had_groups_is_read(
     save_model(teacher, tmp_path)
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
+    del config["files"], config["sha256"]
     new = config["settings"]
     adapter = {"kind": new.pop("adapter"), "r": new.pop("lora_r"), **new.pop("lora")}
     adapter |= {name: new.pop(name) for name in ("n_experts", "target_modules")}
@@ -157,3 +172,15 @@ def test_a_teacher_saved_before_its_settings_had_groups_is_read(
     again = load_model(tmp_path, make_catalog())
     assert again.network.settings == teacher.network.settings
     assert torch.equal(again.score(HISTORIES), teacher.score(HISTORIES))
+
+
+@pytest.mark.parametrize("kind", ["ilora", "head"])
+def test_damage_is_refused_or_has_no_effect(kind: str, llm_folder: Path, tmp_path: Path) -> None:
+    save_model(make_teacher(llm_folder, kind), tmp_path / "whole")
+
+    def read(folder: Path) -> torch.Tensor:
+        return load_model(folder, make_catalog()).score(HISTORIES)
+
+    n = int(os.environ.get("RECDISTILL_DAMAGES", "40"))
+    refused = check_damages(tmp_path / "whole", tmp_path / "copies", read, UserError, n)
+    assert refused > n // 2
