@@ -1,6 +1,7 @@
 """What texts add to a student on sparse data: the settings that docs/research/language.md compares.
 
     python -m benchmarks.language run id minilm tfidf-128   # resumable; minutes of a core per arm
+    python -m benchmarks.language cold minilm-drop-0.3      # an eighth of the items held out whole
     python -m benchmarks.language floors                    # counter, kNN and the texts' floor
     python -m benchmarks.language table                     # the results so far
 
@@ -17,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recdistill.data import DataConfig, PreparedData, prepare
-from recdistill.evaluation import Recommender, evaluate
+from recdistill.data import DataConfig, PreparedData, SplitRule, prepare
+from recdistill.evaluation import Recommender, calibrate_new_items, evaluate
 from recdistill.floors import fit_floor
 from recdistill.students import StudentConfig
 from recdistill.teachers import cache_root, locate_llm
@@ -87,8 +88,8 @@ ARMS = {
 }
 
 
-def data() -> PreparedData:
-    return prepare(DataConfig(dataset=DATASET), WORK / "data")
+def data(split: SplitRule = "leave_one_out") -> PreparedData:
+    return prepare(DataConfig(dataset=DATASET, split=split), WORK / "data")
 
 
 def vectors(arm: Arm, on: PreparedData) -> ItemVectors | None:
@@ -157,6 +158,25 @@ def write(path: Path, figures: dict[str, object]) -> None:
     path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
+def cold(name: str, seed: int) -> None:
+    """Train an arm without the held-out items, and weigh them against the known ones."""
+    path = RESULTS / f"{DATASET}-cold" / f"{name}-s{seed}.json"
+    if path.is_file():
+        return
+    on, arm = data("cold_items"), ARMS[name]
+    fitted = fit_student(
+        arm.recipe(), on, seed=seed, vectors=vectors(arm, on),
+        checkpoint_folder=WORK / "checkpoints" / f"cold-{name}-s{seed}",
+        log=lambda m, epoch: print("cold", name, epoch, f"{m['val/ndcg_at_10']:.4f}", flush=True),
+    )  # fmt: skip
+    new = np.bincount(on.train.items, minlength=on.catalog.n_items + 1) == 0
+    found = calibrate_new_items(fitted.recommender, on.val, new)
+    print(
+        name, found.chosen, f"known alone {found.known_alone:.4f}, new alone {found.new_alone:.4f}"
+    )
+    write(path, {"arm": asdict(arm), **asdict(found)})
+
+
 def floors() -> None:
     """Fit the cheap models that any student must beat."""
     on = data()
@@ -183,11 +203,11 @@ def table() -> str:
 
 def main() -> None:
     command, *names = sys.argv[1:] or ["table"]
-    if command == "run":
+    if command in ("run", "cold"):
         seeds = [int(n) for n in names if n.isdigit()] or [0]
         for seed in seeds:
             for name in [n for n in names if not n.isdigit()] or list(ARMS):
-                run(name, seed)
+                (run if command == "run" else cold)(name, seed)
     elif command == "floors":
         floors()
     print(table())

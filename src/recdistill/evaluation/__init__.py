@@ -3,6 +3,12 @@
 from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
 from recdistill.evaluation._evaluation import Evaluation, cases_digest, evaluate, outcome
 from recdistill.evaluation._groups import group_metrics
+from recdistill.evaluation._new_items import (
+    Calibration,
+    Shifted,
+    TradeOff,
+    calibrate_new_items,
+)
 from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
 from recdistill.evaluation._paired import PairedTest, compare_paired
 from recdistill.evaluation._planning import Plan, plan_verdict
@@ -22,6 +28,7 @@ __all__ = [
     "KS",
     "METRICS",
     "NOTHING_DRAWN",
+    "Calibration",
     "Evaluation",
     "Metric",
     "PairedTest",
@@ -30,9 +37,12 @@ __all__ = [
     "RecipeTest",
     "Recommender",
     "SeedNoise",
+    "Shifted",
+    "TradeOff",
     "Trainings",
     "boil_down",
     "bootstrap_interval",
+    "calibrate_new_items",
     "cases_digest",
     "compare_paired",
     "compare_recipes",
