@@ -6,9 +6,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-# Until the stage takes over: Ctrl-C while the libraries load ends without a traceback.
+# Until the stage takes over: Ctrl-C while the libraries load ends at once, without a traceback.
+# Nothing is open yet, and an exception may be swallowed by whatever is being imported.
 if sys.argv[:1] == ["-m"]:
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 # MLflow decides while it is imported whether to report usage to its makers.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -108,12 +108,15 @@ def open_run(
     run = Run(client, run_id, name, settings, code_digest(name))
     status = "FAILED"
     monitor = system_metrics(run_id)
-    with signals_raise(), passing_files_in(run.folder):
+    with signals_raise() as closing, passing_files_in(run.folder):
         try:
             _describe(run, config, parent, tags or {})
             if run_name:
                 run.rename(run_name)
-            yield run
+            try:
+                yield run
+            finally:
+                closing.began = True
             status = "FINISHED"
         except (KeyboardInterrupt, Asked) as leaving:
             status = "KILLED"

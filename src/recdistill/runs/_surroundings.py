@@ -42,21 +42,26 @@ def system_metrics(run_id: str) -> Any:
     return monitor
 
 
-@contextmanager
-def signals_raise() -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into :class:`Asked`; the run is closed on the way out.
+class Closing:
+    """Whether the run is being closed."""
 
-    Further ones change nothing: closing takes a moment, and half of it is worth nothing. Where
-    Python has its own Ctrl-C no more (a notebook's kernel), SIGINT is left alone.
+    def __init__(self) -> None:
+        self.began = False
+
+
+@contextmanager
+def signals_raise() -> Iterator[Closing]:
+    """Turn SIGTERM and SIGINT into :class:`Asked`; the run is closed on the way out.
+
+    Once that has begun, further ones change nothing: it takes a moment, and half of it is worth
+    nothing. Until then each one counts, since a destructor may swallow the exception of the first.
+    In a notebook, Ctrl-C stays the kernel's.
     """
-    asked = False
+    closing = Closing()
 
     def leave(number: int, _frame: object) -> None:
-        nonlocal asked
-        if asked:
-            return
-        asked = True
-        raise Asked(128 + number)
+        if not closing.began:
+            raise Asked(128 + number)
 
     before = {}
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,7 +70,7 @@ def signals_raise() -> Iterator[None]:
         with suppress(ValueError):  # not the main thread; whoever is has its own handler
             before[number] = signal.signal(number, leave)
     try:
-        yield
+        yield closing
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
