@@ -53,7 +53,7 @@ def run(dataset: str, trial: str, seed: int) -> None:
     config = parse(Config, "train_baseline", words)
     data = prepare(DataConfig(dataset=dataset))
     recipe = config.recipe(cast("StudentKind", config.model))
-    checkpoints = Path("scratch") / "students" / dataset / f"{trial}-s{seed}"
+    checkpoints = Path("outputs") / "students" / dataset / f"{trial}-s{seed}"
     began = time.process_time()
 
     def log(metrics: object, epoch: int) -> None:

@@ -1,8 +1,10 @@
 """Conformance suites: inherit one in a test file, and what you added is held to its laws.
 
-They run under pytest with hypothesis; ours run over our own models by the same classes.
+They run under pytest with hypothesis; ours run over our own models and terms by the same classes.
 """
 
+from recdistill.testing._floors import FloorSuite, RecommenderSuite
 from recdistill.testing._students import StudentSuite
+from recdistill.testing._terms import TermStep, TermSuite
 
-__all__ = ["StudentSuite"]
+__all__ = ["FloorSuite", "RecommenderSuite", "StudentSuite", "TermStep", "TermSuite"]
