@@ -77,7 +77,12 @@ def test_a_new_loss_term_takes_one_file_and_one_line(
     recipe("export_teacher", f"--teacher_run={floor}", "--folds=2", "--top_k=10", *SMALL)
     recipe("train_baseline", *SMALL, *TINY_STUDENT)
     files = write_files(NEW_TERM, workshop)
-    assert [file.name for file in files] == ["order.py", "taught_in_order.yaml", "order_space.yaml"]
+    assert [file.name for file in files] == [
+        "order.py",
+        "test_order.py",
+        "taught_in_order.yaml",
+        "order_space.yaml",
+    ]
     few = ["--n_trials=2", "--workers=1", "--n_seeds=0"]
     small = {"distill": SMALL, "diagnose": SMALL, "sweep": [*SMALL, *few]}
     runs = follow(NEW_TERM, recipe, small)

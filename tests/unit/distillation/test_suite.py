@@ -1,4 +1,9 @@
-"""Every term keeps the laws of the suite."""
+"""Every term keeps the laws of the suite, the one that the guide writes included."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -12,6 +17,8 @@ from recdistill.distillation import (
     ReferenceRanking,
 )
 from recdistill.testing import TermStep, TermSuite
+
+_GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "a_new_loss_term.md"
 
 N_ITEMS = len(TermStep.drawn().table) - 1
 
@@ -41,3 +48,19 @@ class TestDROS(TermSuite):
 
     def term(self):
         return DROS(DROSConfig(beta=3.0), torch.arange(N_ITEMS + 1))
+
+
+def _suite_of_the_guide():
+    """Run the guide's two files as the modules that it names them."""
+    text = _GUIDE.read_text(encoding="utf-8")
+    files = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", text, re.DOTALL))
+    made = {}
+    for name in ("order", "test_order"):
+        made[name] = sys.modules[name] = ModuleType(name)
+        exec(compile(files[name], f"{_GUIDE}:{name}", "exec"), made[name].__dict__)
+    for name in made:
+        del sys.modules[name]
+    return made["test_order"].TestOrder
+
+
+TestOrderOfTheGuide = _suite_of_the_guide()

@@ -240,7 +240,7 @@ def test_impossible_fits_are_refused(knobs: dict[str, object], word: str):
 
 def test_parameters_without_gradient_stay(walks: PreparedData, tmp_path: Path):
     model = build_student(STUDENT, walks.catalog.n_items, seed=0)
-    frozen: nn.Embedding = model.positions  # type: ignore[assignment]
+    frozen: nn.LayerNorm = model.norm  # type: ignore[assignment]
     frozen.weight.requires_grad_(False)
     before = frozen.weight.clone()
     loss = build_loss(LossConfig(), np.ones(walks.catalog.n_items + 1, np.int64))
