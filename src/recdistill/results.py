@@ -53,6 +53,9 @@ def log_differences(
 ) -> list[str]:
     """Log paired differences to other runs, and say each in words.
 
+    They are about these trained models: one run a side knows nothing of other trainings. Methods
+    are compared by ``compare``.
+
     The metrics end in ``_vs_<what>``; several others are numbered after the first.
     """
     words = []
@@ -69,6 +72,6 @@ def log_differences(
             )
             words.append(
                 f"{metric}@10 against {what} {other.name}: {found.delta:+.4f} "
-                f"[{found.low:+.4f}, {found.high:+.4f}], p {found.p:.3f}"
+                f"[{found.low:+.4f}, {found.high:+.4f}], p {found.p:.3f} (these two trained models)"
             )
     return words

@@ -150,9 +150,12 @@ def _gap(test: PairedTest) -> str:
     )
     if test.p < ALPHA:
         word = "better" if test.delta > 0 else "worse"
-        return f"The student is {word} than its baseline, and not by chance: {size}."
+        return (
+            f"This trained student is {word} than this trained baseline, and not by the chance "
+            f"of who was asked: {size}. Whether the methods differ, compare says with more seeds."
+        )
     return (
-        f"Nothing is shown yet: the gap between student and baseline may be chance ({size}). "
+        f"Nothing is shown yet: the gap between these two trained models may be chance ({size}). "
         f"A difference this large needs {_users(test.n_users_needed)} users to be seen four times "
         "in five."
     )
@@ -163,9 +166,9 @@ def _teacher(found: Diagnosis) -> str:
     sure = "clearly" if test.p < ALPHA else "not clearly"
     word = "above" if test.delta > 0 else "below"
     return (
-        f"The teacher stands {sure} {word} the baseline ({_signed(test.delta)} NDCG@10, p = "
-        f"{test.p:.3f}). It alone hits {found.only_teacher:.1%} of the users, the baseline alone "
-        f"{found.only_baseline:.1%}, both {found.both:.1%}: the first figure is what there is to "
+        f"This trained teacher stands {sure} {word} the baseline ({_signed(test.delta)} NDCG@10, "
+        f"p = {test.p:.3f}). It alone hits {found.only_teacher:.1%} of the users, the baseline "
+        f"alone {found.only_baseline:.1%}, both {found.both:.1%}: the first figure is what there is to "
         "learn."
     )
 
@@ -206,6 +209,11 @@ def _ladder(rungs: Sequence[Rung]) -> list[str]:
     ]
     if rungs and not harmful:
         words.append("No rung of the ladder does harm that these users could show.")
+    if rungs:
+        words.append(
+            "Every rung is one training: the ladder finds what breaks a student, it does not rank "
+            "what is nearly equal."
+        )
     return words
 
 

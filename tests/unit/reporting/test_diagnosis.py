@@ -58,7 +58,9 @@ def test_three_hits_less_is_no_finding():
 
 @pytest.mark.parametrize(("student", "word"), [(20, "worse"), (120, "better")])
 def test_a_sure_gap_is_called_by_its_name(student, word):
-    assert f"The student is {word} than its baseline" in diagnosis(student=student).verdict()[0]
+    said = diagnosis(student=student).verdict()[0]
+    assert f"This trained student is {word} than this trained baseline" in said
+    assert "compare says with more seeds" in said
 
 
 def test_a_misaligned_table_comes_first_among_the_next_steps():
