@@ -98,7 +98,7 @@ def _dealt(
 ) -> dict[str, Any]:
     """Rejections over random disjoint groupings of ``n`` against ``n`` trainings."""
     rng = np.random.default_rng([n, int(100 * share)])
-    new, old, sizes = 0, 0, []
+    new, old = 0, 0
     for _ in range(N_GROUPINGS):
         order = rng.permutation(len(plain))
         moved = rng.random(plain.shape[1]) < share
@@ -108,8 +108,11 @@ def _dealt(
         known = boil_down(plain[order[2:]]).noise() if n == 1 else None
         new += compare_recipes(a, b, noise_a=known, noise_b=known).p < LEVEL
         old += permutation_test((a.user_means - b.user_means).round(12), n_resamples=999) < LEVEL
-        sizes.append((raised - plain).mean(0)[moved].sum() / plain.shape[1])
-    found = {"metric": METRICS[metric], "seeds": n, "planted": float(np.mean(sizes))}
+    found = {
+        "metric": METRICS[metric],
+        "seeds": n,
+        "planted": share * float((raised - plain).mean()),
+    }
     return found | {"rejected": new / N_GROUPINGS, "rejected_by_users_alone": old / N_GROUPINGS}
 
 

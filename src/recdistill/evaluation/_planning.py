@@ -83,11 +83,11 @@ def _power(
     """Power with ``n_seeds`` a side; ``shrink`` is the users at hand over the users planned."""
     parts = []
     for noise in (noise_a, noise_b):
-        lasting = noise.floored - noise.user_part
+        lasting, least = noise.floored - noise.user_part, noise.user_part * shrink
         df = math.inf if noise.floored == 0 else float(n_seeds - 1)
-        parts.append(((lasting + noise.user_part * shrink) / n_seeds, df))
+        parts.append(((lasting + least) / n_seeds, least / n_seeds, df))
     known = user_variance * shrink
-    error = math.sqrt(known + sum(value for value, _ in parts))
+    error = math.sqrt(known + sum(value for value, _, _ in parts))
     if error == 0:
         return float(delta != 0)
     df = careful_df(known, parts)

@@ -11,9 +11,11 @@ from scipy.stats import t as student_t
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recdistill.evaluation._trainings import SeedNoise, Trainings
 
-_CARE = 3.0
+_CARE = 4.0
 """Of `careful_df`: chosen by simulation so that no case of two to eight trainings a side, equal or
 unequal in number and noise, rejects much above its level (`python -m benchmarks.calibration`)."""
 
@@ -75,8 +77,9 @@ def compare_recipes(
     seed means over the number of its seeds. The first already holds what the user-by-training
     interaction adds, and so do the others, so it is taken out of the first (Welch's test of seed
     means is what remains where users do not matter, the paired test of users where seeds do not).
-    No side's variance is taken lower than its interaction alone makes it. Degrees of freedom after
-    Satterthwaite, at the less favourable share of each side (`careful_df`).
+    No side's variance is taken lower than its interaction alone makes it, so the test is never
+    surer than the one of users alone. Degrees of freedom after Satterthwaite, at the less
+    favourable share of each side (`careful_df`).
 
     Parameters
     ----------
@@ -119,11 +122,11 @@ def compare_recipes(
     both = float(differences.var(ddof=1)) / a.n_users if a.n_users > 1 else math.inf
     of_users = max(0.0, both - noise_a.user_part / a.n_seeds - noise_b.user_part / b.n_seeds)
     parts = [
-        (noise_a.floored / a.n_seeds, noise_a.df),
-        (noise_b.floored / b.n_seeds, noise_b.df),
+        (noise.variance / side.n_seeds, noise.user_part / side.n_seeds, noise.df)
+        for noise, side in ((noise_a, a), (noise_b, b))
     ]
     delta = a.mean - b.mean
-    variance = of_users + parts[0][0] + parts[1][0]
+    variance = of_users + sum(max(value, least) for value, least, _ in parts)
     df = careful_df(of_users, parts)
     error = math.sqrt(variance)
     half = float(student_t.ppf((1 + confidence) / 2, df)) * error
@@ -144,26 +147,28 @@ def compare_recipes(
     )
 
 
-def careful_df(known: float, parts: list[tuple[float, float]]) -> float:
+def careful_df(known: float, parts: Sequence[tuple[float, float, float]]) -> float:
     """Degrees of freedom of a sum of variances, some of them measured on very few trainings.
 
     Satterthwaite's formula takes the measured parts for the true ones. A part measured on two
     trainings is often far too small, and then the formula says that it hardly matters. So each part
-    in turn is also taken ``1 + 3 / df**2`` times as large (4 times for two trainings, 1.75 for
-    three, 1.2 for five), and the least favourable answer holds.
+    in turn is also taken ``1 + 4 / df**2`` times as large (5 times for two trainings, twice for
+    three, 1.25 times for five), and the least favourable answer holds. A part that even so is not
+    above what users alone make it stands at that, which is known well.
 
     Parameters
     ----------
-    known : the part with as good as infinite degrees of freedom
-    parts : variance and degrees of freedom of each other part
+    known : the part with as good as infinite degrees of freedom.
+    parts : of each other part its variance, the least that users alone make it, and the degrees of
+        freedom of the variance.
     """
-    least = math.inf
+    least_df = math.inf
     for raised in (None, *range(len(parts))):
-        grown = [
-            value * (1 + _CARE / df**2) if i == raised else value
-            for i, (value, df) in enumerate(parts)
-        ]
-        squares = sum(value**2 / df for value, (_, df) in zip(grown, parts, strict=True))
+        total, squares = known, 0.0
+        for i, (value, least, df) in enumerate(parts):
+            taken = value * (1 + _CARE / df**2) if i == raised else value
+            total += max(taken, least)
+            squares += taken**2 / df if taken > least else 0.0
         if squares > 0:
-            least = min(least, (known + sum(grown)) ** 2 / squares)
-    return least
+            least_df = min(least_df, total**2 / squares)
+    return least_df

@@ -168,8 +168,8 @@ def _teacher(found: Diagnosis) -> str:
     return (
         f"This trained teacher stands {sure} {word} the baseline ({_signed(test.delta)} NDCG@10, "
         f"p = {test.p:.3f}). It alone hits {found.only_teacher:.1%} of the users, the baseline "
-        f"alone {found.only_baseline:.1%}, both {found.both:.1%}: the first figure is what there is to "
-        "learn."
+        f"alone {found.only_baseline:.1%}, both {found.both:.1%}: the first figure is what there "
+        "is to learn."
     )
 
 

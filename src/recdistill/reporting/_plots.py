@@ -123,7 +123,7 @@ def forest(comparison: Comparison) -> Figure:
             pen = given.get(row.label, Pen(MUTED))
             _interval(axes, place, row.against_reference[metric], pen.colour, comparison.level)
         axes.set_title(f"\u0394 {NAMES[metric]}")
-        axes.xaxis.set_major_formatter(FuncFormatter(_difference))
+        axes.xaxis.set_major_formatter(FuncFormatter(short_difference))
         axes.xaxis.get_major_locator().set_params(nbins=6)
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
@@ -138,7 +138,8 @@ def forest(comparison: Comparison) -> Figure:
     return figure
 
 
-def _difference(value: float, _place: int) -> str:
+def short_difference(value: float, _place: int) -> str:
+    """Write a difference on an axis, without zeros at its end."""
     return signed(value).rstrip("0").rstrip(".") or "0"
 
 
@@ -178,7 +179,7 @@ def slice_gains(comparison: Comparison, slices: dict[str, list[Slice]]) -> Figur
         axes.spines["bottom"].set_visible(False)
         axes.set_title(title)
         axes.grid(axis="y")
-        axes.yaxis.set_major_formatter(FuncFormatter(_difference))
+        axes.yaxis.set_major_formatter(FuncFormatter(short_difference))
     panels[0].set_ylabel("\u0394 recall@10")
     handles = [
         panels[0].plot([], [], "o", markersize=4.5, color=given.get(label, Pen(MUTED)).colour)[0]

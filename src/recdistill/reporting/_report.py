@@ -16,6 +16,7 @@ from recdistill.reporting._ink import as_png, as_svg, styled
 from recdistill.reporting._markdown import as_markdown
 from recdistill.reporting._page import Drawing, render_page
 from recdistill.reporting._plots import cost, forest, recall_curves, shown_in_slices, slice_gains
+from recdistill.reporting._reach_plot import reaching
 from recdistill.reporting._verdict import verdict
 
 if TYPE_CHECKING:
@@ -86,11 +87,22 @@ def _figures(comparison: Comparison) -> list[tuple[str, str, str, Figure]]:
             "Differences",
             f"Each model minus {reference}. Circles: methods, with intervals over users and "
             "trainings, filled where significant after Holm's correction. Diamonds: single "
-            "trainings whose noise nobody knows, with intervals over users alone. Dotted: the "
-            "margin within which a student reaches its teachers.",
+            "trainings whose noise nobody knows, with intervals over users alone.",
             forest(comparison),
         ),
     ]
+    if any(one.known and one.margin is not None for one in comparison.reaches):
+        figures.append(
+            (
+                "reaching",
+                "Do students reach their teachers?",
+                "Each student minus the very teachers it learned from, with intervals over users "
+                "and trainings. A student reaches its teachers, and its mark is filled, where the "
+                "interval does not leave the grey margin on the left; inside it on both sides the "
+                "two are as good as equal.",
+                reaching(comparison),
+            )
+        )
     shown = {row.label: row.group for row in comparison.rows}
     slices = break_down(
         [shown[label] for label in shown_in_slices(comparison)],

@@ -118,13 +118,10 @@ def _counted(contrast: Contrast) -> str:
         return " Counted over users only."
     a, b = contrast.n_seeds
     words = f" Counted over {contrast.n_cases:,} users and {a} against {b} trainings"
-    known = zip(contrast.noise_runs, contrast.n_seeds, strict=True)
-    if any(runs > seeds for runs, seeds in known):
-        first, second = contrast.noise_runs
-        words += (
-            f"; how far trainings differ is known from {first} and {second} finished runs of "
-            "these recipes"
-        )
+    sides = zip((contrast.of, contrast.against), contrast.noise_runs, contrast.n_seeds, strict=True)
+    known = [f"{runs} runs of {label}" for label, runs, seeds in sides if runs > seeds]
+    if known:
+        words += f"; how far trainings differ is known from {' and '.join(known)} in the store"
     return words + "."
 
 
@@ -135,7 +132,7 @@ def _how_many(contrast: Contrast, level: float) -> str:
     users = contrast.users_needed
     with_users = (
         f"{int(float(f'{users:.2g}')):,} users and {contrast.plan_seeds} seeds a side"
-        if users < _MANY_USERS
+        if users < _MANY_USERS and not math.isfinite(contrast.seeds_needed)
         else ""
     )
     seeds = contrast.seeds_needed

@@ -85,7 +85,7 @@ def test_one_seed_is_enough_where_the_store_knows_the_noise(store):
     )
     found = known.row("counter").against_reference["ndcg"]
     assert (found.about, found.noise_runs, found.n_seeds) == ("methods", (1, 4), (1, 1))
-    assert "known from 4 and 1 finished runs" in verdict(known)[0].figures
+    assert "known from 4 runs of sasrec in the store" in verdict(known)[0].figures
     assert known.row("sasrec").noise["ndcg"].user_part > 0
 
 

@@ -22,6 +22,24 @@ def report(store, folder, **options):
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
+def test_students_stand_beside_their_teachers_with_the_margin(store, tmp_path):
+    store.write("counter", strength=1.0)
+    for seed in (0, 1):
+        store.write("sasrec", seed=seed, strength=1.5)
+    pool = store.write("together", stage="make_transfer_set", strength=2.6)
+    for seed in (0, 1, 2):
+        tags = {"transfer_run_id": pool}
+        store.write("student", seed=seed, stage="distill", strength=2.5, tags=tags)
+    page = report(store, tmp_path / "out")
+    assert "Do students reach their teachers?" in page
+    assert (tmp_path / "out" / "plots" / "reaching.png").is_file()
+    plain = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [one["metric"] for one in plain["reaching_the_teachers"]] == ["recall", "ndcg"]
+    student = next(one for one in plain["models"] if one["model"] == "student")
+    assert {one["about"] for one in student["against_reference"]} == {"methods"}
+    assert student["seed_noise"]["ndcg@10"]["n_runs"] == 3
+
+
 class Loads(HTMLParser):
     """Collects whatever a browser would load or run, and checks that tags close."""
 
