@@ -4,6 +4,7 @@ mlflow run . --env-manager local -e embed_items -P encoder=tfidf
 mlflow run . --env-manager local -e embed_items -P encoder=all-minilm-l6-v2
 mlflow run . --env-manager local -e embed_items -P encoder=smollm2-135m -P pooling=last
 mlflow run . --env-manager local -e embed_items -P weights=random -P seed=1
+mlflow run . --env-manager local -e embed_items -P teacher_run=latest
 mlflow run . --env-manager local -e train_baseline -P student.item=id+text -P text_run=latest
 """
 
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Literal
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import Run, stage
-from recdistill.teachers import cache_root, locate_llm
+from recdistill.teachers import adapted_encoder, cache_root, load_model, locate_llm
 from recdistill.texts import EmbeddingConfig, TfidfEncoder, TransformerEncoder, embed_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recdistill.data import PreparedData
+    from recdistill.runs import RunReference
     from recdistill.texts import TextEncoder
 
 _TFIDF = "tfidf"
@@ -33,12 +35,18 @@ class Config(EmbeddingConfig, OnData):
     """Which encoder, and what becomes of its vectors; conf/embed_items.yaml says the costs."""
 
     encoder: str = "all-minilm-l6-v2"
+    teacher_run: str = ""
     weights: Literal["pretrained", "random"] = "pretrained"
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         EmbeddingConfig.__post_init__(self)
         OnData.__post_init__(self)
+        if self.teacher_run and self.weights == "random":
+            raise UserError(
+                "weights=random and teacher_run exclude each other: the control of a teacher is a "
+                "teacher trained with weights=random."
+            )
         if self.encoder == _TFIDF and self.weights == "random":
             raise UserError(
                 "weights=random is the control of a network, and encoder=tfidf has no weights: "
@@ -54,19 +62,23 @@ def run(config: Config, run: Run) -> None:
     """Encode every item's text once, reduce, keep the vectors with their catalog's digest."""
     data = prepare_for(config)
     run.log_data(data)
-    run.rename(name(config))
+    teacher = find_teacher(config, run, data)
+    run.rename(name(config, teacher))
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
+    if teacher:
+        run.set_tags({"teacher_run_id": teacher.id})
+        inputs |= {"teacher": teacher.id}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
     with run.phase("encode"):
         vectors = embed_items(
             data.catalog,
-            encoder_of(config, data),
+            encoder_of(config, teacher, data),
             config.embedding(),
             run.folder / "vectors",
             cache=cache_root(),
-            about=about(config),
+            about=about(config, teacher),
             seed=config.seed,
             report=progress(time.monotonic),
         )
@@ -78,8 +90,18 @@ def run(config: Config, run: Run) -> None:
     print(words)
 
 
-def encoder_of(config: Config, data: PreparedData) -> TextEncoder:
-    """Fit TF-IDF on the texts, or read the model, whose files are fetched where need be."""
+def find_teacher(config: Config, run: Run, data: PreparedData) -> RunReference | None:
+    """Find the teacher whose language model is asked, where one is."""
+    if not config.teacher_run:
+        return None
+    return run.find(config.teacher_run, "train_teacher", data=data)
+
+
+def encoder_of(config: Config, teacher: RunReference | None, data: PreparedData) -> TextEncoder:
+    """Read the teacher, fit TF-IDF on the texts, or read a model, fetched where need be."""
+    if teacher:
+        adapted = load_model(teacher.artifact("model"), data.catalog)
+        return adapted_encoder(adapted, config.embedding())
     if config.encoder == _TFIDF:
         texts = [str(text) for text in data.catalog.items["text"]]
         return TfidfEncoder(texts, config.dim)
@@ -92,8 +114,10 @@ def encoder_of(config: Config, data: PreparedData) -> TextEncoder:
     )
 
 
-def about(config: Config) -> dict[str, object]:
+def about(config: Config, teacher: RunReference | None) -> dict[str, object]:
     """Say where the vectors come from."""
+    if teacher:
+        return {"teacher_run": teacher.id, **asdict(config.embedding())}
     drawn = config.weights == "random" or config.permuted
     facts = {"encoder": config.encoder, "weights": config.weights, **asdict(config.embedding())}
     return facts | ({"seed": config.seed} if drawn else {})
@@ -110,9 +134,9 @@ def progress(clock: Callable[[], float]) -> Callable[[int, int], None]:
     return report
 
 
-def name(config: Config) -> str:
+def name(config: Config, teacher: RunReference | None) -> str:
     """Lead with what distinguishes these vectors from others."""
-    encoder = config.encoder.rstrip("/").rsplit("/", 1)[-1]
+    encoder = teacher.name if teacher else config.encoder.rstrip("/").rsplit("/", 1)[-1]
     drawn = f"-random{config.seed}" if config.weights == "random" else ""
     permuted = f"-permuted{config.seed}" if config.permuted else ""
     return f"{encoder}{drawn}{permuted}-d{config.dim}-texts"

@@ -103,3 +103,10 @@ def test_out_of_fold_positions_are_scored_by_teachers_that_never_saw_the_user(
     # The same positions by the teacher that was trained on them: other scores.
     seen = recipe("export_teacher", f"--teacher_run={teacher}", *few[1:], *SMALL)
     assert seen.data.metrics["table/mean_reliability"] != run.data.metrics["table/mean_reliability"]
+
+
+def test_its_adapted_language_model_makes_item_vectors(recipe: Recipe, teacher: str) -> None:
+    run = recipe("embed_items", f"--teacher_run={teacher}", "--dim=8", *SMALL)
+    assert run.data.tags["teacher_run_id"] == teacher
+    assert run.data.metrics["texts/n_texts"] == run.data.metrics["texts/n_items"]
+    assert {"config.json", "vectors.npy"} <= artifacts(run, "vectors")

@@ -1,5 +1,6 @@
 """Language models that rank: prompts, router, gated LoRA, training."""
 
+from recdistill.teachers._adapted_texts import adapted_encoder
 from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
 from recdistill.teachers._checks import audit_parameters, require_gradients
 from recdistill.teachers._config import TeacherConfig, build_teacher
@@ -84,6 +85,7 @@ __all__ = [
     "TrainingSettings",
     "Weights",
     "Windows",
+    "adapted_encoder",
     "answer_cases",
     "answers_table",
     "attach_gate",
