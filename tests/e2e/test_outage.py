@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from _servers import ROOT, TeamServer, environment, missing_for_team
+from mlflow import MlflowClient
+
+from recdistill.sweeps import first_attempt, reconcile, state_of, trial_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,7 @@ pytestmark = [
     pytest.mark.skipif(bool(missing_for_team()), reason=missing_for_team() or "-"),
 ]
 
+N_TRIALS = 24
 WRITER = [sys.executable, str(ROOT / "tests" / "e2e" / "writer.py")]
 
 
@@ -37,6 +41,51 @@ def test_run_ends_complete_when_postgres_is_killed_and_comes_back(
     assert "postgres: process" in said
     assert writer.returncode == 0, out
     assert _rows(team_server, run_id) == (2000, 200, "FINISHED")
+
+
+@pytest.mark.slow
+def test_five_deaths_of_postgres_lose_no_metric_and_no_trial(
+    team_server: TeamServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live training and a live sweep of four workers, over one PostgreSQL that keeps dying."""
+    from tests.unit.sweeps.conftest import make_hill
+
+    password = team_server.secrets["RECDISTILL_TEAM_DB_PASSWORD"]
+    known = {**team_server.login, "PGPASSWORD": password}
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    url = f"postgresql+psycopg://recdistill@127.0.0.1:{team_server.postgres_port}/optuna"
+    hill = make_hill(MlflowClient(team_server.url), tmp_path, url)
+    hill.fill(N_TRIALS)
+    words = [hill.study.study_name, url, team_server.url, hill.mirror.parent, str(tmp_path / "c")]
+    crew = [sys.executable, "-m", "tests.unit.sweeps.crew", *words, "4", "2"]
+    env = environment(**known, PYTHONPATH=f"{ROOT}:{ROOT}/src", OMP_NUM_THREADS="1")
+    writer = _start_writer(team_server, tmp_path, "five outages", n_metrics=3000, seconds=60)
+    run_id = _first_line(writer)
+    sweep = subprocess.Popen(crew, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(5):
+            time.sleep(5)
+            os.kill(_postgres_pid(team_server), signal.SIGKILL)
+            time.sleep(2)
+            team_server.tracking("start")
+        out, _ = writer.communicate(timeout=240)
+        assert writer.returncode == 0, out
+        # A sweep that gave up says so and goes on with the same command.
+        if sweep.wait(240):
+            subprocess.run(crew, cwd=ROOT, env=env, check=True, timeout=240)
+    finally:
+        sweep.kill()
+        writer.kill()
+    assert _rows(team_server, run_id) == (3000, 300, "FINISHED")
+    trials = hill.study.get_trials()
+    done = [first_attempt(trial) for trial in trials if state_of(trial) == "complete"]
+    assert sorted(done) == list(range(N_TRIALS)), "every place filled once"
+    reconcile(hill.study, hill.mirror, hill.space)
+    shown = {
+        int(r.data.tags["trial.number"]): r.data.tags["state"] for r in trial_runs(hill.mirror)
+    }
+    assert shown == {trial.number: state_of(trial) for trial in trials}
 
 
 def test_writers_side_by_side_lose_nothing(team_server: TeamServer, tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ def hill(store: MlflowClient, tmp_path: Path) -> Hill:
     return make_hill(store, tmp_path)
 
 
-def make_hill(store: MlflowClient, folder: Path, **changes: Any) -> Hill:
+def make_hill(store: MlflowClient, folder: Path, url: str = "", **changes: Any) -> Hill:
     facts = toy.facts(**changes)
-    url = f"sqlite:///{folder}/studies.db"
+    url = url or f"sqlite:///{folder}/studies.db"
     storage = open_storage(url, heartbeat_seconds=1)
     study = create_study(facts.name(), facts, storage)
     parent = store.create_run("0").info.run_id
