@@ -33,11 +33,13 @@ from recdistill.distillation import Teaching, distil_student
 from recdistill.evaluation import compare_paired, evaluate
 from recdistill.floors import FLOOR_KINDS, fit_floor
 from recdistill.lessons import (
+    Lessons,
     LogLinearPool,
-    TransferSet,
     ViewsConfig,
     draw_views,
     label_views,
+    load_transfer_set,
+    save_transfer_set,
     weigh_on_validation,
 )
 from recdistill.students import load_model, save_model
@@ -63,19 +65,19 @@ class Setting:
     teachers : dict of name to members
         A member is a floor, a network (with ``@seed``), or a language model.
     views : ViewsConfig
-    taught : Taught
+    taught : StudentSetting
     member_epochs : dict
         Networks that teach after fewer epochs than the baseline's.
     """
 
     teachers: dict[str, tuple[str, ...]]
     views: ViewsConfig
-    taught: Taught
+    taught: StudentSetting
     member_epochs: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Taught:
+class StudentSetting:
     """Where a student's training differs from its baseline's; labels are not smoothed.
 
     Attributes
@@ -104,12 +106,12 @@ SETTINGS = {
             "all, language model random": (*NETWORKS, *FLOORS, "random"),
         },
         ViewsConfig(n_views=12),
-        Taught(max_epochs=4),
+        StudentSetting(max_epochs=4),
     ),
     "ml-1m-sasrec": Setting(
         {"networks and floors": ("sasrec@100", "sasrec@101", "gru4rec@100", "counter", "ease")},
         ViewsConfig(n_views=4),
-        Taught(max_epochs=6),
+        StudentSetting(max_epochs=6),
         member_epochs={"sasrec@100": 12, "sasrec@101": 12, "gru4rec@100": 8},
     ),
 }
@@ -117,12 +119,12 @@ TOP_K = 30
 UNTAUGHT = "untaught-on-views"
 METRICS: dict[Metric, str] = {"ndcg": "NDCG@10", "recall": "recall@10"}
 TUNED = [
-    Taught(max_epochs=2, dropout=0.1),
-    Taught(max_epochs=6, dropout=0.1),
-    Taught(max_epochs=4, dropout=0.1, loss_weight=0.0),
-    Taught(max_epochs=4),
-    Taught(max_epochs=4, loss_weight=1.0),
-    Taught(max_epochs=8),
+    StudentSetting(max_epochs=2, dropout=0.1),
+    StudentSetting(max_epochs=6, dropout=0.1),
+    StudentSetting(max_epochs=4, dropout=0.1, loss_weight=0.0),
+    StudentSetting(max_epochs=4),
+    StudentSetting(max_epochs=4, loss_weight=1.0),
+    StudentSetting(max_epochs=8),
 ]
 
 
@@ -168,7 +170,7 @@ class Bench:
         facts = {"weights": dict(zip(names, (round(w, 4) for w in weights), strict=True))}
         return LogLinearPool(members, weights, self.data.catalog.digest), facts
 
-    def transfer_set(self, teacher: str) -> TransferSet:
+    def transfer_set(self, teacher: str) -> Lessons:
         """Ask a teacher about every view, or find what it said."""
         folder = self.scratch / file_name("transfer", teacher)
         if not (folder / "manifest.json").exists():
@@ -178,11 +180,11 @@ class Bench:
             views = draw_views(self.data.train, self.setting.views, seed=0)
             made = label_views(together, views, self.data, k=TOP_K)
             print(f"  asked in {time.process_time() - started:.0f} CPU seconds", flush=True)
-            made.save(folder, self.data)
-        return TransferSet.load(folder, self.data)
+            save_transfer_set(made, folder, self.data)
+        return load_transfer_set(folder, self.data)
 
     def distilled(
-        self, teacher: str, seed: int, taught: Taught
+        self, teacher: str, seed: int, taught: StudentSetting
     ) -> tuple[Recommender, dict[str, Any]]:
         """Train a student of the baseline's shape on a teacher's transfer set."""
         recipe = baselines.settings(self.data.dataset, "sasrec", seed).recipe("sasrec")
@@ -194,11 +196,10 @@ class Bench:
         )
         made = self.transfer_set(teacher)
         teaching = Teaching(
-            made.lessons,
+            made,
             {"listwise": 1.0},
             loss_weight=taught.loss_weight,
             inspect_every=0,
-            views=made.sequences,
         )
         started = time.process_time()
         with tempfile.TemporaryDirectory() as folder:

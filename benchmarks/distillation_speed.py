@@ -51,7 +51,7 @@ def main() -> None:
         [fit_floor("counter", data.train, data.catalog)], [1.0], data.catalog.digest
     )
     views = draw_views(data.train, ViewsConfig(n_views=1), seed=0)
-    lessons = label_views(pool, views, data, k=30, n_folds=2).lessons
+    lessons = label_views(pool, views, data, k=30, n_folds=2)
     recipe = baselines.settings(options.dataset, "sasrec", 0).recipe("sasrec")
     # Validation is not an epoch's part: once, at the end of either side.
     loop = replace(recipe.loop, max_epochs=EPOCHS, validate_every=EPOCHS)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from projects import train_baseline, train_teacher
-from projects._texts import texts_of
 from recdistill.config import parse
 from recdistill.errors import UserError
 from recdistill.evaluation import PositionScores, evaluate
 from recdistill.floors import Floor, config_of, cross_fitted_scores, user_folds
 from recdistill.lessons import training_scores
 from recdistill.teachers import TeacherRecommender, build_teacher, fit_teacher
+from recdistill.text_runs import texts_of
 from recdistill.training import fit_student
 
 if TYPE_CHECKING:

@@ -14,13 +14,11 @@ from filelock import FileLock
 from mlflow import MlflowClient
 
 from projects import distill, train_baseline
-from projects._student_recipe import baseline_settings, like_baseline, resolved
-from projects._taught import NO_TABLE, School, Taught, find_runs
-from projects._texts import find_texts
 from recdistill.config import as_yaml, parse
 from recdistill.data import load_prepared
 from recdistill.distillation import distil_student
 from recdistill.errors import UserError
+from recdistill.lessons import NO_TABLE, find_sources, open_teachers
 from recdistill.runs import find_run
 from recdistill.sweeps import (
     Facts,
@@ -34,13 +32,14 @@ from recdistill.sweeps import (
     setting_types,
     with_settings,
 )
-from recdistill.training import fit_student
+from recdistill.text_runs import find_texts
+from recdistill.training import fit_student, load_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from recdistill.data import PreparedData
-    from recdistill.lessons import Lessons, TransferSet
+    from recdistill.lessons import Sources
     from recdistill.students import StudentKind
     from recdistill.sweeps import Trainer
     from recdistill.texts import ItemVectors
@@ -117,8 +116,8 @@ def make_trainer(client: MlflowClient, facts: Facts, data: PreparedData) -> Trai
         return Fitting(base, data, texts.vectors(data))
     finder: Any = _Finder(client)
     tables = facts.tables or NO_TABLE
-    taught = find_runs(facts.baseline, tables, finder, data, base.transfer_run)
-    return Distilling(base, data, taught)
+    sources = find_sources(facts.baseline, tables, finder, data, base.transfer_run)
+    return Distilling(base, data, sources)
 
 
 def base_settings(facts: Facts) -> Any:
@@ -159,13 +158,12 @@ class Fitting:
 
 
 class Distilling:
-    """Trials of distill; the teachers are weighed and their tables joined once."""
+    """Trials of distill; what the teachers say is read once."""
 
-    def __init__(self, base: distill.Config, data: PreparedData, taught: Taught) -> None:
-        self._base, self._data, self._taught = base, data, taught
-        self._school = School(taught, data)
-        self._baseline = baseline_settings(taught.baseline)
-        self._transfer_set = taught.transfer_set(data)
+    def __init__(self, base: distill.Config, data: PreparedData, sources: Sources) -> None:
+        self._base, self._data, self._sources = base, data, sources
+        self._teachers = open_teachers(sources, data)
+        self._baseline = load_recipe(sources.baseline.artifact("model"))
 
     def __call__(
         self,
@@ -176,26 +174,18 @@ class Distilling:
     ) -> Mapping[str, float]:
         """Train as ``distill`` does; see ``sweeps.Trainer``."""
         config = with_settings(self._base, settings)
-        transfer = distill.applied(config, self._transfer_set)
-        config = resolved(config, self._baseline, transfer, self._data)
+        lessons = config.lessons(self._teachers)
+        changes = config.changes(self._baseline, self._data, lessons)
         fitted = distil_student(
-            like_baseline(config, self._baseline),
-            distill.teach(
-                config, self._data, self._taught, self._lessons(config, transfer), transfer
-            ),
+            changes.applied_to(self._baseline),
+            config.teaching(changes, lessons, self._sources, self._data),
             self._data,
             seed=config.seed,
-            vectors=self._taught.texts.vectors(self._data),
+            vectors=self._sources.texts.vectors(self._data),
             log=log,
             checkpoint_folder=checkpoint_folder,
         )
         return fitted.result.best
-
-    def _lessons(self, config: distill.Config, transfer: TransferSet | None) -> Lessons:
-        if transfer:
-            return transfer.lessons
-        lessons, _ = self._school.lessons(config.top_k, config.min_coverage)
-        return self._school.chosen(lessons, config.selected(), config.top_k, seed=config.seed)
 
 
 class _Finder(SimpleNamespace):

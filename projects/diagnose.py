@@ -10,14 +10,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from projects._taught import NO_TABLE, School, Taught, find_runs
 from recdistill import students
 from recdistill.config import as_dotted
 from recdistill.data import OnData, prepare_for
-from recdistill.distillation._mistakes import WHAT
+from recdistill.distillation.mistakes import DESCRIPTIONS
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, load_evaluation
-from recdistill.lessons import inspect_lessons, view_training
+from recdistill.lessons import (
+    NO_TABLE,
+    SelectionConfig,
+    Sources,
+    find_sources,
+    inspect_lessons,
+    open_teachers,
+    view_training,
+)
 from recdistill.reporting import Diagnosis, Rung, render_diagnosis
 from recdistill.runs import Run, launch, stage
 
@@ -55,7 +62,7 @@ class Config(OnData):
     teacher_run: str = "latest"
     student_run: str = "latest"
     ladder: str = "all"
-    max_epochs: int = 0
+    max_epochs: int | None = None
     top_k: int = 10
 
     def __post_init__(self) -> None:
@@ -82,8 +89,8 @@ def run(config: Config, run: Run) -> None:
     student = run.find(config.student_run, "distill", data=data)
     baseline_run = own_or_named(config.baseline_run, student.tags.get("baseline_run_id", "latest"))
     baseline = run.find(baseline_run, "train_baseline", data=data)
-    taught = find_taught(config, run, student, baseline, data)
-    teacher = taught.all_teachers()[0]
+    sources = sources_of(config, run, student, baseline, data)
+    teacher = sources.all_teachers()[0]
     run.rename(f"{student.name}-diagnose"[:60])
     run.set_tags({"baseline_run_id": baseline.id, "student_run_id": student.id})
 
@@ -94,8 +101,8 @@ def run(config: Config, run: Run) -> None:
         )
     }  # fmt: skip
     with run.phase("inspect"):
-        table = inspect(config, data, taught)
-    rungs = climb(config, run, taught, users["baseline"])
+        table = inspect(config, data, sources)
+    rungs = climb(config, run, sources, users["baseline"])
     hit = {name: frame["n_above"].to_numpy() < 10 for name, frame in users.items()}
     diagnosis = Diagnosis(
         names={"student": student.name, "baseline": baseline.name, "teacher": teacher.name},
@@ -104,7 +111,7 @@ def run(config: Config, run: Run) -> None:
         only_teacher=float((hit["teacher"] & ~hit["baseline"]).mean()),
         only_baseline=float((hit["baseline"] & ~hit["teacher"]).mean()),
         both=float((hit["baseline"] & hit["teacher"]).mean()),
-        asked_many_views=taught.transfer is not None,
+        asked_many_views=sources.transfer is not None,
         table=table,
         rungs=rungs,
     )
@@ -116,34 +123,35 @@ def own_or_named(asked: str, own: str) -> str:
     return own if asked == "latest" else asked
 
 
-def find_taught(
+def sources_of(
     config: Config, run: Run, student: RunReference, baseline: RunReference, data: PreparedData
-) -> Taught:
+) -> Sources:
     """Find what the student learned from, or the table that was named in its place."""
     own = student.tags.get("transfer_run_id", "")
     if own and config.teacher_run == "latest":
-        return find_runs(baseline.id, NO_TABLE, run, data, own)
+        return find_sources(baseline.id, NO_TABLE, run, data, own)
     tables = own_or_named(config.teacher_run, student.tags.get("table_run_id") or "latest")
-    return find_runs(baseline.id, tables, run, data)
+    return find_sources(baseline.id, tables, run, data)
 
 
-def inspect(config: Config, data: PreparedData, taught: Taught) -> dict[str, float | None]:
+def inspect(config: Config, data: PreparedData, sources: Sources) -> dict[str, float | None]:
     """Read the lists at the training positions, as distill does, and look into them."""
-    if made := taught.transfer_set(data):
-        lessons = made.of_whole_histories(data.train).shortened(config.top_k).lessons
-    else:
-        lessons, _ = School(taught, data).lessons(config.top_k, min_coverage=0.0)
-    model = students.load_model(taught.baseline.artifact("model"), data.catalog).model
+    teachers = open_teachers(sources, data)
+    lessons = teachers.lessons(
+        config.top_k, min_coverage=0.0, selection=SelectionConfig(), seed=config.seed
+    )
+    model = students.load_model(sources.baseline.artifact("model"), data.catalog).model
     view = view_training(model, data.train, config.top_k)
-    return asdict(inspect_lessons(lessons, data.train, data.catalog.n_items, view))
+    # The first view of every history is the history as it is.
+    return asdict(inspect_lessons(lessons.about(data.train), data.catalog.n_items, view))
 
 
-def climb(config: Config, run: Run, taught: Taught, baseline_users: pd.DataFrame) -> list[Rung]:
+def climb(config: Config, run: Run, sources: Sources, baseline_users: pd.DataFrame) -> list[Rung]:
     """Run every rung as a child and measure the one thing in which it differs."""
-    baseline, tables = taught.baseline, taught.tables
-    source = {"teacher_run": ",".join(t.id for t in tables)}
-    if taught.transfer:
-        source = {"transfer_run": taught.transfer.id}
+    baseline, tables = sources.baseline, sources.tables
+    lesson_source = {"teacher_run": ",".join(t.id for t in tables)}
+    if sources.transfer:
+        lesson_source = {"transfer_run": sources.transfer.id}
     users, rungs = {"baseline": baseline_users}, []
     seed = int(baseline.params.get("config.seed", config.seed))
     for name in config.rungs():
@@ -154,14 +162,15 @@ def climb(config: Config, run: Run, taught: Taught, baseline_users: pd.DataFrame
             continue
         shared = {k: v for k, v in as_dotted(config).items() if k in SHARED and v != ""}
         parameters = shared | settings | {
-            **source,
+            **lesson_source,
             "baseline_run": baseline.id,
             "seed": seed,
             "top_k": config.top_k,
-            "max_epochs": config.max_epochs,
             "rung": name,
-            "mistake": name if name in WHAT else "none",
+            "mistake": name if name in DESCRIPTIONS else "none",
         }  # fmt: skip
+        if config.max_epochs is not None:
+            parameters["max_epochs"] = config.max_epochs
         try:
             child = launch(run, "ladder", parameters)
         except UserError as error:
@@ -172,7 +181,7 @@ def climb(config: Config, run: Run, taught: Taught, baseline_users: pd.DataFrame
             continue
         users[name] = load_evaluation(child.artifact("evaluation")).per_user
         effect = paired(users[name], users[against], "ndcg")
-        rungs.append(Rung(name, what or WHAT[name], against, effect, child.id))  # type: ignore[index]
+        rungs.append(Rung(name, what or DESCRIPTIONS[name], against, effect, child.id))  # type: ignore[index]
     return rungs
 
 

@@ -8,14 +8,12 @@ mlflow run . --env-manager local -e distill -P listwise_weight=0 -P ranking_weig
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from projects._student_recipe import RESOLVED, baseline_settings, like_baseline, resolved
-from projects._taught import NO_TABLE, School, Taught, find_runs, item_vectors
 from recdistill import students
 from recdistill.data import OnData, prepare_for
 from recdistill.distillation import (
@@ -25,34 +23,37 @@ from recdistill.distillation import (
     FusionConfig,
     ListwiseConfig,
     RankingConfig,
+    RankingOptions,
+    StudentChanges,
     Teaching,
     TermConfigs,
     distil_student,
     sources_digest,
 )
 from recdistill.errors import UserError
-from recdistill.lessons import Lessons, Policy, SelectionConfig, TransferSet
+from recdistill.lessons import (
+    NO_TABLE,
+    Lessons,
+    Policy,
+    SelectionConfig,
+    find_sources,
+    item_vectors,
+    open_teachers,
+)
 from recdistill.results import log_differences, log_evaluation, result_sentence
 from recdistill.runs import Run, stage
+from recdistill.training import load_recipe, save_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from recdistill.data import PreparedData
-    from recdistill.distillation._mistakes import Spoiler
+    from recdistill.lessons import Sources, Teachers
+    from recdistill.training import FittedStudent, StudentRecipe
 
 
 @dataclass(frozen=True)
-class RankingOptions:
-    """The ranking term's own knobs; ``RankingConfig`` says what each does."""
-
-    variant: Literal["paper", "reference_code"] = "paper"
-    position: float = 0.3
-    confidence: float = 0.5
-    consistency: float = 0.1
-    beta: float = 1.0
-
-
-@dataclass(frozen=True)
-class Config(OnData):
+class Config(StudentChanges, OnData):
     """What the student learns from; conf/distill.yaml says what each knob does and costs."""
 
     baseline_run: str = "latest"
@@ -63,7 +64,6 @@ class Config(OnData):
     fusion_weight: float = 0.0
     dros_weight: float = 0.0
     terms: dict[str, float] = field(default_factory=dict)
-    loss_weight: float = -1.0
     temperature: float = 1.0
     n_negatives: int = 8
     top_k: int = 30
@@ -72,11 +72,6 @@ class Config(OnData):
     budget: float = 0.5
     min_coverage: float = 0.5
     warm_start: bool = False
-    max_epochs: int = 0
-    effort: float = 2.0
-    lr: float = 0.0
-    dropout: float = -1.0
-    label_smoothing: float = -1.0
     inspect_every: int = 50
     annealing: Annealing = field(default_factory=Annealing)
     ranking: RankingOptions = field(default_factory=RankingOptions)
@@ -84,13 +79,12 @@ class Config(OnData):
     fusion: FusionConfig = field(default_factory=FusionConfig)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        StudentChanges.__post_init__(self)
+        OnData.__post_init__(self)
         self.term_configs()
         self.selected()
         if self.top_k < 1:
             raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
-        if self.effort <= 0:
-            raise UserError(f"effort is {self.effort}; it must be positive.")
         if self.transfer_run:
             self._check_transfer()
         elif self.teacher_run == NO_TABLE and any(self.term_weights().values()):
@@ -123,6 +117,44 @@ class Config(OnData):
         """Say which targets are taught."""
         return SelectionConfig(self.selection, self.budget)
 
+    def lessons(self, teachers: Teachers) -> Lessons:
+        """Ask the teachers as these settings say."""
+        return teachers.lessons(
+            self.top_k,
+            min_coverage=self.min_coverage,
+            selection=self.selected(),
+            seed=self.seed,
+        )
+
+    def changes(
+        self, baseline: StudentRecipe, data: PreparedData, lessons: Lessons
+    ) -> StudentChanges:
+        """Say what differs from the baseline's training; without a term nothing is on views."""
+        on_views = bool(self.transfer_run) and bool(self.term_weights())
+        return self.resolved(baseline, data.train, lessons.sequences if on_views else None)
+
+    def teaching(
+        self, changes: StudentChanges, lessons: Lessons, sources: Sources, data: PreparedData
+    ) -> Teaching:
+        """Put together what the student learns from beside its targets."""
+        fusion = start = None
+        if self.fusion_weight:
+            vectors = torch.from_numpy(item_vectors(sources, data))
+            fusion = Fusion(vectors, self.fusion_weight, self.fusion)
+        if self.warm_start:
+            before = students.load_model(sources.baseline.artifact("model"), data.catalog)
+            start = before.model.state_dict()
+        return Teaching(
+            lessons,
+            self.term_weights(),
+            self.term_configs(),
+            self.annealing,
+            loss_weight=1.0 if changes.loss_weight is None else changes.loss_weight,
+            inspect_every=self.inspect_every,
+            fusion=fusion,
+            start=start,
+        )
+
     def term_weights(self) -> dict[str, float]:
         """Name the loss terms that are on, with their weights."""
         named = {name: getattr(self, f"{name}_weight") for name in ("ranking", "listwise", "dros")}
@@ -132,116 +164,75 @@ class Config(OnData):
 def run(config: Config, run: Run) -> None:
     """Distil."""
     run.rename(name(config))
-    distil(config, run)
+    distil(config, run, distil_student)
 
 
-def distil(config: Config, run: Run, spoiler: Spoiler | None = None) -> None:
-    """Join the tables, fit like the baseline with the terms on top, evaluate once, compare.
+def distil(
+    config: Config,
+    run: Run,
+    fit: Callable[..., FittedStudent],
+    *,
+    keep_model: bool = True,
+) -> None:
+    """Gather the lessons, fit like the baseline with the terms on top, evaluate once, compare.
 
-    ``spoiler`` is the ladder's: it makes one mistake on purpose.
+    ``fit`` is ``distil_student``, or the ladder's own, whose students are not kept.
     """
     data = prepare_for(config)
     run.log_data(data)
-    taught = find_runs(config.baseline_run, config.teacher_run, run, data, config.transfer_run)
-    run.set_tags(taught.tags())
-    inputs = {"split": data.split_digest, "baseline": taught.baseline.id}
-    inputs |= {"tables": ",".join(t.id for t in taught.tables), "teacher": config.teacher_run}
-    if taught.transfer:
-        inputs |= {"transfer": taught.transfer.id}
+    sources = find_sources(config.baseline_run, config.teacher_run, run, data, config.transfer_run)
+    run.set_tags(sources.tags())
+    inputs = {"split": data.split_digest, "teacher": config.teacher_run} | sources.inputs()
     if own := sources_digest(config.terms):
         inputs |= {"terms": own}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
-    training = baseline_settings(taught.baseline)
     with run.phase("lessons"):
-        transfer = applied(config, taught.transfer_set(data))
-        config = resolved(config, training, transfer, data)
-        lessons = transfer.lessons if transfer else learn(config, run, data, taught)
-    run.log_params({f"resolved.{name}": getattr(config, name) for name in RESOLVED})
-    recipe = like_baseline(config, training)
+        lessons = gather(config, run, open_teachers(sources, data))
+    baseline = load_recipe(sources.baseline.artifact("model"))
+    changes = config.changes(baseline, data, lessons)
+    run.log_params({f"resolved.{name}": value for name, value in changes.asked().items()})
     with run.phase("fit"):
-        student = distil_student(
-            recipe,
-            teach(config, data, taught, spoiler.lessons(lessons) if spoiler else lessons, transfer),
+        student = fit(
+            changes.applied_to(baseline),
+            config.teaching(changes, lessons, sources, data),
             data,
             seed=config.seed,
-            vectors=taught.texts.vectors(data),
+            vectors=sources.texts.vectors(data),
             log=run.log_metrics,
             checkpoint_folder=Path(run.checkpoint_folder),
-            spoiler=spoiler,
         )
     run.log_metrics(student.metrics())
-    if spoiler is None:
+    if keep_model:
         students.save_model(student.recommender, run.folder / "model")
+        save_recipe(changes.applied_to(baseline), run.folder / "model")
         run.log_artifact(run.folder / "model", "model")
 
     test = log_evaluation(run, student.recommender, data)
     words = [
         result_sentence(run.name(), test),
-        *log_differences(run, test, "baseline", [taught.baseline]),
+        *log_differences(run, test, "baseline", [sources.baseline]),
+        *log_differences(run, test, "teacher", sources.all_teachers()),
     ]
-    words += log_differences(run, test, "teacher", taught.all_teachers())
     run.note("\n\n".join(words))
     print("\n".join(words))
 
 
-def applied(config: Config, made: TransferSet | None) -> TransferSet | None:
-    """Shorten the lists as asked; without a term there is nothing to teach."""
-    if made is None or not any(config.term_weights().values()):
-        return None
-    return made.shortened(config.top_k)
-
-
-def learn(config: Config, run: Run, data: PreparedData, taught: Taught) -> Lessons:
-    """Weigh the teachers, join their tables with the training targets, spend the budget."""
-    if not taught.tables:
-        return Lessons.none(data.train)
-    school = School(taught, data)
-    lessons, report = school.lessons(config.top_k, config.min_coverage)
-    lessons = school.chosen(lessons, config.selected(), config.top_k, seed=config.seed)
-    names = [t.name for t in taught.teachers]
-    run.log_dict({"teachers": names, **asdict(school.weighed)}, "teachers.json")
+def gather(config: Config, run: Run, teachers: Teachers) -> Lessons:
+    """Get the lessons that the settings ask for, and log who teaches how much."""
+    lessons = config.lessons(teachers)
     run.log_metrics(
-        {
-            "teacher/val_ndcg_at_10": school.weighed.val_ndcg,
-            "teacher/n_targets": report.n_targets,
-            "teacher/n_taught": report.n_taught,
+        teachers.measured()
+        | {
+            "teacher/n_targets": lessons.n_targets,
+            "teacher/n_taught": lessons.n_taught,
             "teacher/n_selected": int((lessons.weights > 0).sum()),
-            "teacher/coverage": report.coverage,
+            "teacher/coverage": lessons.coverage,
         }
     )
-    weights = zip(names, school.weighed.weights, strict=True)
-    run.log_params({f"teacher.weight.{n}": w for n, w in weights})
+    run.log_params({f"teacher.weight.{n}": weight for n, weight in teachers.weights.items()})
     return lessons
-
-
-def teach(
-    config: Config,
-    data: PreparedData,
-    taught: Taught,
-    lessons: Lessons,
-    transfer: TransferSet | None = None,
-) -> Teaching:
-    """Put together what the student learns from beside its targets."""
-    fusion = start = None
-    if config.fusion_weight:
-        vectors = torch.from_numpy(item_vectors(taught, data))
-        fusion = Fusion(vectors, config.fusion_weight, config.fusion)
-    if config.warm_start:
-        before = students.load_model(taught.baseline.artifact("model"), data.catalog)
-        start = before.model.state_dict()
-    return Teaching(
-        lessons,
-        config.term_weights(),
-        config.term_configs(),
-        config.annealing,
-        loss_weight=config.loss_weight,
-        inspect_every=config.inspect_every,
-        fusion=fusion,
-        start=start,
-        views=transfer.sequences if transfer else None,
-    )
 
 
 def name(config: Config) -> str:

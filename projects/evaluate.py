@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recdistill.data import OnData, prepare_for
+from recdistill.lessons import MODEL_STAGES
 from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
 from recdistill.saved_models import load_recommender
-
-MODEL_STAGES = ("train_baseline", "train_teacher", "distill")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One rung of a diagnosis: a distillation, sound or with one mistake made on purpose.
+"""One rung of the diagnosis's ladder: a distillation with one mistake made on purpose.
 
 Started by diagnose, as its children. ``mistake=none`` is distill itself.
 """
@@ -6,9 +6,10 @@ Started by diagnose, as its children. ``mistake=none`` is distill itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from projects import distill
-from recdistill.distillation._mistakes import Mistake, Spoiler
+from recdistill.distillation.mistakes import Mistake, distil_with_mistake
 from recdistill.runs import Run, stage
 
 
@@ -21,11 +22,11 @@ class Config(distill.Config):
 
 
 def run(config: Config, run: Run) -> None:
-    """Distil, with the mistake."""
+    """Distil, with the mistake; a student with one is not kept."""
     run.rename(f"{config.rung or config.mistake}-s{config.seed}-ladder")
     run.set_tags({"rung": config.rung or config.mistake})
-    spoiler = Spoiler(config.mistake, config.seed) if config.mistake != "none" else None
-    distill.distil(config, run, spoiler)
+    fit = partial(distil_with_mistake, config.mistake)
+    distill.distil(config, run, fit, keep_model=config.mistake == "none")
 
 
 if __name__ == "__main__":

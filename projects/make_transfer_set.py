@@ -10,16 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from projects._taught import MODELS, weighted_references
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.lessons import (
+    MODEL_STAGES,
     LogLinearPool,
-    TransferSet,
     ViewsConfig,
     draw_views,
     label_views,
+    save_transfer_set,
     weigh_on_validation,
+    weighted_references,
 )
 from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
@@ -28,6 +29,7 @@ from recdistill.saved_models import load_recommender
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from recdistill.lessons import Lessons
     from recdistill.runs import RunReference
 
 
@@ -85,7 +87,7 @@ def run(config: Config, run: Run) -> None:
             n_folds=config.folds,
             report=lambda n, of: print(f"asked about {n:,} of {of:,} views", flush=True),
         )
-    made.save(run.folder / "transfer_set", data)
+    save_transfer_set(made, run.folder / "transfer_set", data)
     run.log_artifact(run.folder / "transfer_set", "transfer_set")
     words = [
         result_sentence(run.name(), test),
@@ -98,12 +100,12 @@ def run(config: Config, run: Run) -> None:
 
 def stages(reference: str) -> tuple[str, ...]:
     """Take ``latest`` to mean the latest language model; any model can be named."""
-    return ("train_teacher",) if reference == "latest" else MODELS
+    return ("train_teacher",) if reference == "latest" else MODEL_STAGES
 
 
-def size(made: TransferSet) -> str:
+def size(made: Lessons) -> str:
     """Say how much was asked."""
-    n_positions, k = made.lessons.items.shape
+    n_positions, k = made.items.shape
     return (
         f"{len(made.sequences):,} views with {n_positions:,} positions, the teachers' best {k} "
         "items at each."

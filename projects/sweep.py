@@ -16,13 +16,12 @@ import mlflow
 import yaml
 
 from projects import distill
-from projects._student_recipe import baseline_settings
 from projects._sweep_end import retrain_best, show
-from projects._taught import NO_TABLE, find_runs
 from projects._trials import CONFIGS, DATA, base_settings, make_worker
 from recdistill.config import as_dotted, as_plain, parse
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
+from recdistill.lessons import NO_TABLE, find_sources
 from recdistill.runs import Run, stage
 from recdistill.sweeps import (
     COST,
@@ -50,6 +49,7 @@ from recdistill.sweeps import (
     top_up,
     with_settings,
 )
+from recdistill.training import load_recipe
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -175,31 +175,34 @@ def plan(config: Config, run: Run, data: PreparedData) -> tuple[Facts, Space]:
     space = build_space(plain, types, config.stage)
     baseline = run.find(config.baseline_run, "train_baseline", data=data)
     tables, teachers, references = "", "", {"baseline": validation(baseline.metrics)}
-    training = baseline_settings(baseline)
+    recipe = load_recipe(baseline.artifact("model"))
     base: Any
     if config.stage == "train_baseline":
-        base = with_settings(training, {"seed": config.seed})
+        settings = ["--config", str(baseline.artifact("config.yaml"))]
+        trained: Any = parse(CONFIGS["train_baseline"], "train_baseline", settings)
+        base = with_settings(trained, {"seed": config.seed})
     else:
-        taught = find_runs(baseline.id, config.teacher_run, run, data, config.transfer_run)
-        names = [table.id for table in taught.tables]
-        if taught.weights:
-            names = [f"{n}:{weight:g}" for n, weight in zip(names, taught.weights, strict=True)]
+        sources = find_sources(baseline.id, config.teacher_run, run, data, config.transfer_run)
+        names = [table.id for table in sources.tables]
+        if sources.weights:
+            names = [f"{n}:{weight:g}" for n, weight in zip(names, sources.weights, strict=True)]
         tables = ",".join(names)
-        teachers = ",".join(teacher.id for teacher in taught.all_teachers())
-        measured = [validation(teacher.metrics) for teacher in taught.all_teachers()]
+        teachers = ",".join(teacher.id for teacher in sources.all_teachers())
+        measured = [validation(teacher.metrics) for teacher in sources.all_teachers()]
         references["teacher"] = max(measured, key=lambda m: m.get("val/ndcg_at_10", 0.0))
         given = as_dotted(OnData(**{n: getattr(config, n) for n in vars(OnData())}))
         words = [f"--{name}={value}" for name, value in given.items() if _differs(name, value)]
         base = parse(distill.Config, "distill", words)
+        n_epochs = recipe.loop.max_epochs if base.max_epochs is None else base.max_epochs
         base = with_settings(
             base,
             {
                 "baseline_run": baseline.id,
                 "teacher_run": tables or NO_TABLE,
-                "transfer_run": taught.transfer.id if taught.transfer else "",
-                "lr": base.lr or training.optimizer.lr,
+                "transfer_run": sources.transfer.id if sources.transfer else "",
+                "lr": recipe.loop.optimizer.lr if base.lr is None else base.lr,
                 # Epochs over a transfer set are others than the control's without one.
-                "max_epochs": base.max_epochs or (0 if taught.transfer else training.max_epochs),
+                "max_epochs": base.max_epochs if sources.transfer else n_epochs,
             },
         )
     metric = f"val/{config.objective}_at_10"

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from projects._student import StudentTraining
-from projects._texts import find_texts
 from recdistill import floors, students
 from recdistill.data import prepare_for
 from recdistill.floors import (
@@ -27,7 +25,9 @@ from recdistill.floors import (
 )
 from recdistill.results import log_evaluation, result_sentence
 from recdistill.runs import Run, stage
-from recdistill.training import fit_student
+from recdistill.students import StudentKind, StudentRecommender
+from recdistill.text_runs import find_texts
+from recdistill.training import StudentTraining, fit_student, save_recipe
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
@@ -69,12 +69,18 @@ def run(config: Config, run: Run) -> None:
     else:
         model, n_epochs = fit_a_student(config, run, data, texts.vectors(data))
         students.save_model(model, run.folder / "model")
+        save_recipe(config.recipe(student_kind(config)), run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 
     test = log_evaluation(run, model, data, step=n_epochs)
     summary = result_sentence(run.name(), test)
     run.note(f"{summary}\n\nFull ranking of {data.catalog.n_items} items, history masked.")
     print(summary)
+
+
+def student_kind(config: Config) -> StudentKind:
+    """Return which student it is, where it is one."""
+    return cast("StudentKind", config.model)
 
 
 def fit_a_floor(config: Config, run: Run, data: PreparedData) -> Floor:
@@ -91,7 +97,7 @@ def fit_a_student(
     """Train every position, select on validation NDCG@10 of the averaged weights."""
     with run.phase("fit"):
         fitted = fit_student(
-            config.recipe(cast("StudentKind", config.model)),
+            config.recipe(student_kind(config)),
             data,
             seed=config.seed,
             vectors=vectors,

@@ -10,7 +10,7 @@ import torch
 
 from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
 from recdistill.distillation._objective import DistillationObjective, Weighted
-from recdistill.distillation._registry import Ground, TermConfigs, build_term
+from recdistill.distillation._registry import TermConfigs, TermInputs, build_term
 from recdistill.distillation._schedule import Annealing
 from recdistill.students import build_student
 from recdistill.training import FittedStudent, build_loss, finished, fit, said_by, take_in_text
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from recdistill.data import PreparedData, Sequences
-    from recdistill.distillation._mistakes import Spoiler
+    from recdistill.data import PreparedData
     from recdistill.lessons._lessons import Lessons
+    from recdistill.students import SequentialModel
     from recdistill.texts import ItemVectors
     from recdistill.training import Objective, StudentRecipe
 
@@ -49,7 +49,7 @@ class Teaching:
     Attributes
     ----------
     lessons : Lessons
-        The teachers' lists at the training positions, or at those of ``views``.
+        The teachers' lists, and the sequences that a student is trained on.
     weights : dict
         Weight of every loss term that is on, by name; empty is the baseline itself.
     terms : TermConfigs
@@ -61,8 +61,6 @@ class Teaching:
     fusion : Fusion, optional
     start : dict, optional
         Weights to start from.
-    views : Sequences, optional
-        Views of the training histories to train on in their place; see ``TransferSet``.
     """
 
     lessons: Lessons
@@ -73,7 +71,94 @@ class Teaching:
     inspect_every: int = 50
     fusion: Fusion | None = None
     start: Mapping[str, torch.Tensor] | None = None
-    views: Sequences | None = None
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A distillation put together and not yet fitted.
+
+    Attributes
+    ----------
+    recipe : StudentRecipe
+    student : SequentialModel
+        Untrained, or at the weights it starts from.
+    objective : Objective
+    data : PreparedData
+        Its training part are the sequences of the lessons, where a term is on.
+    signature : dict
+        What an interrupted fit must have in common with the one that takes it up.
+    vectors : ItemVectors, optional
+        Of the items' texts.
+    """
+
+    recipe: StudentRecipe
+    student: SequentialModel
+    objective: Objective
+    data: PreparedData
+    signature: Mapping[str, object]
+    vectors: ItemVectors | None = None
+
+
+def assemble(
+    recipe: StudentRecipe,
+    teaching: Teaching,
+    data: PreparedData,
+    *,
+    seed: int,
+    vectors: ItemVectors | None = None,
+) -> Assembly:
+    """Build the student, its terms and what it minimises; see ``distil_student``."""
+    n_items = data.catalog.n_items
+    counts = np.bincount(data.train.items, minlength=n_items + 1)
+    student = build_student(recipe.architecture, n_items, seed=seed, train=data.train)
+    if teaching.start is not None:
+        student.load_state_dict(teaching.start)
+    started = teaching.start is not None
+    take_in_text(student, recipe.architecture, vectors, data, seed=seed, started=started)
+    if teaching.fusion is not None:
+        fusion = teaching.fusion
+        fuse_items(student, fusion.vectors, fusion.weight, fusion.config, seed=seed)
+    inputs = TermInputs(teaching.lessons, torch.from_numpy(counts))
+    weighted = [
+        Weighted(build_term(name, teaching.terms, inputs), weight, teaching.annealing)
+        for name, weight in teaching.weights.items()
+    ]
+    if any(teaching.weights.values()):
+        data = replace(data, train=teaching.lessons.sequences)
+    objective = DistillationObjective(
+        build_loss(recipe.loss, counts),
+        weighted,
+        teaching.lessons,
+        loss_weight=teaching.loss_weight,
+        inspect_every=teaching.inspect_every,
+    )
+    signature = asdict(recipe.architecture) | {"terms": dict(teaching.weights)}
+    signature |= said_by(vectors)
+    return Assembly(recipe, student, objective, data, signature, vectors)
+
+
+def fit_assembly(
+    assembly: Assembly,
+    *,
+    seed: int,
+    log: Callable[[Mapping[str, float], int], None] | None = None,
+    checkpoint_folder: Path | None = None,
+) -> FittedStudent:
+    """Fit what was put together, and leave a plain student; see ``distil_student``."""
+    recipe, student, data = assembly.recipe, assembly.student, assembly.data
+    result = fit(
+        student,
+        assembly.objective,
+        data,
+        recipe.loop,
+        log=log,
+        checkpoint_folder=checkpoint_folder,
+        seed=seed,
+        signature=assembly.signature,
+    )
+    trained = finished(student, recipe.architecture, assembly.vectors, data)
+    fold_items(student)
+    return FittedStudent(trained, result)
 
 
 def distil_student(
@@ -85,7 +170,6 @@ def distil_student(
     vectors: ItemVectors | None = None,
     log: Callable[[Mapping[str, float], int], None] | None = None,
     checkpoint_folder: Path | None = None,
-    spoiler: Spoiler | None = None,
 ) -> FittedStudent:
     """Fit as ``training.fit_student`` does, with the terms on top, and leave a plain student.
 
@@ -97,51 +181,6 @@ def distil_student(
     data : PreparedData
     seed, vectors, log, checkpoint_folder
         See ``training.fit_student``.
-    spoiler : Spoiler, optional
-        The ladder's: makes one mistake on purpose.
     """
-    n_items = data.catalog.n_items
-    counts = np.bincount(data.train.items, minlength=n_items + 1)
-    student = build_student(recipe.architecture, n_items, seed=seed, train=data.train)
-    if teaching.start is not None:
-        student.load_state_dict(teaching.start)
-    started = teaching.start is not None
-    take_in_text(student, recipe.architecture, vectors, data, seed=seed, started=started)
-    if teaching.fusion is not None:
-        fusion = teaching.fusion
-        fuse_items(student, fusion.vectors, fusion.weight, fusion.config, seed=seed)
-    ground = Ground(teaching.lessons, torch.from_numpy(counts))
-    terms = {name: build_term(name, teaching.terms, ground) for name in teaching.weights}
-    if teaching.views is not None and any(teaching.weights.values()):
-        data = replace(data, train=teaching.views)
-    if spoiler:
-        student = spoiler.student(student)
-        terms = {name: spoiler.term(term) for name, term in terms.items()}
-    distillation = DistillationObjective(
-        build_loss(recipe.loss, counts),
-        [Weighted(terms[n], weight, teaching.annealing) for n, weight in teaching.weights.items()],
-        teaching.lessons,
-        loss_weight=teaching.loss_weight,
-        inspect_every=teaching.inspect_every,
-    )
-    objective: Objective = distillation
-    loop = recipe.loop
-    if spoiler:
-        objective = spoiler.objective(distillation, student, loop.optimizer.weight_decay)
-        if spoiler.mistake == "coupled_l2":
-            loop = replace(loop, optimizer=replace(loop.optimizer, weight_decay=0.0))
-    result = fit(
-        student,
-        objective,
-        data,
-        loop,
-        log=log,
-        checkpoint_folder=checkpoint_folder,
-        seed=seed,
-        signature=asdict(recipe.architecture)
-        | {"terms": dict(teaching.weights)}
-        | said_by(vectors),
-    )
-    trained = finished(student, recipe.architecture, vectors, data)
-    fold_items(student)
-    return FittedStudent(trained, result)
+    assembly = assemble(recipe, teaching, data, seed=seed, vectors=vectors)
+    return fit_assembly(assembly, seed=seed, log=log, checkpoint_folder=checkpoint_folder)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Variant = Literal["paper", "reference_code"]
 
 
-@dataclass(frozen=True)
-class RankingConfig:
+@dataclass(frozen=True, kw_only=True)
+class RankingOptions:
     """Settings of the ranking term; the defaults are the paper's.
 
     Attributes
@@ -30,9 +30,7 @@ class RankingConfig:
     position, confidence, consistency : float
         Weights of the three kinds of importance (gamma_p, gamma_c, gamma_o).
     beta : float
-        How slowly importance falls with rank and with doubt.
-    n_negatives : int
-        Items drawn per target.
+        How slowly importance falls with rank and with the distance.
     """
 
     variant: Variant = "paper"
@@ -40,15 +38,32 @@ class RankingConfig:
     confidence: float = 0.5
     consistency: float = 0.1
     beta: float = 1.0
-    n_negatives: int = 8
 
     def __post_init__(self) -> None:
         if self.variant not in get_args(Variant):
             raise UserError(
                 f"ranking.variant is {self.variant!r}; it must be 'paper' or 'reference_code'."
             )
-        if self.beta <= 0 or self.n_negatives < 1:
-            raise UserError("ranking.beta must be positive and ranking.n_negatives at least 1.")
+        if self.beta <= 0:
+            raise UserError(f"ranking.beta is {self.beta}; it must be positive.")
+
+
+@dataclass(frozen=True)
+class RankingConfig(RankingOptions):
+    """Settings of the ranking term.
+
+    Attributes
+    ----------
+    n_negatives : int
+        Items drawn per target.
+    """
+
+    n_negatives: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_negatives < 1:
+            raise UserError(f"n_negatives is {self.n_negatives}; it must be at least 1.")
 
 
 _ASK_EVERY = 4
@@ -59,7 +74,8 @@ class Ranking(Term):
 
     ``sum_k w_k [-log sigma(s_k) - mean_j log sigma(-s_j)]`` over the listed items ``k`` and drawn
     negatives ``j``, with ``w_k = position * e^(-rank_k / beta)`` normalised over the list
-    ``+ confidence * e^(-doubt / beta) / mean + consistency * [k in the student's own top list]``.
+    ``+ confidence * e^(-distance / beta) / mean`` and
+    ``+ consistency * [k in the student's own top list]``.
 
     The confidence is one number per target: how far off the teacher was about the true item, as a
     distance (an imported DLLM2Rec table) or as the negative log-likelihood the teacher gave it (a
@@ -71,7 +87,7 @@ class Ranking(Term):
     ----------
     config : RankingConfig
     mean_confidence : float
-        Mean of ``e^(-doubt / beta)`` over the taught training targets.
+        Mean of ``e^(-distance / beta)`` over the taught training targets.
     """
 
     name = "ranking"
@@ -87,7 +103,7 @@ class Ranking(Term):
         clash = (drawn == targets[:, None]) | (drawn[:, :, None] == lesson.items[:, None]).any(2)
         kept = (~clash).float()
         shares = kept / kept.sum(1, keepdim=True).clamp(min=1)  # [n, n_negatives]
-        confidence = torch.exp(-lesson.doubt / config.beta) / self.mean_confidence
+        confidence = torch.exp(-lesson.distance / config.beta) / self.mean_confidence
         fixed = (
             config.position * position_weights(k, config.beta).to(listed.device)
             + config.confidence * confidence[:, None]

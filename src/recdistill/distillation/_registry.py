@@ -34,7 +34,7 @@ class TermConfigs:
 
 
 @dataclass(frozen=True)
-class Ground:
+class TermInputs:
     """What a term may be built from beside its settings.
 
     Attributes
@@ -48,23 +48,23 @@ class Ground:
     item_counts: Tensor
 
 
-def _ranking(configs: TermConfigs, ground: Ground) -> Term:
+def _ranking(configs: TermConfigs, inputs: TermInputs) -> Term:
     config = configs.ranking
     if config.variant == "reference_code":
         return ReferenceRanking(config)
-    doubt = ground.lessons.doubt[ground.lessons.taught]
-    confidence = torch.exp(-doubt / config.beta)
-    return Ranking(config, float(confidence.mean()) if len(doubt) else 1.0)
+    distance = inputs.lessons.distance[inputs.lessons.taught]
+    confidence = torch.exp(-distance / config.beta)
+    return Ranking(config, float(confidence.mean()) if len(distance) else 1.0)
 
 
-TERMS: dict[str, Callable[[TermConfigs, Ground], Term]] = {
+TERMS: dict[str, Callable[[TermConfigs, TermInputs], Term]] = {
     "ranking": _ranking,
     "listwise": lambda configs, _: Listwise(configs.listwise),
-    "dros": lambda configs, ground: DROS(configs.dros, ground.item_counts),
+    "dros": lambda configs, inputs: DROS(configs.dros, inputs.item_counts),
 }
 
 
-def build_term(name: str, configs: TermConfigs, ground: Ground) -> Term:
+def build_term(name: str, configs: TermConfigs, inputs: TermInputs) -> Term:
     """Return the term called ``name``.
 
     ``module:Class`` takes a term from a file of the user's own, built without arguments.
@@ -81,7 +81,7 @@ def build_term(name: str, configs: TermConfigs, ground: Ground) -> Term:
             f"There is no term {name!r}: take one of {', '.join(TERMS)}, or your own as "
             "module:Class."
         )
-    return TERMS[name](configs, ground)
+    return TERMS[name](configs, inputs)
 
 
 def sources_digest(names: Iterable[str]) -> str:

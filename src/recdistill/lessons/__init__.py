@@ -4,7 +4,7 @@ from recdistill.lessons._dllm2rec import read_dllm2rec, write_dllm2rec
 from recdistill.lessons._export import Selection, export_table, training_scores
 from recdistill.lessons._floor_lessons import floor_lessons
 from recdistill.lessons._inspection import Inspection, inspect_lessons
-from recdistill.lessons._join import JoinReport, join_tables
+from recdistill.lessons._join import join_tables
 from recdistill.lessons._known_scores import KnownScores
 from recdistill.lessons._label import label_views
 from recdistill.lessons._lessons import Lesson, Lessons, shuffled
@@ -17,6 +17,14 @@ from recdistill.lessons._selection import (
     overlap,
     select,
     view_training,
+)
+from recdistill.lessons._sources import (
+    MODEL_STAGES,
+    NO_TABLE,
+    RunFinder,
+    Sources,
+    find_sources,
+    weighted_references,
 )
 from recdistill.lessons._stacking import comparable, stack
 from recdistill.lessons._table import TeacherRows, TeacherTable
@@ -31,27 +39,41 @@ from recdistill.lessons._table_pool import (
     weighted_sum,
 )
 from recdistill.lessons._table_writer import TableWriter
+from recdistill.lessons._teachers import (
+    NoTeachers,
+    TableTeachers,
+    Teachers,
+    TransferTeachers,
+    item_vectors,
+    open_teachers,
+)
 from recdistill.lessons._top_lists import collect_lessons
-from recdistill.lessons._transfer_set import TransferSet
+from recdistill.lessons._transfer_set import load_transfer_set, save_transfer_set
 from recdistill.lessons._views import Views, ViewsConfig, draw_views
 
 __all__ = [
+    "MODEL_STAGES",
+    "NO_TABLE",
     "BaselineView",
     "Ensemble",
     "Inspection",
-    "JoinReport",
     "KnownScores",
     "Lesson",
     "Lessons",
     "LogLinearPool",
+    "NoTeachers",
     "Policy",
     "Pool",
+    "RunFinder",
     "Selection",
     "SelectionConfig",
+    "Sources",
+    "TableTeachers",
     "TableWriter",
     "TeacherRows",
     "TeacherTable",
-    "TransferSet",
+    "Teachers",
+    "TransferTeachers",
     "Views",
     "ViewsConfig",
     "calibrated_scale",
@@ -59,14 +81,19 @@ __all__ = [
     "comparable",
     "draw_views",
     "export_table",
+    "find_sources",
     "floor_lessons",
     "inspect_lessons",
+    "item_vectors",
     "join_tables",
     "label_views",
+    "load_transfer_set",
+    "open_teachers",
     "overlap",
     "pick_weights",
     "pool",
     "read_dllm2rec",
+    "save_transfer_set",
     "score_every_position",
     "select",
     "shuffled",
@@ -76,6 +103,7 @@ __all__ = [
     "view_training",
     "weigh_on_validation",
     "weight_grid",
+    "weighted_references",
     "weighted_sum",
     "write_dllm2rec",
 ]

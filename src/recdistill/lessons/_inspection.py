@@ -14,7 +14,6 @@ from recdistill.lessons._selection import overlap
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.data import Sequences
     from recdistill.lessons._lessons import Lessons
     from recdistill.lessons._selection import BaselineView
 
@@ -66,18 +65,17 @@ class Inspection:
 
 
 def inspect_lessons(
-    lessons: Lessons, train: Sequences, n_items: int, baseline: BaselineView | None = None
+    lessons: Lessons, n_items: int, baseline: BaselineView | None = None
 ) -> Inspection:
     """Look into lessons whose logits are calibrated.
 
     Parameters
     ----------
     lessons : Lessons
-    train : Sequences they were joined with
     n_items : int
     baseline : BaselineView, optional
     """
-    taught = lessons.taught
+    taught, train = lessons.taught, lessons.sequences
     targets = torch.from_numpy(train.items)
     listed = lessons.items[:, :10]
     hits = _hits(listed, targets)[taught]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,27 +22,6 @@ if TYPE_CHECKING:
 _ROWS = 4096
 
 
-@dataclass(frozen=True)
-class JoinReport:
-    """How well the tables cover the training targets.
-
-    Attributes
-    ----------
-    n_targets : int
-        Training targets, the first item of every user not counted.
-    n_taught : int
-        Targets that every table has a list for; the others train without a teacher.
-    """
-
-    n_targets: int
-    n_taught: int
-
-    @property
-    def coverage(self) -> float:
-        """Share of the targets that are taught."""
-        return self.n_taught / max(1, self.n_targets)
-
-
 def join_tables(
     tables: Sequence[TeacherTable],
     factors: Sequence[float],
@@ -51,7 +29,7 @@ def join_tables(
     *,
     k: int,
     min_coverage: float = 0.0,
-) -> tuple[Lessons, JoinReport]:
+) -> Lessons:
     """Join tables with the training targets by (user, position) and add their logits up.
 
     Several tables become one teacher: the sum of their logits times ``factors``. An item that one
@@ -87,10 +65,10 @@ def join_tables(
     positions = np.arange(len(users)) - train.offsets[users]
     n = len(users)
     lessons = Lessons(
-        offsets=torch.from_numpy(train.offsets),
+        sequences=train,
         items=torch.zeros(n, k, dtype=torch.int32),
         logits=torch.full((n, k), -torch.inf),
-        doubt=torch.zeros(n),
+        distance=torch.zeros(n),
         weights=torch.zeros(n),
     )
     for start in range(0, n, _ROWS):
@@ -104,14 +82,13 @@ def join_tables(
     whole = all(table.top_k >= data.catalog.n_items for table in tables)
     if not whole and list(factors) != [1.0]:
         _settle_tail(lessons, train.items)
-    report = JoinReport(int((positions > 0).sum()), int(lessons.taught.sum()))
-    if report.coverage < min_coverage or not report.n_taught:
+    if lessons.coverage < min_coverage or not lessons.n_taught:
         raise UserError(
-            f"The teacher tables teach {report.n_taught} of {report.n_targets} training targets "
-            f"({report.coverage:.0%}), below min_coverage={min_coverage:.0%}: export the teacher "
+            f"The teacher tables teach {lessons.n_taught} of {lessons.n_targets} training targets "
+            f"({lessons.coverage:.0%}), below min_coverage={min_coverage:.0%}: export the teacher "
             "for more positions (select=all), or lower min_coverage."
         )
-    return lessons.weighted(torch.ones(n)), report
+    return lessons.weighted(torch.ones(n))
 
 
 def _join_rows(
@@ -124,7 +101,7 @@ def _join_rows(
     users, positions, targets = (array[part] for array in keys)
     n, k = len(users), lessons.items.shape[1]
     total = torch.zeros(n, n_items + 1)
-    doubt = torch.zeros(n)
+    distance = torch.zeros(n)
     taught = torch.ones(n, dtype=torch.bool)
     for table, factor in members:
         rows = table.join(users, positions)
@@ -134,12 +111,12 @@ def _join_rows(
         dense = dense.repeat(1, n_items + 1).scatter_(1, ids, logits)
         total += factor * dense
         certain = torch.from_numpy(rows.reliability).clamp(min=1e-12)
-        doubt -= factor * certain.log()
+        distance -= factor * certain.log()
         taught &= torch.from_numpy(rows.found) & (ids[:, 0] > 0)
     total[:, 0] = -torch.inf
     if len(members) > 1:
         wanted = total.gather(1, torch.from_numpy(targets).long()[:, None])
-        doubt = (total.amax(1) - wanted[:, 0]).clamp(min=0)
+        distance = (total.amax(1) - wanted[:, 0]).clamp(min=0)
     best = total.topk(min(k, n_items), 1)
     width = best.indices.shape[1]
     listed = taught[:, None].expand(-1, width)
@@ -150,7 +127,7 @@ def _join_rows(
     lessons.logits[part, :width] = torch.where(
         listed, best.values - total.logsumexp(1, keepdim=True), -torch.inf
     )
-    lessons.doubt[part] = torch.where(taught, doubt, 0.0)
+    lessons.distance[part] = torch.where(taught, distance, 0.0)
 
 
 def _settle_tail(lessons: Lessons, targets: NDArray[np.int32]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recdistill.evaluation import PositionScores
 from recdistill.floors import Floor, user_folds
 from recdistill.lessons._top_lists import collect_lessons
-from recdistill.lessons._transfer_set import TransferSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData
+    from recdistill.lessons._lessons import Lessons
     from recdistill.lessons._pool import LogLinearPool
     from recdistill.lessons._views import Views
 
@@ -31,7 +31,7 @@ def label_views(
     k: int = 30,
     n_folds: int = 20,
     report: Callable[[int, int], None] | None = None,
-) -> TransferSet:
+) -> Lessons:
     """Keep the pool's best items at every position of every view.
 
     A floor counts the very step that it is asked about, so for each fold of users the floors are
@@ -52,7 +52,7 @@ def label_views(
         Receives how many of how many views are done, after each fold.
     """
     parts = _scored(pool, views, data, n_folds, report)
-    return TransferSet(views.sequences, collect_lessons(parts, views.sequences, k=k))
+    return collect_lessons(parts, views.sequences, k=k)
 
 
 def _scored(
@@ -61,20 +61,18 @@ def _scored(
     data: PreparedData,
     n_folds: int,
     report: Callable[[int, int], None] | None,
-) -> Iterator[SimpleNamespace]:
+) -> Iterator[PositionScores]:
     folds = np.zeros(len(data.train), np.int64)
     if any(isinstance(m, Floor) for m, w in zip(pool.members, pool.weights, strict=True) if w):
         folds = user_folds(len(folds), min(n_folds, len(folds)), 0)
     done = 0
     for fold in range(folds.max() + 1):
-        honest = pool.without(np.flatnonzero(folds == fold), data)
+        refitted = pool.without(np.flatnonzero(folds == fold), data)
         mine = np.flatnonzero(folds[views.owners] == fold)
         for rows in _few(mine, views.sequences.lengths[mine], data.catalog.n_items):
             asked = views.sequences.take(rows)
             row, position = asked.keys()
-            yield SimpleNamespace(
-                users=rows[row], positions=position, scores=honest.score_every_position(asked)
-            )
+            yield PositionScores(rows[row], position, refitted.score_every_position(asked))
         done += len(mine)
         if report:
             report(done, len(views.owners))

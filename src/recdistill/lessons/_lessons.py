@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ class Lesson:
     logits : float tensor, shape [n_targets, k]
         Log-probabilities over the whole catalog at temperature 1, so what their exponentials lack
         to one is the teacher's mass outside its list; -inf where the list is shorter.
-    doubt : float tensor, shape [n_targets]
+    distance : float tensor, shape [n_targets]
         How far the true item lies behind the teacher's best: 0 where the teacher is right, else a
         difference of logits, or a distance for a table of distances.
     weights : float tensor, shape [n_targets]
@@ -34,7 +35,7 @@ class Lesson:
 
     items: Tensor
     logits: Tensor
-    doubt: Tensor
+    distance: Tensor
     weights: Tensor
 
     @property
@@ -65,24 +66,25 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Lessons:
-    """A teacher's lists for all training positions.
+    """Sequences to train on, and a teacher's list for every position of them.
 
-    Training position ``p`` of user row ``u`` is row ``offsets[u] + p`` of every array, so a lookup
-    is an index. Rows without a lesson have no items and weight 0.
+    Position ``p`` of sequence ``u`` is row ``sequences.offsets[u] + p`` of every tensor, so a
+    lookup is an index. Rows without a lesson have no items and weight 0.
 
     Attributes
     ----------
-    offsets : int64 tensor, shape [n_users + 1], the training sequences' own
+    sequences : Sequences
+        The training histories, or views of them; their own next items are the targets.
     items : int32 tensor, shape [n_positions, k]
     logits : float tensor, shape [n_positions, k]
-    doubt : float32 tensor, shape [n_positions]
+    distance : float32 tensor, shape [n_positions]
     weights : float32 tensor, shape [n_positions]
     """
 
-    offsets: Tensor
+    sequences: Sequences
     items: Tensor
     logits: Tensor
-    doubt: Tensor
+    distance: Tensor
     weights: Tensor
 
     @classmethod
@@ -91,8 +93,27 @@ class Lessons:
         n = len(train.items)
         nothing = torch.zeros(n, 1)
         silence = torch.full((n, 1), -torch.inf)
-        offsets = torch.from_numpy(train.offsets)
-        return cls(offsets, nothing.int(), silence, nothing[:, 0], nothing[:, 0])
+        return cls(train, nothing.int(), silence, nothing[:, 0], nothing[:, 0])
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """First row of each sequence and the end, int64, shape [n_sequences + 1]."""
+        return torch.from_numpy(self.sequences.offsets)
+
+    @property
+    def n_targets(self) -> int:
+        """Positions that a student is trained to predict: all but each sequence's first."""
+        return int((self.sequences.lengths - 1).clip(min=0).sum())
+
+    @property
+    def n_taught(self) -> int:
+        """Positions that have a list; a student learns the others without a teacher."""
+        return int(self.taught.sum())
+
+    @property
+    def coverage(self) -> float:
+        """Share of the targets that are taught."""
+        return self.n_taught / max(1, self.n_targets)
 
     @property
     def taught(self) -> Tensor:
@@ -106,7 +127,7 @@ class Lessons:
         return Lesson(
             items=self.items[at].long().to(device),
             logits=self.logits[at].float().to(device),
-            doubt=self.doubt[at].to(device),
+            distance=self.distance[at].to(device),
             weights=self.weights[at].to(device),
         )
 
@@ -114,12 +135,25 @@ class Lessons:
         """Return the same lessons under other row weights, still 0 where nothing is taught."""
         return replace(self, weights=weights * self.taught)
 
+    def shortened(self, k: int) -> Lessons:
+        """Return the same with the best ``k`` items of every list."""
+        return replace(self, items=self.items[:, :k], logits=self.logits[:, :k])
+
+    def about(self, first: Sequences) -> Lessons:
+        """Return the lessons about the first sequences, which ``first`` holds, alone."""
+        n = len(first.items)
+        return Lessons(first, self.items[:n], self.logits[:n], self.distance[:n], self.weights[:n])
+
 
 def shuffled(lessons: Lessons, seed: int) -> Lessons:
     """Return the lessons dealt out to other positions at random."""
     taught = lessons.taught.nonzero()[:, 0]
     order = taught[torch.from_numpy(np.random.default_rng(seed).permutation(len(taught)))]
-    items, logits, doubt = lessons.items.clone(), lessons.logits.clone(), lessons.doubt.clone()
+    items, logits, distance = (
+        lessons.items.clone(),
+        lessons.logits.clone(),
+        lessons.distance.clone(),
+    )
     items[taught], logits[taught] = lessons.items[order], lessons.logits[order]
-    doubt[taught] = lessons.doubt[order]
-    return replace(lessons, items=items, logits=logits, doubt=doubt)
+    distance[taught] = lessons.distance[order]
+    return replace(lessons, items=items, logits=logits, distance=distance)

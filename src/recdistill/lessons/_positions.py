@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Sequences
-    from recdistill.evaluation import Recommender
-    from recdistill.lessons._top_lists import Scored
+    from recdistill.evaluation import PositionScores, Recommender
     from recdistill.students import StudentRecommender
 
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 class ScoresPositions(Protocol):
     """A causal model that scores every position of a history in one forward."""
 
-    def score_positions(self, histories: Sequences) -> Iterable[Scored]:
+    def score_positions(self, histories: Sequences) -> Iterable[PositionScores]:
         """Score every position but the first of every row, from the items before it."""
         ...
 

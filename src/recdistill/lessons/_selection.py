@@ -36,6 +36,11 @@ class SelectionConfig:
     policy: Policy = "all"
     budget: float = 0.5
 
+    @property
+    def asks_baseline(self) -> bool:
+        """Whether the policy compares with what a trained baseline says."""
+        return self.policy in ("uncertain", "disagreement")
+
     def __post_init__(self) -> None:
         if self.policy not in get_args(Policy):
             allowed = ", ".join(get_args(Policy))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,26 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Sequences
-
-
-class Scored(Protocol):
-    """Full scores of a few training positions, whole users at a time."""
-
-    @property
-    def users(self) -> NDArray[np.int64]:
-        """Rows of the training sequences, shape [n]."""
-
-    @property
-    def positions(self) -> NDArray[np.int64]:
-        """Positions of the targets in their rows, shape [n]."""
-
-    @property
-    def scores(self) -> torch.Tensor:
-        """Shape [n, n_items + 1], column 0 -inf."""
+    from recdistill.evaluation import PositionScores
 
 
 def collect_lessons(
-    parts: Iterable[Scored], train: Sequences, *, k: int, scale: float = 1.0
+    parts: Iterable[PositionScores], train: Sequences, *, k: int, scale: float = 1.0
 ) -> Lessons:
     """Keep the ``k`` best items of every scored position, the items already seen left out.
 
@@ -54,7 +39,7 @@ def collect_lessons(
     n = len(train.items)
     items = torch.zeros(n, k, dtype=torch.int32)
     logits = torch.full((n, k), -torch.inf)
-    doubt = torch.zeros(n)
+    distance = torch.zeros(n)
     for part in parts:
         at = torch.from_numpy(train.offsets[part.users] + part.positions)
         targets = torch.from_numpy(train.items).long()[at][:, None]
@@ -66,10 +51,10 @@ def collect_lessons(
         items[at] = torch.where(best.values.isfinite(), best.indices, 0).int()
         logits[at] = best.values - scores.logsumexp(1, keepdim=True)
         # A repeated true item is masked like any other, yet may be what the teacher meant.
-        doubt[at] = (best.values[:, 0] - wanted[:, 0]).clamp(min=0)
+        distance[at] = (best.values[:, 0] - wanted[:, 0]).clamp(min=0)
     # Nobody trains to predict a first item, so a list for it would only be counted.
     items[torch.from_numpy(train.offsets[:-1][train.lengths > 0])] = 0
-    lessons = Lessons(torch.from_numpy(train.offsets), items, logits, doubt, torch.zeros(n))
+    lessons = Lessons(train, items, logits, distance, torch.zeros(n))
     return lessons.weighted(torch.ones(n))
 
 

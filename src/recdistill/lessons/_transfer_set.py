@@ -1,8 +1,7 @@
-"""Views of all histories, with what teachers say at every position of them."""
+"""Lessons about views of all histories, on disk: a transfer set (Hinton et al. 2015)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,93 +24,60 @@ _MANIFEST = "manifest.json"
 _FORMAT = 2  # with checksums; before, none was written down
 
 
-@dataclass(frozen=True)
-class TransferSet:
-    """What a student of several teachers trains on (a transfer set, Hinton et al. 2015).
+def save_transfer_set(lessons: Lessons, folder: Path, data: PreparedData) -> None:
+    """Write ``transfer_set.safetensors`` and ``manifest.json``; row weights are not kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    small = torch.int16 if data.catalog.n_items < torch.iinfo(torch.int16).max else torch.int32
+    tensors = {
+        "items": torch.from_numpy(lessons.sequences.items),
+        "offsets": torch.from_numpy(lessons.sequences.offsets),
+        "lists": lessons.items.to(small).contiguous(),
+        "logits": lessons.logits.half().contiguous(),
+        "doubt": lessons.distance.half(),
+    }
+    save_file(tensors, folder / _FILE)
+    facts = {
+        "format": _FORMAT,
+        "catalog_digest": data.catalog.digest,
+        "split_digest": data.split_digest,
+        "n_views": len(lessons.sequences),
+        "n_positions": len(lessons.items),
+        "k": lessons.items.shape[1],
+    }
+    write_description(folder / _MANIFEST, facts, [_FILE])
 
-    Attributes
-    ----------
-    sequences : Sequences
-        Views of the training histories; their own next items are the targets.
-    lessons : Lessons
-        The teachers' lists at every position of ``sequences``.
+
+def load_transfer_set(folder: Path, data: PreparedData) -> Lessons:
+    """Read back what ``save_transfer_set`` wrote; every row with a list weighs 1.
+
+    Raises
+    ------
+    UserError
+        When the files are not there, are not as they were written, or belong to other data.
     """
-
-    sequences: Sequences
-    lessons: Lessons
-
-    def shortened(self, k: int) -> TransferSet:
-        """Return the same with the best ``k`` items of every list."""
-        own = self.lessons
-        lists = Lessons(own.offsets, own.items[:, :k], own.logits[:, :k], own.doubt, own.weights)
-        return TransferSet(self.sequences, lists)
-
-    def of_whole_histories(self, train: Sequences) -> TransferSet:
-        """Return each history's first view, which is the history as it is."""
-        n = len(train.items)
-        own = self.lessons
-        first = Lessons(
-            own.offsets[: len(train) + 1], own.items[:n], own.logits[:n], own.doubt[:n],
-            own.weights[:n],
-        )  # fmt: skip
-        return TransferSet(train, first)
-
-    def save(self, folder: Path, data: PreparedData) -> None:
-        """Write ``transfer_set.safetensors`` and ``manifest.json``."""
-        folder.mkdir(parents=True, exist_ok=True)
-        lists = self.lessons.items
-        small = torch.int16 if data.catalog.n_items < torch.iinfo(torch.int16).max else torch.int32
-        tensors = {
-            "items": torch.from_numpy(self.sequences.items),
-            "offsets": torch.from_numpy(self.sequences.offsets),
-            "lists": lists.to(small).contiguous(),
-            "logits": self.lessons.logits.half().contiguous(),
-            "doubt": self.lessons.doubt.half(),
-        }
-        save_file(tensors, folder / _FILE)
-        facts = {
-            "format": _FORMAT,
-            "catalog_digest": data.catalog.digest,
-            "split_digest": data.split_digest,
-            "n_views": len(self.sequences),
-            "n_positions": len(lists),
-            "k": lists.shape[1],
-        }
-        write_description(folder / _MANIFEST, facts, [_FILE])
-
-    @classmethod
-    def load(cls, folder: Path, data: PreparedData) -> TransferSet:
-        """Read back what ``save`` wrote.
-
-        Raises
-        ------
-        UserError
-            When the files are not there, are not as they were written, or belong to other data.
-        """
-        path = folder / _MANIFEST
-        facts = read_description(path, "transfer set", formats=(1, _FORMAT), checked_from=2)
-        for name, expected in (
-            ("catalog_digest", data.catalog.digest),
-            ("split_digest", data.split_digest),
-        ):
-            if facts.get(name) != expected:
-                raise UserError(
-                    f"The transfer set in {folder} was made on other data ({name} "
-                    f"{facts.get(name)}, here {expected}): run make_transfer_set again here."
-                )
-        with understanding(path, "transfer set"):
-            found = load_file(folder / _FILE)
-            _check(found, data.catalog.n_items)
-        sequences = Sequences(found["items"].numpy(), found["offsets"].numpy())
-        silence = torch.zeros(len(found["lists"]))
-        lessons = Lessons(
-            found["offsets"], found["lists"].int(), found["logits"], found["doubt"].float(), silence
-        )
-        return cls(sequences, lessons.weighted(torch.ones(len(silence))))
+    path = folder / _MANIFEST
+    facts = read_description(path, "transfer set", formats=(1, _FORMAT), checked_from=2)
+    for name, expected in (
+        ("catalog_digest", data.catalog.digest),
+        ("split_digest", data.split_digest),
+    ):
+        if facts.get(name) != expected:
+            raise UserError(
+                f"The transfer set in {folder} was made on other data ({name} "
+                f"{facts.get(name)}, here {expected}): run make_transfer_set again here."
+            )
+    with understanding(path, "transfer set"):
+        found = load_file(folder / _FILE)
+        _check(found, data.catalog.n_items)
+    views = Sequences(found["items"].numpy(), found["offsets"].numpy())
+    n = len(found["lists"])
+    lists, distances = found["lists"].int(), found["doubt"].float()
+    lessons = Lessons(views, lists, found["logits"], distances, torch.zeros(n))
+    return lessons.weighted(torch.ones(n))
 
 
 def _check(found: dict[str, Tensor], n_items: int) -> None:
-    """Raise ValueError where the arrays are none that ``save`` writes."""
+    """Raise ValueError where the arrays are none that ``save_transfer_set`` writes."""
     items, offsets, lists = found["items"], found["offsets"], found["lists"]
     n_positions = len(items)
     right = {

@@ -5,6 +5,7 @@ This room needs torch and nothing of training: the served model travels with it.
 
 from recdistill.students._config import (
     STUDENT_KINDS,
+    Architecture,
     ItemStart,
     StudentConfig,
     StudentKind,
@@ -35,6 +36,7 @@ from recdistill.students._sasrec import SASRec
 __all__ = [
     "HSTU",
     "STUDENT_KINDS",
+    "Architecture",
     "ByteDropout",
     "GRU4Rec",
     "ItemContent",

@@ -23,16 +23,15 @@ StudentKind = Literal["sasrec", "ligr", "hstu", "gru4rec"]
 STUDENT_KINDS: tuple[str, ...] = get_args(StudentKind)
 ItemStart = Literal["random", "cooccurrence"]
 
-_CHOICES = {"kind": StudentKind, "item_start": ItemStart, "positions": Positions}
+_CHOICES = {"item_start": ItemStart, "positions": Positions}
 
 
-@dataclass(frozen=True)
-class StudentConfig:
-    """Architecture of a student.
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Size of a student.
 
     Attributes
     ----------
-    kind : "sasrec", "ligr", "hstu" or "gru4rec"
     dim : int
         Width of item vectors and states.
     n_blocks : int
@@ -42,8 +41,6 @@ class StudentConfig:
     ffn_multiplier : int, optional
         Width of a block's feed-forward net over ``dim`` (SASRec, LiGR). As in the papers where not
         given: 1 in SASRec, 4 in LiGR.
-    max_length : int
-        Longest history read.
     dropout : float
     item_start : "random" or "cooccurrence"
         Where the item table starts: small random vectors, or vectors counted from the training
@@ -55,12 +52,10 @@ class StudentConfig:
         What an item's vector is made of: ``ItemContent``.
     """
 
-    kind: StudentKind = "sasrec"
     dim: int = 64
     n_blocks: int = 2
     n_heads: int = 2
     ffn_multiplier: int | None = None
-    max_length: int = 200
     dropout: float = 0.2
     item_start: ItemStart = "cooccurrence"
     positions: Positions = "rotary"
@@ -70,23 +65,14 @@ class StudentConfig:
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
-            value, allowed = getattr(self, name), get_args(choices)
-            if value not in allowed:
-                raise UserError(
-                    f"student.{name} is {value!r}; it must be one of {', '.join(allowed)}."
-                )
-        for name in ("dim", "n_blocks", "n_heads", "ffn_multiplier", "max_length"):
+            _require_choice(name, getattr(self, name), get_args(choices))
+        for name in ("dim", "n_blocks", "n_heads", "ffn_multiplier"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"student.{name} is {value}; it must be at least 1.")
         if self.dim % self.n_heads:
             raise UserError(
                 f"student.n_heads is {self.n_heads}, which does not divide student.dim={self.dim}."
-            )
-        if self.positions == "rotary" and self.reads_positions and self.dim // self.n_heads % 2:
-            raise UserError(
-                "student.positions=rotary turns pairs of coordinates, and student.dim / "
-                f"student.n_heads is {self.dim // self.n_heads}: make it even, or choose relative."
             )
         if not 0 <= self.dropout < 1:
             raise UserError(f"student.dropout is {self.dropout}; it must be in [0, 1).")
@@ -96,10 +82,41 @@ class StudentConfig:
         """Say what an item's vector is made of."""
         return ItemContent(self.item, self.id_dropout, self.delta)
 
+
+@dataclass(frozen=True)
+class StudentConfig(Architecture):
+    """Which student, how large, and how far back it reads.
+
+    Attributes
+    ----------
+    kind : "sasrec", "ligr", "hstu" or "gru4rec"
+    max_length : int
+        Longest history read.
+    """
+
+    kind: StudentKind = "sasrec"
+    max_length: int = 200
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_choice("kind", self.kind, STUDENT_KINDS)
+        if self.max_length < 1:
+            raise UserError(f"student.max_length is {self.max_length}; it must be at least 1.")
+        if self.positions == "rotary" and self.reads_positions and self.dim // self.n_heads % 2:
+            raise UserError(
+                "student.positions=rotary turns pairs of coordinates, and student.dim / "
+                f"student.n_heads is {self.dim // self.n_heads}: make it even, or choose relative."
+            )
+
     @property
     def reads_positions(self) -> bool:
         """Whether ``positions`` says anything to a student of this kind."""
         return self.kind in ("sasrec", "ligr")
+
+
+def _require_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UserError(f"student.{name} is {value!r}; it must be one of {', '.join(allowed)}.")
 
 
 def build_student(

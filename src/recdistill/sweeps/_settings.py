@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
+from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
@@ -24,8 +25,14 @@ def setting_types(kind: type, prefix: str = "") -> dict[str, Any]:
         elif get_origin(hint) is dict:
             out[f"{prefix}{name}.*"] = get_args(hint)[1]
         else:
-            out[prefix + name] = hint
+            out[prefix + name] = _without_none(hint)
     return out
+
+
+def _without_none(hint: Any) -> Any:
+    """Return what a setting is when it is given: ``float`` for ``float | None``."""
+    given = [kind for kind in get_args(hint) if kind is not type(None)]
+    return given[0] if isinstance(hint, UnionType) and len(given) == 1 else hint
 
 
 def type_of(name: str, types: Mapping[str, Any]) -> Any:

@@ -1,7 +1,13 @@
 """Lightning glue: loops, callbacks, resume."""
 
 from recdistill.training._batches import Batch, WindowSampler, window_loader
-from recdistill.training._config import FitConfig, LossConfig, LossKind, OptimizerConfig
+from recdistill.training._config import (
+    FitConfig,
+    LossConfig,
+    LossKind,
+    LossOptions,
+    OptimizerConfig,
+)
 from recdistill.training._fit import SELECTED_BY, FitResult, fit
 from recdistill.training._fit_student import (
     FittedStudent,
@@ -12,12 +18,14 @@ from recdistill.training._fit_student import (
     take_in_text,
 )
 from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
+from recdistill.training._recipe_file import load_recipe, save_recipe
 from recdistill.training._resume import (
     Resumable,
     interruptible,
     resumable_checkpoint,
     signature_lines,
 )
+from recdistill.training._settings import StudentTraining
 from recdistill.training._softmax import weighted_logsumexp
 from recdistill.training._step import LossAlone, Objective, Step
 
@@ -32,6 +40,7 @@ __all__ = [
     "LossAlone",
     "LossConfig",
     "LossKind",
+    "LossOptions",
     "Objective",
     "OptimizerConfig",
     "Resumable",
@@ -39,14 +48,17 @@ __all__ = [
     "Softmax",
     "Step",
     "StudentRecipe",
+    "StudentTraining",
     "WindowSampler",
     "build_loss",
     "finished",
     "fit",
     "fit_student",
     "interruptible",
+    "load_recipe",
     "resumable_checkpoint",
     "said_by",
+    "save_recipe",
     "signature_lines",
     "take_in_text",
     "weighted_logsumexp",

@@ -55,8 +55,32 @@ class OptimizerConfig:
         _require_choice("optimizer.schedule", self.schedule, Schedule)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LossOptions:
+    """What one kind of loss alone asks.
+
+    Attributes
+    ----------
+    gbce_t : float
+        Calibration of gBCE from 0 (plain BCE) to 1 (unbiased probabilities).
+    sampling_power : float
+        ``sampled_softmax`` draws items in proportion to ``(count + 1) ** sampling_power``.
+    label_smoothing : float
+        ``softmax`` only: share of the target's mass spread over the catalog.
+    """
+
+    gbce_t: float = 0.75
+    sampling_power: float = 0.5
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.gbce_t <= 1, f"loss.gbce_t is {self.gbce_t}; it must be in [0, 1].")
+        _require(self.sampling_power >= 0, "loss.sampling_power must not be negative.")
+        _require(0 <= self.label_smoothing < 1, "loss.label_smoothing must be in [0, 1).")
+
+
 @dataclass(frozen=True)
-class LossConfig:
+class LossConfig(LossOptions):
     """What the student is fitted to.
 
     Attributes
@@ -66,26 +90,15 @@ class LossConfig:
         thousand items; the others compare with ``n_negatives`` drawn items.
     n_negatives : int
         Drawn items per target (``bce``, ``gbce``) or per batch (``sampled_softmax``).
-    gbce_t : float
-        Calibration of gBCE from 0 (plain BCE) to 1 (unbiased probabilities).
-    sampling_power : float
-        ``sampled_softmax`` draws items in proportion to ``(count + 1) ** sampling_power``.
-    label_smoothing : float
-        ``softmax`` only: share of the target's mass spread over the catalog.
     """
 
     kind: LossKind = "softmax"
     n_negatives: int = 256
-    gbce_t: float = 0.75
-    sampling_power: float = 0.5
-    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_choice("loss.kind", self.kind, LossKind)
         _require(self.n_negatives >= 1, "loss.n_negatives must be at least 1.")
-        _require(0 <= self.gbce_t <= 1, f"loss.gbce_t is {self.gbce_t}; it must be in [0, 1].")
-        _require(self.sampling_power >= 0, "loss.sampling_power must not be negative.")
-        _require(0 <= self.label_smoothing < 1, "loss.label_smoothing must be in [0, 1).")
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,6 @@ def make_small(n: int = 13, n_items: int = 90, dim: int = 5, k: int = 4, seed: i
     logits[0] = -torch.inf
     weights = torch.rand(n, generator=random, dtype=torch.float64)
     weights[0] = 0
-    doubt = torch.rand(n, generator=random, dtype=torch.float64) * 3
+    distance = torch.rand(n, generator=random, dtype=torch.float64) * 3
     targets = torch.randint(1, n_items + 1, (n,), generator=random)
-    return Small(states, table.requires_grad_(), targets, Lesson(items, logits, doubt, weights))
+    return Small(states, table.requires_grad_(), targets, Lesson(items, logits, distance, weights))

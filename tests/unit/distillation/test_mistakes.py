@@ -1,19 +1,22 @@
 """The mistakes do what they say, so that the ladder measures what it names."""
 
+import pytest
 import torch
 
-from recdistill.distillation import Ranking, RankingConfig
-from recdistill.distillation._mistakes import (
-    InvertedConfidence,
-    Meddled,
-    PositivesOnly,
-    Spoiler,
-    WrongIndex,
-    shuffled,
-)
+from recdistill.distillation import Ranking, RankingConfig, Teaching, assemble
 from recdistill.distillation._terms import Answer
-from recdistill.students import SASRec
-from recdistill.training import LossAlone, Softmax
+from recdistill.distillation.mistakes import (
+    DESCRIPTIONS,
+    FaultyObjective,
+    InvertedConfidence,
+    MistakeInjector,
+    PositivesOnly,
+    WrongIndex,
+    distil_with_mistake,
+)
+from recdistill.lessons import shuffled
+from recdistill.students import SASRec, StudentConfig
+from recdistill.training import FitConfig, LossAlone, Softmax, StudentRecipe
 from tests.unit.distillation.test_objective import one_step, student
 
 
@@ -50,7 +53,7 @@ def test_shuffled_rows_move_between_positions(lessons):
 def test_coupled_l2_adds_decay_times_the_weights_to_the_gradient(walks):
     model, step = student(), one_step(walks)
     objective = LossAlone(Softmax())
-    total, _ = Meddled(objective, model, l2=0.1)(step, 0.0)  # type: ignore[arg-type]
+    total, _ = FaultyObjective(objective, model, l2=0.1)(step, 0.0)  # type: ignore[arg-type]
     (gradient,) = torch.autograd.grad(total, model.norm.weight)
     assert torch.allclose(gradient, 0.1 * model.norm.weight)
 
@@ -67,10 +70,36 @@ def test_wrong_index_reads_too_early_and_means_where_nothing_is_left():
     assert not torch.allclose(right[0, 1], inner.encode(torch.tensor([[9, 4]]))[0, 1])
 
 
+RECIPE = StudentRecipe(
+    StudentConfig(dim=8, n_heads=1, n_blocks=1, max_length=10, dropout=0.0),
+    loop=FitConfig(max_epochs=1, tokens_per_batch=200, device="cpu"),
+)
+
+
 def test_no_mistake_changes_nothing(lessons, walks):
-    sound = Spoiler("none", 0)
-    model, term = student(), Ranking(RankingConfig())
-    assert sound.lessons(lessons) is lessons
-    assert sound.term(term) is term
-    assert sound.student(model) is model
-    assert sound.objective(term, model, 0.1) is term  # type: ignore[arg-type]
+    teaching = Teaching(lessons, {"listwise": 1.0, "ranking": 0.5})
+    sound = MistakeInjector("none", 0)
+    assert sound.teaching(teaching) is teaching
+    assembly = assemble(RECIPE, teaching, walks, seed=0)
+    assert sound.assembly(assembly) is assembly
+
+
+@pytest.mark.parametrize("mistake", DESCRIPTIONS)
+def test_every_mistake_trains_another_student_and_leaves_what_it_was_given(
+    mistake, lessons, walks, tmp_path
+):
+    teaching = Teaching(lessons, {"listwise": 1.0, "ranking": 0.5})
+    before = lessons.items.clone()
+    losses: dict[str, float] = {}
+    for made in ("none", mistake):
+        distil_with_mistake(
+            made,
+            RECIPE,
+            teaching,
+            walks,
+            seed=0,
+            log=lambda metrics, _, made=made: losses.setdefault(made, metrics["train/loss"]),
+            checkpoint_folder=tmp_path / made,
+        )
+    assert losses["none"] != losses[mistake]
+    assert torch.equal(lessons.items, before)

@@ -7,8 +7,8 @@ import torch
 from recdistill.distillation import (
     Annealing,
     DistillationObjective,
-    Ground,
     TermConfigs,
+    TermInputs,
     Weighted,
     build_term,
 )
@@ -36,9 +36,9 @@ def counts(data):
 
 
 def objective(data, lessons, weights, *, loss=None, annealing=None, **more):
-    ground = Ground(lessons, torch.from_numpy(counts(data)))
+    inputs = TermInputs(lessons, torch.from_numpy(counts(data)))
     terms = [
-        Weighted(build_term(n, TermConfigs(), ground), w, annealing or Annealing())
+        Weighted(build_term(n, TermConfigs(), inputs), w, annealing or Annealing())
         for n, w in weights.items()
     ]
     return DistillationObjective(loss or Softmax(), terms, lessons, **more)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from recdistill.distillation import Ground, TermConfigs, build_term, sources_digest
+from recdistill.distillation import TermConfigs, TermInputs, build_term, sources_digest
 from recdistill.errors import UserError
 from recdistill.lessons import Lessons
 
@@ -29,18 +29,18 @@ class Mine(Term):
 
 
 @pytest.fixture
-def ground() -> Ground:
+def inputs() -> TermInputs:
     empty = torch.zeros(1, 1)
     lessons = Lessons(torch.tensor([0, 1]), empty.int(), empty, empty[0], empty[0])
-    return Ground(lessons, torch.zeros(2))
+    return TermInputs(lessons, torch.zeros(2))
 
 
 def test_a_term_comes_from_a_file_of_the_users_own(
-    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: TermInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own_term.py").write_text(TERM)
     monkeypatch.syspath_prepend(tmp_path)
-    assert build_term("own_term:Mine", TermConfigs(), ground).name == "mine"
+    assert build_term("own_term:Mine", TermConfigs(), inputs).name == "mine"
     before = sources_digest(["ranking", "own_term:Mine"])
     (tmp_path / "own_term.py").write_text(TERM + "# changed\n")
     assert sources_digest(["own_term:Mine"]) != before
@@ -57,7 +57,7 @@ def test_a_term_comes_from_a_file_of_the_users_own(
     ],
 )
 def test_what_is_no_term_is_refused_in_a_sentence(
-    name: str, complaint: str, ground: Ground
+    name: str, complaint: str, inputs: TermInputs
 ) -> None:
     with pytest.raises(UserError, match=complaint):
-        build_term(name, TermConfigs(), ground)
+        build_term(name, TermConfigs(), inputs)

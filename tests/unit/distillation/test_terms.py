@@ -12,13 +12,13 @@ from recdistill.distillation import (
     TERMS,
     Answer,
     DROSConfig,
-    Ground,
     Listwise,
     ListwiseConfig,
     Ranking,
     RankingConfig,
     ReferenceRanking,
     TermConfigs,
+    TermInputs,
     build_term,
     position_weights,
 )
@@ -30,11 +30,11 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def lesson(items, logits, doubt=0.0):
+def lesson(items, logits, distance=0.0):
     return Lesson(
         torch.tensor([items]),
         torch.tensor([logits], dtype=torch.float64),
-        torch.tensor([doubt], dtype=torch.float64),
+        torch.tensor([distance], dtype=torch.float64),
         torch.ones(1, dtype=torch.float64),
     )
 
@@ -114,7 +114,7 @@ def test_ranking_by_hand():
     """Weights: position, the row's reliability over its mean, and agreement with the student."""
     config = RankingConfig(position=0.3, confidence=0.5, consistency=0.1, n_negatives=2)
     term = Ranking(config, mean_confidence=0.4)
-    taught = lesson([3, 1], [-0.1, -1.0], doubt=0.7)
+    taught = lesson([3, 1], [-0.1, -1.0], distance=0.7)
     reliability = 0.5 * math.exp(-0.7) / 0.4
     position = [math.exp(-1) / (math.exp(-1) + math.exp(-2)), math.exp(-2)]
     position[1] = 1 - position[0]
@@ -146,8 +146,8 @@ def test_negatives_never_repeat_the_target_or_the_list():
 
 def test_an_unreliable_teacher_counts_less():
     term = Ranking(RankingConfig(position=0, consistency=0))
-    sure = term.ask(lesson([1], [0.0], doubt=0.0), torch.tensor([2]), 9).given[0]
-    wrong = term.ask(lesson([1], [0.0], doubt=3.0), torch.tensor([2]), 9).given[0]
+    sure = term.ask(lesson([1], [0.0], distance=0.0), torch.tensor([2]), 9).given[0]
+    wrong = term.ask(lesson([1], [0.0], distance=3.0), torch.tensor([2]), 9).given[0]
     assert wrong.item() == pytest.approx(sure.item() * math.exp(-3))
 
 
@@ -216,11 +216,11 @@ def test_terms_by_name():
         torch.zeros(1),
         torch.zeros(1),
     )
-    ground = Ground(empty, torch.ones(4))
+    inputs = TermInputs(empty, torch.ones(4))
     for name in TERMS:
-        assert build_term(name, TermConfigs(), ground).name == name
+        assert build_term(name, TermConfigs(), inputs).name == name
     with pytest.raises(UserError, match="no term 'hint'"):
-        build_term("hint", TermConfigs(), ground)
+        build_term("hint", TermConfigs(), inputs)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from recdistill.students import SASRec
 
 
 def test_a_teacher_who_knows_the_order_hits_and_shuffling_shows(walks, lessons):
-    sound = inspect_lessons(lessons, walks.train, 30)
-    mixed = inspect_lessons(shuffled(lessons, 4), walks.train, 30)
+    sound = inspect_lessons(lessons, 30)
+    mixed = inspect_lessons(shuffled(lessons, 4), 30)
     assert sound.coverage == 1.0
     assert sound.hit_rate > 2 * sound.hit_rate_shuffled
     assert mixed.hit_rate < 1.5 * mixed.hit_rate_shuffled
@@ -22,18 +22,18 @@ def test_agreement_with_itself_is_whole(walks, lessons):
     model = SASRec(30, dim=8, n_blocks=1, max_length=50, dropout=0.0)
     view = view_training(model, walks.train, 5)
     copied = replace(lessons, items=view.items)
-    found = inspect_lessons(copied, walks.train, 30, view)
+    found = inspect_lessons(copied, 30, view)
     assert found.agreement == pytest.approx(1.0)
-    assert inspect_lessons(lessons, walks.train, 30).agreement is None
+    assert inspect_lessons(lessons, 30).agreement is None
 
 
 def test_claims_are_compared_with_hits(walks, lessons):
     hits = (lessons.items == torch.from_numpy(walks.train.items)[:, None]).any(1)
     honest = torch.full_like(lessons.logits, float(hits[lessons.taught].float().mean() / 5)).log()
-    fair = inspect_lessons(replace(lessons, logits=honest), walks.train, 30)
+    fair = inspect_lessons(replace(lessons, logits=honest), 30)
     assert fair.claimed == pytest.approx(fair.hit_rate, abs=1e-5)
     boast = torch.full_like(lessons.logits, 0.2).log()
-    loud = inspect_lessons(replace(lessons, logits=boast), walks.train, 30)
+    loud = inspect_lessons(replace(lessons, logits=boast), 30)
     assert loud.claimed == pytest.approx(1.0, abs=1e-5)
     assert loud.calibration_error > fair.calibration_error
 
@@ -41,5 +41,5 @@ def test_claims_are_compared_with_hits(walks, lessons):
 def test_stale_and_repeated_rows_are_seen(walks, lessons):
     items = lessons.items.clone()
     items[lessons.taught] = torch.tensor([1, 2, 3, 4, 4], dtype=torch.int32)
-    found = inspect_lessons(replace(lessons, items=items), walks.train, 30)
+    found = inspect_lessons(replace(lessons, items=items), 30)
     assert found.stale == found.repeated_items == found.most_common_list == 1.0

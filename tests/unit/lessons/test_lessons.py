@@ -48,26 +48,28 @@ def table_of(data, folder, kind="counter", *, shuffle=None, keep=1.0, scores=Non
 
 
 def test_shuffling_the_table_changes_no_lesson(walks, tmp_path):
-    plain, report = join_tables([table_of(walks, tmp_path / "a")], [2.0], walks, k=5)
-    mixed, _ = join_tables([table_of(walks, tmp_path / "b", shuffle=1)], [2.0], walks, k=5)
+    plain = join_tables([table_of(walks, tmp_path / "a")], [2.0], walks, k=5)
+    mixed = join_tables([table_of(walks, tmp_path / "b", shuffle=1)], [2.0], walks, k=5)
     assert torch.equal(plain.items, mixed.items)
     assert torch.allclose(plain.logits, mixed.logits)
-    assert report.n_taught == report.n_targets == int((walks.train.lengths - 1).sum())
+    assert plain.n_taught == plain.n_targets == int((walks.train.lengths - 1).sum())
 
 
 def test_joined_lessons_equal_those_of_the_full_scores(walks, lessons, tmp_path):
-    joined, _ = join_tables([table_of(walks, tmp_path)], [3.0], walks, k=5)
+    joined = join_tables([table_of(walks, tmp_path)], [3.0], walks, k=5)
     taught = joined.taught
     assert torch.allclose(joined.logits[taught], lessons.logits[taught], atol=1e-4)
     agreement = (joined.items[taught] == lessons.items[taught]).float().mean()
     assert agreement > 0.95  # ties may come in another order
     repeated = [i in row[:p] for row in map(walks.train.row, range(60)) for p, i in enumerate(row)]
     unseen = ~torch.tensor(repeated)[taught]
-    assert torch.allclose(joined.doubt[taught][unseen], lessons.doubt[taught][unseen], atol=1e-3)
+    assert torch.allclose(
+        joined.distance[taught][unseen], lessons.distance[taught][unseen], atol=1e-3
+    )
 
 
 def test_short_lists_claim_as_much_as_they_hit(walks, tmp_path):
-    joined, _ = join_tables([table_of(walks, tmp_path, top_k=6)], [2.5], walks, k=4)
+    joined = join_tables([table_of(walks, tmp_path, top_k=6)], [2.5], walks, k=4)
     taught = joined.taught
     hits = (joined.items == torch.from_numpy(walks.train.items)[:, None]).any(1)[taught]
     claimed = joined.logits[taught].exp().sum(1)
@@ -94,9 +96,9 @@ def test_no_lesson_recommends_what_the_user_had(lessons, walks):
 
 def test_a_partial_table_is_counted_and_refused_below_the_wanted_share(walks, tmp_path):
     table = table_of(walks, tmp_path, shuffle=2, keep=0.4)
-    lessons, report = join_tables([table], [1.0], walks, k=5)
-    assert 0.3 < report.coverage < 0.5
-    assert int((lessons.weights > 0).sum()) == report.n_taught == int(lessons.taught.sum())
+    lessons = join_tables([table], [1.0], walks, k=5)
+    assert 0.3 < lessons.coverage < 0.5
+    assert int((lessons.weights > 0).sum()) == lessons.n_taught == int(lessons.taught.sum())
     with pytest.raises(UserError, match="below min_coverage"):
         join_tables([table], [1.0], walks, k=5, min_coverage=0.5)
 
@@ -154,7 +156,7 @@ def test_two_tables_add_up_to_the_sum_of_their_scores(walks, tmp_path):
     """With whole rows in the tables nothing is left to guess."""
     kinds, factors = ("counter", "knn"), (2.0, 0.7)
     tables = [table_of(walks, tmp_path / kind, kind) for kind in kinds]
-    joined, _ = join_tables(tables, factors, walks, k=3)
+    joined = join_tables(tables, factors, walks, k=3)
     streams = [list(scores_of(walks, kind)) for kind in kinds]
     for parts in zip(*streams, strict=True):
         total = sum(f * p.scores for f, p in zip(factors, parts, strict=True))
@@ -208,7 +210,7 @@ def test_selection_needs_what_it_compares_with(lessons):
         SelectionConfig("random", 0)
     same = select(SelectionConfig("all", 0.1), lessons, None, seed=0)
     assert torch.equal(same.weights, lessons.weights)
-    assert isinstance(BaselineView(lessons.items, lessons.doubt), BaselineView)
+    assert isinstance(BaselineView(lessons.items, lessons.distance), BaselineView)
 
 
 def test_picked_weights_are_the_best_of_the_grid_on_validation(walks):

@@ -14,11 +14,12 @@ from recdistill.errors import UserError
 from recdistill.floors import fit_floor, user_folds
 from recdistill.lessons import (
     LogLinearPool,
-    TransferSet,
     Views,
     ViewsConfig,
     draw_views,
     label_views,
+    load_transfer_set,
+    save_transfer_set,
     score_every_position,
 )
 from recdistill.students import StudentConfig, StudentRecommender, build_student
@@ -120,8 +121,8 @@ def test_lists_are_the_pools_and_floors_do_not_know_the_user(walks) -> None:
         expected[0] = -torch.inf
         best = expected.log_softmax(0).topk(5)
         at = made.sequences.offsets[view] + place
-        assert made.lessons.items[at].tolist() == best.indices.tolist()
-        torch.testing.assert_close(made.lessons.logits[at], best.values, atol=1e-4, rtol=1e-4)
+        assert made.items[at].tolist() == best.indices.tolist()
+        torch.testing.assert_close(made.logits[at], best.values, atol=1e-4, rtol=1e-4)
 
 
 def test_a_view_without_a_target_is_not_asked_about(walks) -> None:
@@ -129,23 +130,21 @@ def test_a_view_without_a_target_is_not_asked_about(walks) -> None:
     views = Views(Sequences.from_lists([rows[0], rows[1][:1], []]), np.array([0, 1, 2]))
     pool = LogLinearPool([student(walks)], [1.0], walks.catalog.digest)
     made = label_views(pool, views, walks, k=3)
-    assert made.lessons.taught.tolist() == [False] + [True] * (len(rows[0]) - 1) + [False]
+    assert made.taught.tolist() == [False] + [True] * (len(rows[0]) - 1) + [False]
 
 
 def test_what_was_saved_is_read_back_and_belongs_to_its_data(walks, tmp_path: Path) -> None:
     pool = LogLinearPool([student(walks)], [1.0], walks.catalog.digest)
     made = label_views(pool, draw_views(walks.train, ViewsConfig(2), seed=0), walks, k=4)
-    made.save(tmp_path, walks)
-    again = TransferSet.load(tmp_path, walks)
+    save_transfer_set(made, tmp_path, walks)
+    again = load_transfer_set(tmp_path, walks)
     assert np.array_equal(again.sequences.items, made.sequences.items)
-    assert torch.equal(again.lessons.items, made.lessons.items)
-    assert torch.equal(again.lessons.weights, made.lessons.weights)
-    torch.testing.assert_close(
-        again.lessons.logits.float(), made.lessons.logits, atol=0.02, rtol=0.02
-    )
-    assert again.shortened(2).lessons.items.shape[1] == 2
+    assert torch.equal(again.items, made.items)
+    assert torch.equal(again.weights, made.weights)
+    torch.testing.assert_close(again.logits.float(), made.logits, atol=0.02, rtol=0.02)
+    assert again.shortened(2).items.shape[1] == 2
     foreign = SimpleNamespace(catalog=walks.catalog, split_digest="another")
     with pytest.raises(UserError, match="made on other data"):
-        TransferSet.load(tmp_path, foreign)  # type: ignore[arg-type]
+        load_transfer_set(tmp_path, foreign)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="holds no transfer set"):
-        TransferSet.load(tmp_path / "nowhere", walks)
+        load_transfer_set(tmp_path / "nowhere", walks)

@@ -1,12 +1,13 @@
-"""Ways to ruin a distillation, each on purpose: rungs of the diagnosis's ladder, nothing else.
+"""Mistakes in a distillation, made on purpose: rungs of the diagnosis's ladder, nothing else.
 
 All of them were found in one real system whose distilled student came out worse than its baseline.
-Each changes one thing about an otherwise sound run, so that its own effect can be measured. No
-stage but the ladder imports this file.
+Each changes one thing about an otherwise sound run, so that its own effect can be measured. The
+code that distils knows nothing of them: the ladder changes what it put together.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -14,17 +15,24 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from recdistill.distillation._distil_student import assemble, fit_assembly
+from recdistill.distillation._objective import DistillationObjective
 from recdistill.distillation._ranking import Ranking
 from recdistill.lessons import shuffled
 from recdistill.students import SequentialModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from torch import Tensor
 
-    from recdistill.distillation._objective import DistillationObjective
+    from recdistill.data import PreparedData
+    from recdistill.distillation._distil_student import Assembly, Teaching
     from recdistill.distillation._terms import Answer, Question, Term
-    from recdistill.lessons._lessons import Lesson, Lessons
-    from recdistill.training import Objective, Step
+    from recdistill.lessons._lessons import Lesson
+    from recdistill.texts import ItemVectors
+    from recdistill.training import FittedStudent, Step, StudentRecipe
 
 Mistake = Literal[
     "none",
@@ -36,7 +44,7 @@ Mistake = Literal[
     "padding_index",
 ]
 
-WHAT: dict[Mistake, str] = {
+DESCRIPTIONS: dict[Mistake, str] = {
     "positives_only": "ranking distillation pushes the teacher's items up and nothing down",
     "inverted_confidence": "a probability is read as a distance: the surer the teacher, the less "
     "it counts",
@@ -68,7 +76,7 @@ class InvertedConfidence(Ranking):
         return replace(question, given=(importance, *others))
 
 
-class Meddled:
+class FaultyObjective:
     """An objective with something wrong about it.
 
     Parameters
@@ -101,7 +109,7 @@ class Meddled:
                 self.inject = torch.randn(vectors.shape[1], model.dim) / vectors.shape[1] ** 0.5
                 # Also kept on the model, where the optimizer finds it.
                 self.map = nn.Linear(model.dim, vectors.shape[1])
-                model.add_module("meddling", self.map)
+                model.add_module("faulty_map", self.map)
 
     def __call__(self, step: Step, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         """See ``training.Objective``."""
@@ -157,8 +165,8 @@ class WrongIndex(SequentialModel):
         return self.inner.item_table()
 
 
-class Spoiler:
-    """Puts one mistake into a distillation, at the place where it belongs.
+class MistakeInjector:
+    """Makes one mistake in a distillation, at the place where it belongs.
 
     Parameters
     ----------
@@ -169,29 +177,66 @@ class Spoiler:
     def __init__(self, mistake: Mistake, seed: int) -> None:
         self.mistake, self.seed = mistake, seed
 
-    def lessons(self, lessons: Lessons) -> Lessons:
-        """Spoil the lessons, or not."""
-        return shuffled(lessons, self.seed) if self.mistake == "shuffled_rows" else lessons
+    def teaching(self, teaching: Teaching) -> Teaching:
+        """Return what the student learns from, with the mistake if it is one about that."""
+        if self.mistake != "shuffled_rows":
+            return teaching
+        return replace(teaching, lessons=shuffled(teaching.lessons, self.seed))
 
-    def term(self, term: Term) -> Term:
-        """Spoil a term, or not."""
-        spoilt = {"positives_only": PositivesOnly, "inverted_confidence": InvertedConfidence}
-        if isinstance(term, Ranking) and self.mistake in spoilt:
-            return spoilt[self.mistake](term.config, term.mean_confidence)
-        return term
+    def assembly(self, assembly: Assembly) -> Assembly:
+        """Return what is fitted, with the mistake if it is one about that.
 
-    def student(self, student: SequentialModel) -> SequentialModel:
-        """Spoil the student's reading of its input, or not."""
-        return WrongIndex(student) if self.mistake == "padding_index" else student
-
-    def objective(
-        self, objective: DistillationObjective, student: SequentialModel, l2: float
-    ) -> Objective:
-        """Spoil what is minimised, or not; ``l2`` is the baseline's weight decay."""
+        Raises
+        ------
+        TypeError
+            When the objective is none that ``assemble`` made.
+        """
+        student, objective, recipe = assembly.student, assembly.objective, assembly.recipe
+        if not isinstance(objective, DistillationObjective):
+            raise TypeError(f"a mistake goes into a DistillationObjective, not {objective!r}")
+        if self.mistake in _TERMS:
+            objective = copy(objective)
+            objective.terms = [replace(w, term=self._term(w.term)) for w in objective.terms]
+            return replace(assembly, objective=objective)
+        if self.mistake == "padding_index":
+            return replace(assembly, student=WrongIndex(student))
         if self.mistake == "coupled_l2":
-            return Meddled(objective, student, l2=l2)
+            optimizer = recipe.loop.optimizer
+            coupled = FaultyObjective(objective, student, l2=optimizer.weight_decay)
+            loop = replace(recipe.loop, optimizer=replace(optimizer, weight_decay=0.0))
+            return replace(assembly, objective=coupled, recipe=replace(recipe, loop=loop))
         if self.mistake == "embedding_mse":
             generator = torch.Generator().manual_seed(self.seed)
             vectors = torch.randn(student.n_items + 1, student.dim, generator=generator)
-            return Meddled(objective, student, vectors=vectors)
-        return objective
+            return replace(assembly, objective=FaultyObjective(objective, student, vectors=vectors))
+        return assembly
+
+    def _term(self, term: Term) -> Term:
+        if not isinstance(term, Ranking):
+            return term
+        return _TERMS[self.mistake](term.config, term.mean_confidence)
+
+
+_TERMS: dict[Mistake, type[Ranking]] = {
+    "positives_only": PositivesOnly,
+    "inverted_confidence": InvertedConfidence,
+}
+
+
+def distil_with_mistake(
+    mistake: Mistake,
+    recipe: StudentRecipe,
+    teaching: Teaching,
+    data: PreparedData,
+    *,
+    seed: int,
+    vectors: ItemVectors | None = None,
+    log: Callable[[Mapping[str, float], int], None] | None = None,
+    checkpoint_folder: Path | None = None,
+) -> FittedStudent:
+    """Do what ``distil_student`` does, with one mistake; "none" makes none."""
+    injector = MistakeInjector(mistake, seed)
+    assembly = assemble(recipe, injector.teaching(teaching), data, seed=seed, vectors=vectors)
+    return fit_assembly(
+        injector.assembly(assembly), seed=seed, log=log, checkpoint_folder=checkpoint_folder
+    )

@@ -10,10 +10,9 @@ from recdistill.texts import ItemVectors
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.runs import RunReference
-    from recdistill.students import ItemKind
 
 
-class Finder(Protocol):
+class RunFinder(Protocol):
     """What finds runs, as a ``Run`` does."""
 
     def find(self, reference: str, *stages: str, data: PreparedData) -> RunReference:
@@ -42,14 +41,14 @@ class Texts:
         return ItemVectors.load(self.made_by.artifact("vectors"), data.catalog)
 
 
-def find_texts(reference: str, item: ItemKind, finder: Finder, data: PreparedData) -> Texts:
+def find_texts(reference: str, item: str, finder: RunFinder, data: PreparedData) -> Texts:
     """Find the vectors that a student of such items needs."""
     if item == "id":
         return Texts()
     return Texts(finder.find(reference, "embed_items", data=data))
 
 
-def texts_of(trained: RunReference, finder: Finder, data: PreparedData) -> Texts:
+def texts_of(trained: RunReference, finder: RunFinder, data: PreparedData) -> Texts:
     """Find the vectors that a finished run was trained on."""
     made_by = trained.tags.get("text_run_id")
     return Texts(finder.find(made_by, "embed_items", data=data)) if made_by else Texts()

@@ -1,0 +1,57 @@
+"""A student's recipe beside its weights, so that others can be trained like it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from recdistill.errors import UserError
+from recdistill.students import STUDENT_KINDS, StudentConfig
+from recdistill.training._config import FitConfig, LossConfig, OptimizerConfig
+from recdistill.training._fit_student import StudentRecipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECIPE = "recipe.json"
+
+
+def save_recipe(recipe: StudentRecipe, folder: Path) -> None:
+    """Write ``recipe.json`` into a model's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECIPE).write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
+
+
+def load_recipe(folder: Path) -> StudentRecipe:
+    """Read back what ``save_recipe`` wrote.
+
+    Raises
+    ------
+    UserError
+        When the folder holds no student, or one that says nothing of its training.
+    """
+    path = folder / RECIPE
+    if not path.is_file():
+        kind = _kind(folder)
+        raise UserError(
+            f"{folder} holds a {kind} without {RECIPE}, so nothing can be trained like it: name a "
+            f"run of {' or '.join(STUDENT_KINDS)}, and train it again if an older version made it."
+        )
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        loop = plain["loop"]
+        return StudentRecipe(
+            StudentConfig(**plain["architecture"]),
+            LossConfig(**plain["loss"]),
+            FitConfig(**{**loop, "optimizer": OptimizerConfig(**loop["optimizer"])}),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is no recipe of this version ({error}): train the model again."
+        ) from None
+
+
+def _kind(folder: Path) -> str:
+    path = folder / "config.json"
+    return str(json.loads(path.read_text()).get("kind", "model")) if path.is_file() else "model"
