@@ -34,7 +34,7 @@ from recdistill.evaluation import compare_paired, evaluate
 from recdistill.floors import FLOOR_KINDS, fit_floor
 from recdistill.lessons import (
     Lessons,
-    LogLinearPool,
+    Pool,
     ViewsConfig,
     draw_views,
     label_views,
@@ -160,7 +160,7 @@ class Bench:
             save_model(baselines.train(config, self.data), folder)
         return load_model(folder, self.data.catalog)
 
-    def pool(self, teacher: str) -> tuple[LogLinearPool, dict[str, Any]]:
+    def pool(self, teacher: str) -> tuple[Pool, dict[str, Any]]:
         """Weigh a teacher's members on validation."""
         names = self.setting.teachers[teacher]
         members = [self.member(name) for name in names]
@@ -168,7 +168,7 @@ class Bench:
         if len(members) > 1:
             weights = weigh_on_validation(members, self.data)[0]
         facts = {"weights": dict(zip(names, (round(w, 4) for w in weights), strict=True))}
-        return LogLinearPool(members, weights, self.data.catalog.digest), facts
+        return Pool(members, weights, self.data.catalog.digest), facts
 
     def transfer_set(self, teacher: str) -> Lessons:
         """Ask a teacher about every view, or find what it said."""

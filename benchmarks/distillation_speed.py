@@ -27,7 +27,7 @@ from benchmarks import baselines
 from recdistill.data import DataConfig, prepare
 from recdistill.distillation import ListwiseConfig, Teaching, TermConfigs, distil_student
 from recdistill.floors import fit_floor
-from recdistill.lessons import LogLinearPool, ViewsConfig, draw_views, label_views
+from recdistill.lessons import Pool, ViewsConfig, draw_views, label_views
 
 RESULT = Path(__file__).parent / "results" / "distillation_speed.json"
 EPOCHS = 2
@@ -47,9 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     data = prepare(DataConfig(dataset=options.dataset))
-    pool = LogLinearPool(
-        [fit_floor("counter", data.train, data.catalog)], [1.0], data.catalog.digest
-    )
+    pool = Pool([fit_floor("counter", data.train, data.catalog)], [1.0], data.catalog.digest)
     views = draw_views(data.train, ViewsConfig(n_views=1), seed=0)
     lessons = label_views(pool, views, data, k=30, n_folds=2)
     recipe = baselines.settings(options.dataset, "sasrec", 0).recipe("sasrec")

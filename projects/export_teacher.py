@@ -9,33 +9,41 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from projects._out_of_fold import out_of_fold_scores
+from projects import train_teacher
+from recdistill import floors
+from recdistill.config import parse
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
+from recdistill.evaluation import evaluate
+from recdistill.floors import Floor
 from recdistill.lessons import (
+    MODEL_STAGES,
     Selection,
     TeacherTable,
+    comparable_positions,
     export_table,
-    training_scores,
+    out_of_fold_scores,
+    score_positions,
     write_dllm2rec,
 )
 from recdistill.runs import Run, stage
 from recdistill.saved_models import load_recommender
-from recdistill.teachers import TeacherRecommender
+from recdistill.teachers import TeacherRecommender, build_teacher, fit_teacher
+from recdistill.text_runs import texts_of
+from recdistill.training import fit_student, load_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import PositionScores, Recommender
     from recdistill.runs import RunReference
-
-MODEL_STAGES = ("train_teacher", "train_baseline", "distill")
+    from recdistill.students import StudentRecommender
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ def run(config: Config, run: Run) -> None:
         table = export_table(
             run.folder / "table",
             data,
-            scores(config, model, teacher_run, run, data),
+            comparable_positions(model, scores(config, model, teacher_run, run, data)),
             teacher_digest=folder_digest(folder),
             top_k=config.top_k,
             logits=config.logits,
@@ -105,16 +113,80 @@ def run(config: Config, run: Run) -> None:
 
 def teacher_stages(config: Config) -> tuple[str, ...]:
     """Take ``latest`` to mean the latest language model; any model can be named."""
-    return MODEL_STAGES[:1] if config.teacher_run == "latest" else MODEL_STAGES
+    return ("train_teacher",) if config.teacher_run == "latest" else MODEL_STAGES
 
 
 def scores(
     config: Config, model: Recommender, made_by: RunReference, run: Run, data: PreparedData
 ) -> Iterator[PositionScores]:
     """Score positions by the model itself, or by refits that never saw the user."""
-    if config.folds:
-        return out_of_fold_scores(model, made_by, run, data, config.folds, config.seed)
-    return training_scores(model, data)
+    if not config.folds:
+        return score_positions(model, data.train, data.catalog.n_items)
+    if made_by.stage == "distill":
+        raise UserError(
+            f"{made_by.name} is a distilled student: folds={config.folds} would have to refit its "
+            "teachers too; export it with folds=0, or name a floor, a baseline or a teacher."
+        )
+
+    def refit(others: PreparedData, fold: int) -> Recommender:
+        if isinstance(model, Floor):
+            return floors.refit(model, others.train, others.catalog)
+        users = f"{len(others.train)} users"
+        print(f"export_teacher: fold {fold + 1} of {config.folds}, {users}", flush=True)
+        folder = Path(run.checkpoint_folder) / f"fold-{fold}"
+        if isinstance(model, TeacherRecommender):
+            return refit_teacher(made_by, run, others, folder)
+        return refit_student(made_by, run, others, folder)
+
+    return out_of_fold_scores(refit, data, n_folds=config.folds, seed=config.seed)
+
+
+def refit_student(
+    made_by: RunReference, run: Run, data: PreparedData, folder: Path
+) -> StudentRecommender:
+    """Fit a baseline run's student again, on these users."""
+    fitted = fit_student(
+        load_recipe(made_by.artifact("model")),
+        data,
+        seed=int(made_by.params["config.seed"]),
+        vectors=texts_of(made_by, run, data).vectors(data),
+        log=unlogged,
+        checkpoint_folder=folder / "student",
+    )
+    return fitted.recommender
+
+
+def refit_teacher(
+    made_by: RunReference, run: Run, data: PreparedData, folder: Path
+) -> TeacherRecommender:
+    """Fit a teacher run's baseline and teacher again, on these users."""
+    words = ["--config", str(made_by.artifact("config.yaml"))]
+    settings = parse(train_teacher.Config, made_by.stage, words)
+    stood_on = run.find(made_by.tags["baseline_run_id"], "train_baseline", data=data)
+    baseline = refit_student(stood_on, run, data, folder)
+    shape = settings.teacher_settings(baseline.model.max_length)
+    llm = settings.load_llm(settings.seed)
+    network = build_teacher(baseline.model, llm, data.catalog, shape, seed=settings.seed)
+
+    def validate(model: TeacherRecommender) -> Mapping[str, float]:
+        return evaluate(model, data.val, data.catalog, data.train).metrics()
+
+    n_parts = int(made_by.metrics.get("fit/n_pieces", 1))  # what the memory asked for then
+    fit_teacher(
+        network,
+        data,
+        settings.training_settings(),
+        validate=validate,
+        log=unlogged,
+        checkpoints=folder / "teacher",
+        seed=settings.seed,
+        n_parts=n_parts,
+    )
+    return TeacherRecommender(network, data.catalog.digest)
+
+
+def unlogged(_metrics: Mapping[str, float], _step: int) -> None:
+    """Drop a fold's own figures: the run is about the table."""
 
 
 def item_vectors(model: Recommender) -> np.ndarray[Any, Any] | None:

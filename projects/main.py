@@ -84,8 +84,6 @@ def run(config: Config, run: Run) -> None:
         settings = {**shared, "baseline_run": baselines[0].id, "seed": config.seed}
         teachers.append(launch(run, "train_teacher", settings))
     if config.with_students:
-        for teacher in teachers:
-            launch(run, "export_teacher", {**shared, "teacher_run": teacher.id})
         together = [baselines[0], *((floors | networks)[kind] for kind in teaching), *teachers]
         named = ",".join(teacher.id for teacher in together)
         settings = {**shared, "teacher_run": named, "seed": config.seed}

@@ -14,12 +14,11 @@ from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.lessons import (
     MODEL_STAGES,
-    LogLinearPool,
     ViewsConfig,
     draw_views,
     label_views,
     save_transfer_set,
-    weigh_on_validation,
+    weigh,
     weighted_references,
 )
 from recdistill.results import log_evaluation, result_sentence
@@ -72,8 +71,8 @@ def run(config: Config, run: Run) -> None:
 
     members = [load_recommender(t.artifact("model"), data.catalog) for t in teachers]
     with run.phase("weigh"):
-        weights = tuple(asked) if asked else weigh_on_validation(members, data)[0]
-    pool = LogLinearPool(members, weights, data.catalog.digest)
+        pool = weigh(members, data, asked)
+    weights = pool.weights
     run.log_params({f"teacher.weight.{t.name}": w for t, w in zip(teachers, weights, strict=True)})
     said = [f"{t.name} {w:.2f}" for t, w in zip(teachers, weights, strict=True)]
     test = log_evaluation(run, pool, data)

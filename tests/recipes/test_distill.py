@@ -56,7 +56,7 @@ def test_a_distilled_student_says_what_taught_it_and_whether_it_helped(
     assert {"train/loss_listwise", "train/loss_ranking", "teacher/coverage"} <= measured
     for other in ("baseline", "teacher"):
         assert {f"delta/ndcg_at_10_vs_{other}", f"p/recall_at_10_vs_{other}"} <= measured
-    assert {"config.json", "weights.safetensors"} == artifacts(run, "model")
+    assert {"config.json", "recipe.json", "weights.safetensors"} == artifacts(run, "model")
 
 
 def test_a_table_of_other_users_is_refused(

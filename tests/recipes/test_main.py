@@ -49,7 +49,7 @@ def test_main_tells_the_whole_story_and_what_it_is_worth(
     children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     stages = sorted(child.data.tags["stage"] for child in children)
     assert stages == [
-        "compare", "distill", "export_teacher", "make_transfer_set", "prepare_data",
+        "compare", "distill", "make_transfer_set", "prepare_data",
         "train_baseline", "train_baseline", "train_baseline", "train_teacher",
     ]  # fmt: skip
     student = next(c for c in children if c.data.tags["stage"] == "distill")

@@ -1,15 +1,16 @@
 """What teachers say: tables, pools, views, transfer sets, selection, inspection."""
 
 from recdistill.lessons._dllm2rec import read_dllm2rec, write_dllm2rec
-from recdistill.lessons._export import Selection, export_table, training_scores
+from recdistill.lessons._export import Selection, export_table
 from recdistill.lessons._floor_lessons import floor_lessons
 from recdistill.lessons._inspection import Inspection, inspect_lessons
 from recdistill.lessons._join import join_tables
 from recdistill.lessons._known_scores import KnownScores
 from recdistill.lessons._label import label_views
 from recdistill.lessons._lessons import Lesson, Lessons, shuffled
-from recdistill.lessons._pool import LogLinearPool, weigh_on_validation
-from recdistill.lessons._positions import score_every_position
+from recdistill.lessons._out_of_fold import out_of_fold_scores
+from recdistill.lessons._pool import Pool, weigh, weigh_on_validation
+from recdistill.lessons._positions import score_every_position, score_positions
 from recdistill.lessons._selection import (
     BaselineView,
     Policy,
@@ -26,18 +27,8 @@ from recdistill.lessons._sources import (
     find_sources,
     weighted_references,
 )
-from recdistill.lessons._stacking import comparable, stack
+from recdistill.lessons._stacking import comparable, comparable_positions, stack, standardised
 from recdistill.lessons._table import TeacherRows, TeacherTable
-from recdistill.lessons._table_pool import (
-    Ensemble,
-    Pool,
-    calibrated_scale,
-    pick_weights,
-    pool,
-    standardised,
-    weight_grid,
-    weighted_sum,
-)
 from recdistill.lessons._table_writer import TableWriter
 from recdistill.lessons._teachers import (
     NoTeachers,
@@ -55,12 +46,10 @@ __all__ = [
     "MODEL_STAGES",
     "NO_TABLE",
     "BaselineView",
-    "Ensemble",
     "Inspection",
     "KnownScores",
     "Lesson",
     "Lessons",
-    "LogLinearPool",
     "NoTeachers",
     "Policy",
     "Pool",
@@ -76,9 +65,9 @@ __all__ = [
     "TransferTeachers",
     "Views",
     "ViewsConfig",
-    "calibrated_scale",
     "collect_lessons",
     "comparable",
+    "comparable_positions",
     "draw_views",
     "export_table",
     "find_sources",
@@ -89,21 +78,19 @@ __all__ = [
     "label_views",
     "load_transfer_set",
     "open_teachers",
+    "out_of_fold_scores",
     "overlap",
-    "pick_weights",
-    "pool",
     "read_dllm2rec",
     "save_transfer_set",
     "score_every_position",
+    "score_positions",
     "select",
     "shuffled",
     "stack",
     "standardised",
-    "training_scores",
     "view_training",
+    "weigh",
     "weigh_on_validation",
-    "weight_grid",
     "weighted_references",
-    "weighted_sum",
     "write_dllm2rec",
 ]

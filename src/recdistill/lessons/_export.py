@@ -7,23 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.evaluation import PositionScores
 from recdistill.lessons._table import TeacherTable
 from recdistill.lessons._table_writer import TableWriter
-from recdistill.teachers._recommender import TeacherRecommender
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData
-    from recdistill.evaluation import Recommender
-
-_POSITIONS_PER_PASS = 2048
+    from recdistill.evaluation import PositionScores, Recommender
 
 
 @dataclass(frozen=True)
@@ -76,26 +71,6 @@ class Selection:
         return keep
 
 
-def training_scores(model: Recommender, data: PreparedData) -> Iterator[PositionScores]:
-    """Score every training position from the items before it.
-
-    A language-model teacher does it in one forward per window of history; any other recommender
-    is asked for every prefix, exactly as it would be when serving.
-    """
-    if isinstance(model, TeacherRecommender):
-        yield from model.score_positions(data.train)
-        return
-    train = data.train
-    lengths = train.lengths
-    users = np.repeat(np.arange(len(train)), np.maximum(lengths - 1, 0))
-    starts = np.cumsum(np.maximum(lengths - 1, 0)) - np.maximum(lengths - 1, 0)
-    positions = np.arange(len(users)) - starts[users] + 1
-    for start in range(0, len(users), _POSITIONS_PER_PASS):
-        part = slice(start, start + _POSITIONS_PER_PASS)
-        scores = model.score(_prefixes(train, users[part], positions[part]))
-        yield PositionScores(users[part], positions[part], scores)
-
-
 def export_table(
     folder: Path,
     data: PreparedData,
@@ -116,8 +91,8 @@ def export_table(
     Parameters
     ----------
     scores : iterable of PositionScores
-        From ``training_scores``, from ``floors.cross_fitted_scores``, or one after the other from
-        teachers that each answer for the users they never saw.
+        From ``score_positions`` or ``out_of_fold_scores``, made terms of a log-linear pool by
+        ``comparable_positions``.
     teacher_digest : str
     item_vectors : float array, shape [n_items + 1, dim], optional
     validate_by : Recommender, optional
@@ -153,11 +128,3 @@ def export_table(
             "The selection holds no training position, so there is nothing to distil: widen select."
         )
     return table
-
-
-def _prefixes(
-    train: Sequences, users: NDArray[np.int64], positions: NDArray[np.int64]
-) -> Sequences:
-    offsets = np.concatenate([[0], np.cumsum(positions)]).astype(np.int64)
-    source = np.repeat(train.offsets[users] - offsets[:-1], positions) + np.arange(offsets[-1])
-    return Sequences(train.items[source], offsets)

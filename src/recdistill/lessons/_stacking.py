@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
 
 from recdistill.errors import UserError
-from recdistill.lessons._table_pool import standardised
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from recdistill.evaluation import Recommender
+    from recdistill.evaluation import PositionScores, Recommender
 
 _SMALLEST_VOTE = 1e-7
+
+
+def standardised(scores: torch.Tensor) -> torch.Tensor:
+    """Bring every row of scores to mean 0 and deviation 1 over the items.
+
+    A sum of raw scores would follow whoever writes the largest numbers.
+
+    Parameters
+    ----------
+    scores : float tensor, shape [n, n_items + 1], column 0 -inf
+
+    Returns
+    -------
+    float tensor of the same shape, column 0 -inf; a row of equal scores becomes zeros
+    """
+    items = scores[:, 1:]
+    centred = items - items.mean(1, keepdim=True)
+    deviation = centred.square().mean(1, keepdim=True).sqrt().clamp(min=1e-12)
+    return torch.cat([torch.full_like(scores[:, :1], -torch.inf), centred / deviation], 1)
 
 
 def comparable(model: Recommender, scores: torch.Tensor) -> torch.Tensor:
@@ -42,6 +61,14 @@ def comparable(model: Recommender, scores: torch.Tensor) -> torch.Tensor:
         items = items.clamp(min=_SMALLEST_VOTE).log()
     items = items - items.mean(1, keepdim=True)
     return torch.cat([torch.full_like(scores[:, :1], -torch.inf), items], 1)
+
+
+def comparable_positions(
+    model: Recommender, parts: Iterable[PositionScores]
+) -> Iterator[PositionScores]:
+    """Turn a model's scores at positions, or those of its refits, into terms of a pool."""
+    for part in parts:
+        yield replace(part, scores=comparable(model, part.scores.float()))
 
 
 def stack(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
 
-FORMAT = 2  # the manifest has a checksum too
+FORMAT = 3  # 2: the manifest has a checksum; 3: logits are terms of a log-linear pool
 MANIFEST = "manifest.json"
 ITEM_EMBEDDINGS = "item_embeddings.npy"
 VALIDATION = "validation_scores.npy"
@@ -110,7 +110,7 @@ class TeacherTable:
         """
         path = folder / MANIFEST
         manifest = read_description(
-            path, "teacher table", formats=(1, FORMAT), checked_from=2, verify=verify
+            path, "teacher table", formats=(FORMAT,), checked_from=2, verify=verify
         )
         data.catalog.require(str(manifest.get("catalog_digest")), f"The teacher table in {folder}")
         if manifest.get("split_digest") != data.split_digest:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from recdistill import students
 from recdistill.errors import UserError
+from recdistill.evaluation import evaluate
 from recdistill.lessons._join import join_tables
 from recdistill.lessons._lessons import Lessons
+from recdistill.lessons._pool import weigh
 from recdistill.lessons._selection import select, view_training
 from recdistill.lessons._table import TeacherTable
-from recdistill.lessons._table_pool import pool
 from recdistill.lessons._transfer_set import load_transfer_set
 from recdistill.saved_models import load_recommender
 
@@ -116,7 +117,7 @@ class TableTeachers:
     def __init__(self, sources: Sources, data: PreparedData) -> None:
         self._sources, self._data = sources, data
         self._tables = [TeacherTable.open(t.artifact("table"), data) for t in sources.tables]
-        self._pool = pool(self._models(), data, sources.weights)
+        self._pool = weigh(self._models(), data, sources.weights)
         names = [teacher.name for teacher in sources.teachers]
         self.weights = dict(zip(names, self._pool.weights, strict=True))
         self._joined: dict[tuple[int, float], Lessons] = {}
@@ -128,7 +129,7 @@ class TableTeachers:
         """See ``Teachers``."""
         if (k, min_coverage) not in self._joined:
             self._joined[k, min_coverage] = join_tables(
-                self._tables, self._pool.factors, self._data, k=k, min_coverage=min_coverage
+                self._tables, self._pool.weights, self._data, k=k, min_coverage=min_coverage
             )
         if selection.asks_baseline and k not in self._baseline:
             folder = self._sources.baseline.artifact("model")
@@ -138,11 +139,9 @@ class TableTeachers:
 
     def measured(self) -> dict[str, float]:
         """See ``Teachers``."""
-        return {"teacher/val_ndcg_at_10": self._pool.val_ndcg}
-
-    def described(self) -> dict[str, Any]:
-        """Names, weights and the factors on their scores, for the run's artifact."""
-        return {"teachers": [t.name for t in self._sources.teachers], **vars(self._pool)}
+        data = self._data
+        on_validation = evaluate(self._pool, data.val, data.catalog, data.train)
+        return {"teacher/val_ndcg_at_10": on_validation.metrics()["ndcg_at_10"]}
 
     def _models(self) -> list[Recommender]:
         """Return what scores the validation cases for each teacher, mostly without loading it.

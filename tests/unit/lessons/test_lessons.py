@@ -8,24 +8,18 @@ import torch
 
 from recdistill.checksums import parse_description, write_description
 from recdistill.errors import UserError
-from recdistill.evaluation import PositionScores, evaluate
-from recdistill.floors import cross_fitted_scores, fit_floor
+from recdistill.evaluation import PositionScores
+from recdistill.floors import cross_fitted_scores
 from recdistill.lessons import (
     BaselineView,
-    Ensemble,
     SelectionConfig,
     TableWriter,
     TeacherTable,
-    calibrated_scale,
     export_table,
     join_tables,
     overlap,
-    pick_weights,
-    pool,
     select,
-    standardised,
     view_training,
-    weighted_sum,
 )
 from recdistill.students import SASRec
 
@@ -211,55 +205,3 @@ def test_selection_needs_what_it_compares_with(lessons):
     same = select(SelectionConfig("all", 0.1), lessons, None, seed=0)
     assert torch.equal(same.weights, lessons.weights)
     assert isinstance(BaselineView(lessons.items, lessons.distance), BaselineView)
-
-
-def test_picked_weights_are_the_best_of_the_grid_on_validation(walks):
-    members = [fit_floor(k, walks.train, walks.catalog) for k in ("counter", "popularity")]
-    weights, ndcg = pick_weights(members, walks, steps=4)
-
-    def measured(w):
-        model = Ensemble(members, w, walks.catalog.digest)
-        return evaluate(model, walks.val, walks.catalog, walks.train).outcome("ndcg", 10).mean()
-
-    assert ndcg == pytest.approx(measured(weights), abs=1e-6)
-    assert ndcg >= max(measured((1, 0)), measured((0, 1))) - 1e-6
-
-
-def test_pool_adds_up_to_the_ensemble_and_is_calibrated(walks):
-    members = [fit_floor(k, walks.train, walks.catalog) for k in ("counter", "knn")]
-    pooled = pool(members, walks, (0.5, 0.5))
-    total = sum(
-        f * m.score(walks.val.history) for f, m in zip(pooled.factors, members, strict=True)
-    )
-    total[:, 0] = -torch.inf
-    targets = torch.from_numpy(walks.val.targets).long()
-
-    def likelihood(scale):
-        logits = scale * total
-        return float((logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(1)).mean())
-
-    assert likelihood(1.0) > likelihood(0.3)
-    assert likelihood(1.0) > likelihood(3.0)
-
-
-def test_standardised_scores_do_not_follow_the_larger_numbers(walks):
-    model = fit_floor("counter", walks.train, walks.catalog)
-    scores = model.score(walks.val.history)
-    rows = standardised(scores)[:, 1:]
-    assert torch.allclose(rows.mean(1), torch.zeros(len(rows)), atol=1e-5)
-    louder = scores.clone()
-    louder[:, 1:] = 1000 * louder[:, 1:] + 5
-    both = weighted_sum([(scores, 0.5), (louder, 0.5)])
-    assert torch.allclose(both[:, 1:], rows, atol=1e-3)
-
-
-def test_calibration_undoes_a_wrong_unit(walks):
-    class Loud:
-        catalog_digest = walks.catalog.digest
-
-        def score(self, histories):
-            scores = fit_floor("counter", walks.train, walks.catalog).score(histories)
-            return scores * 50
-
-    quiet = calibrated_scale(fit_floor("counter", walks.train, walks.catalog), walks)
-    assert calibrated_scale(Loud(), walks) == pytest.approx(quiet / 50, rel=1e-3)

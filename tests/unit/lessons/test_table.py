@@ -18,7 +18,7 @@ from recdistill.lessons import (
     TeacherTable,
     export_table,
     read_dllm2rec,
-    training_scores,
+    score_positions,
     write_dllm2rec,
 )
 from recdistill.teachers import TeacherRecommender
@@ -47,7 +47,7 @@ def table(prepared: PreparedData, teacher: TeacherRecommender, tmp_path: Path) -
     return export_table(
         tmp_path / "table",
         prepared,
-        training_scores(teacher, prepared),
+        score_positions(teacher, prepared.train, prepared.catalog.n_items),
         teacher_digest="t",
         top_k=4,
         logits="float32",
@@ -85,7 +85,7 @@ def test_every_row_says_what_the_teacher_says(
 def test_join_is_by_key_whatever_the_order_on_both_sides(
     prepared: PreparedData, teacher: TeacherRecommender, table: TeacherTable, tmp_path: Path
 ) -> None:
-    shuffled = list(training_scores(teacher, prepared))[::-1]
+    shuffled = list(score_positions(teacher, prepared.train, prepared.catalog.n_items))[::-1]
     writer = TableWriter(
         tmp_path / "shuffled",
         prepared,
@@ -124,7 +124,7 @@ def test_half_precision_keeps_the_best_items_apart(
     half = export_table(
         tmp_path / "half",
         prepared,
-        training_scores(teacher, prepared),
+        score_positions(teacher, prepared.train, prepared.catalog.n_items),
         teacher_digest="t",
         top_k=4,
     )
@@ -140,7 +140,7 @@ def test_seen_items_are_masked_unless_asked_for(
     open_table = export_table(
         tmp_path / "open",
         prepared,
-        training_scores(teacher, prepared),
+        score_positions(teacher, prepared.train, prepared.catalog.n_items),
         teacher_digest="t",
         top_k=4,
         mask_seen=False,
@@ -163,7 +163,7 @@ def test_selections_hold_what_they_say(
     table = export_table(
         tmp_path / "some",
         prepared,
-        training_scores(teacher, prepared),
+        score_positions(teacher, prepared.train, prepared.catalog.n_items),
         teacher_digest="t",
         select=Selection.parse(text),
     )
@@ -187,7 +187,11 @@ def test_a_floor_teaches_too_and_out_of_fold_differs_from_in_sample(
 ) -> None:
     floor = fit_floor("markov", prepared.train, prepared.catalog)
     inside = export_table(
-        tmp_path / "in", prepared, training_scores(floor, prepared), teacher_digest="f", top_k=3
+        tmp_path / "in",
+        prepared,
+        score_positions(floor, prepared.train, prepared.catalog.n_items),
+        teacher_digest="f",
+        top_k=3,
     )
     folds = cross_fitted_scores("markov", None, prepared.train, prepared.catalog, n_folds=3)
     outside = export_table(tmp_path / "out", prepared, folds, teacher_digest="f", top_k=3)
@@ -238,7 +242,7 @@ def test_a_killed_export_leaves_nothing_that_opens(
     prepared: PreparedData, teacher: TeacherRecommender, table: TeacherTable
 ) -> None:
     def fails_midway():
-        yield next(iter(training_scores(teacher, prepared)))
+        yield next(iter(score_positions(teacher, prepared.train, prepared.catalog.n_items)))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -296,7 +300,7 @@ def test_validation_scores_beside_the_table_stand_in_for_the_teacher(
     kept = export_table(
         tmp_path / "kept",
         prepared,
-        training_scores(teacher, prepared),
+        score_positions(teacher, prepared.train, prepared.catalog.n_items),
         teacher_digest="t",
         validate_by=teacher,
     ).validation(prepared)

@@ -13,7 +13,7 @@ from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.floors import fit_floor, user_folds
 from recdistill.lessons import (
-    LogLinearPool,
+    Pool,
     Views,
     ViewsConfig,
     draw_views,
@@ -98,7 +98,7 @@ def test_every_position_is_scored_from_the_items_before_it(walks) -> None:
 
 def test_lists_are_the_pools_and_floors_do_not_know_the_user(walks) -> None:
     floor, network = fit_floor("counter", walks.train, walks.catalog), student(walks)
-    pool = LogLinearPool([floor, network], [0.7, 0.3], walks.catalog.digest)
+    pool = Pool([floor, network], [0.7, 0.3], walks.catalog.digest)
     views = draw_views(walks.train, ViewsConfig(2), seed=0)
     heard: list[tuple[int, int]] = []
     made = label_views(
@@ -112,7 +112,7 @@ def test_lists_are_the_pools_and_floors_do_not_know_the_user(walks) -> None:
         honest = fit_floor("counter", others, walks.catalog)
         items = views.sequences.row(view)
         place = len(items) - 1
-        expected = LogLinearPool([honest], [0.7], walks.catalog.digest).score(
+        expected = Pool([honest], [0.7], walks.catalog.digest).score(
             Sequences.from_lists([items[:place]])
         )[0]
         said = score_every_position(network, Sequences.from_lists([items]))[place]
@@ -128,13 +128,13 @@ def test_lists_are_the_pools_and_floors_do_not_know_the_user(walks) -> None:
 def test_a_view_without_a_target_is_not_asked_about(walks) -> None:
     rows = [walks.train.row(u) for u in range(len(walks.train))]
     views = Views(Sequences.from_lists([rows[0], rows[1][:1], []]), np.array([0, 1, 2]))
-    pool = LogLinearPool([student(walks)], [1.0], walks.catalog.digest)
+    pool = Pool([student(walks)], [1.0], walks.catalog.digest)
     made = label_views(pool, views, walks, k=3)
     assert made.taught.tolist() == [False] + [True] * (len(rows[0]) - 1) + [False]
 
 
 def test_what_was_saved_is_read_back_and_belongs_to_its_data(walks, tmp_path: Path) -> None:
-    pool = LogLinearPool([student(walks)], [1.0], walks.catalog.digest)
+    pool = Pool([student(walks)], [1.0], walks.catalog.digest)
     made = label_views(pool, draw_views(walks.train, ViewsConfig(2), seed=0), walks, k=4)
     save_transfer_set(made, tmp_path, walks)
     again = load_transfer_set(tmp_path, walks)
