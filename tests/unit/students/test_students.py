@@ -47,11 +47,13 @@ def test_every_kind_is_built_as_asked():
 
 
 def test_a_fed_forward_width_is_the_papers_unless_given():
-    width = {
-        knobs: build_student(StudentConfig(*knobs), 5, seed=0).blocks[0].outer.in_features  # type: ignore[arg-type, index, union-attr]
-        for knobs in (("sasrec", 8), ("ligr", 8), ("ligr", 8, 2, 2, 3))
-    }
-    assert list(width.values()) == [8, 32, 24]
+    width = [
+        build_student(StudentConfig(kind, dim=8, ffn_multiplier=given), 5, seed=0)  # type: ignore[arg-type, index, union-attr]
+        .blocks[0]
+        .outer.in_features
+        for kind, given in (("sasrec", None), ("ligr", None), ("ligr", 3))
+    ]
+    assert width == [8, 32, 24]
 
 
 def test_building_leaves_the_generator_alone():
