@@ -166,7 +166,7 @@ def _manifest(
         "n_train": int((part == TRAIN).sum()),
         "n_val_cases": int(((part == VAL) & target).sum()),
         "n_test_cases": int(((part == TEST) & target).sum()),
-        "n_items_in_training": int(split.rows["item"][part == TRAIN].nunique()),
+        "n_items_in_training": int((np.bincount(split.rows["item"][part == TRAIN]) > 0).sum()),
     }
     manifest: dict[str, Any] = {
         "format": file_format.FORMAT,
@@ -185,7 +185,6 @@ def _manifest(
         "findings": [asdict(f) for f in findings],
         "config": asdict(config),
     }
-    if raw.has_timestamps:
-        tied = raw.interactions.duplicated(["user", "order"], keep=False)
-        manifest["share_of_rows_with_tied_timestamp"] = float(np.mean(tied))
+    if data.share_tied is not None:
+        manifest["share_of_rows_with_tied_timestamp"] = data.share_tied
     return manifest

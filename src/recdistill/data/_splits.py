@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recdistill.data._cold_items import cold_items
+from recdistill.data._order import renumbered, starts_of
 from recdistill.data._prepared import Cases
 from recdistill.data._raw import Finding, first_few
 from recdistill.data._sequences import Sequences
@@ -61,8 +62,7 @@ def split(data: Interactions, config: DataConfig) -> Split:
     }[config.split]
     rows, sentence, findings = rule(data, config)
     # A target needs something to be predicted from.
-    place = rows.groupby("user", sort=False).cumcount().to_numpy()
-    bare = rows["target"].to_numpy() & (place == 0)
+    bare = rows["target"].to_numpy() & starts_of(rows["user"].to_numpy())
     if bare.any():
         said = f"{int(bare.sum())} targets have no history: kept as history, not scored."
         findings.append(Finding("targets_without_history", int(bare.sum()), "kept", said))
@@ -174,7 +174,7 @@ def _useful(
 ) -> tuple[pd.DataFrame, NDArray[np.object_]]:
     """Drop users that neither train nor give a case; number the others anew."""
     helps = (rows["part"] == TRAIN).to_numpy() | rows["target"].to_numpy()
-    keep = np.bincount(rows["user"], weights=helps, minlength=len(users)) > 0
+    keep = np.bincount(rows["user"].to_numpy()[helps], minlength=len(users)) > 0
     gone = np.flatnonzero(~keep)
     if not len(gone):
         return rows, users
@@ -183,12 +183,12 @@ def _useful(
         f"{first_few(list(users[gone]))}): dropped."
     )
     findings.append(Finding("users_without_history", len(gone), "dropped", said))
-    number = np.cumsum(keep) - 1
     rows = rows[keep[rows["user"]]]
-    return rows.assign(user=number[rows["user"]]).reset_index(drop=True), users[keep]
+    user = renumbered(rows["user"].to_numpy(), keep)
+    return rows.assign(user=user).reset_index(drop=True), users[keep]
 
 
-def packed(items: NDArray[np.int32], users: NDArray[np.int64], n_users: int) -> Sequences:
+def packed(items: NDArray[np.int32], users: NDArray[np.integer], n_users: int) -> Sequences:
     """Sequences of items that are already sorted by user."""
     offsets = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=n_users))])
     return Sequences(np.ascontiguousarray(items, np.int32), offsets.astype(np.int64))
@@ -196,7 +196,7 @@ def packed(items: NDArray[np.int32], users: NDArray[np.int64], n_users: int) -> 
 
 def parts_of(rows: pd.DataFrame, n_users: int) -> tuple[Sequences, Cases, Cases]:
     """Training sequences, validation cases and test cases of split rows."""
-    user = rows["user"].to_numpy(np.int64)
+    user = rows["user"].to_numpy()
     item = rows["item"].to_numpy(np.int32)
     part = rows["part"].to_numpy()
     target = rows["target"].to_numpy(bool)
@@ -210,5 +210,5 @@ def parts_of(rows: pd.DataFrame, n_users: int) -> tuple[Sequences, Cases, Cases]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         # The history of a case is everything of its user up to the target's own row.
         source = np.repeat(start - offsets[:-1], lengths) + np.arange(offsets[-1])
-        cases.append(Cases(user[at], Sequences(item[source], offsets), item[at]))
+        cases.append(Cases(user[at].astype(np.int64), Sequences(item[source], offsets), item[at]))
     return train, cases[0], cases[1]

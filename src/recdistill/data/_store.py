@@ -23,6 +23,7 @@ from recdistill.errors import UserError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_ROWS_AT_ONCE = 2**19
 PARTS = {"train": TRAIN, "val": VAL, "test": TEST}
 _USERS = "users.arrow"
 _ARRAYS = {
@@ -60,18 +61,10 @@ def write(
     """Write a folder's files; ``documents`` are JSON files by name, the manifest among them."""
     raw_items = prepared.catalog.items["raw_id"].to_numpy(object)
     part = rows["part"].to_numpy()
+    users = pa.array(prepared.users, pa.large_string())
+    items = pa.array(raw_items, pa.large_string())
     for name, code in PARTS.items():
-        some = rows[part == code]
-        columns = {
-            "user": pa.array(prepared.users).take(pa.array(some["user"])),
-            "item": pa.array(raw_items).take(pa.array(some["item"] - 1)),
-            "order": some["order"].to_numpy(),
-        }
-        if "rating" in some:
-            columns["rating"] = some["rating"].to_numpy()
-        if code != TRAIN:
-            columns["target"] = some["target"].to_numpy(np.int8)
-        csv.write_csv(pa.table(columns), folder / f"{name}.csv")
+        _write_part(rows, np.flatnonzero(part == code), users, items, folder / f"{name}.csv")
     _write_csv(prepared.catalog.items.reset_index(), folder / "catalog.csv")
     (folder / "arrays").mkdir()
     for name, dtype in _ARRAYS.items():
@@ -85,6 +78,24 @@ def write(
     manifest = documents["manifest.json"]
     manifest["files"] = {name: sha256_of(folder / name) for name in files}
     _write_json(manifest, folder / "manifest.json")
+
+
+def _write_part(
+    rows: pd.DataFrame, at: NDArray[np.int64], users: pa.Array, items: pa.Array, path: Path
+) -> None:
+    """Write rows with their raw ids, a piece at a time: as text they are many times as large."""
+    columns = {key: rows[key].to_numpy() for key in ("order", "rating") if key in rows}
+    if not path.name.startswith("train"):
+        columns["target"] = rows["target"].to_numpy().astype(np.int8)
+    user, item = rows["user"].to_numpy(), rows["item"].to_numpy()
+    kinds = {key: pa.from_numpy_dtype(values.dtype) for key, values in columns.items()}
+    schema = pa.schema({"user": users.type, "item": items.type} | kinds)
+    with csv.CSVWriter(path, schema) as writer:
+        for start in range(0, len(at), _ROWS_AT_ONCE):
+            some = at[start : start + _ROWS_AT_ONCE]
+            names = [users.take(pa.array(user[some])), items.take(pa.array(item[some] - 1))]
+            numbers = [pa.array(values[some]) for values in columns.values()]
+            writer.write_batch(pa.record_batch([*names, *numbers], schema=schema))
 
 
 def _write_json(content: dict[str, Any], path: Path) -> None:

@@ -49,7 +49,10 @@ def _table(data: bytes, name: str, wanted: Sequence[str], lists: Sequence[str] =
         plain = {
             n: table[n] if n in lists else _plain(table[n], n, name) for n in table.column_names
         }
-        frame = pa.table(plain).to_pandas(types_mapper=_NULLABLE.get, date_as_object=False)
+        gaps = any(column.null_count for column in plain.values())
+        frame = pa.table(plain).to_pandas(
+            types_mapper=_NULLABLE.get if gaps else None, date_as_object=False
+        )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

@@ -116,9 +116,9 @@ def parse(
         ) from None
     header_lines = 0 if columns is not None else 1
     table, skipped = _read(encoded, name, separator, names, kept, header_lines, quoted=quoted)
-    numbers = np.arange(1, table.num_rows + len(skipped) + 1, dtype=np.int64) + header_lines
-    out = np.array([number for number, _ in skipped], dtype=np.int64)
-    lines = np.setdiff1d(numbers, out)
+    lines = np.arange(1, table.num_rows + len(skipped) + 1, dtype=np.int64) + header_lines
+    if skipped:
+        lines = lines[~np.isin(lines, [number for number, _ in skipped])]
     if len(lines) != table.num_rows:
         raise UserError(f"The lines of {name} cannot be counted: it may hold a quote left open.")
     # pandas keeps Arrow's own memory for text: nothing is copied into Python objects here.
@@ -130,7 +130,7 @@ def parse(
     if drop.any() and len(kept) < len(names):
         # Blank in the wanted columns only, or in all? Seldom asked, so the rest is read only now.
         return parse(text, name, separator=separator, columns=columns, quoted=quoted)
-    if quoted and '"' in text:
+    if quoted and text.find('"', text.find("\n") + 1) >= 0:  # below the header
         drop = drop | _over_lines(frame, lines, malformed)
     if drop.any():
         frame, lines = frame[~drop].reset_index(drop=True), lines[~drop]
