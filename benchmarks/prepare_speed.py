@@ -9,7 +9,8 @@ The rows are drawn (popularity by Zipf, activity by Pareto, in time order as a l
 afterwards: this measures speed, not quality. Every measurement is a process of its own: processor
 seconds count its threads too, the peak is its resident memory. ``engines`` does the core alone in
 each: read Parquet, number the ids, order by user and time, write items and offsets; equal digests
-show that the work was the same. Results go to ``benchmarks/results/prepare_speed.json``.
+show that the work was the same. Results go to ``benchmarks/results/prepare_speed.json``, and with
+``--document`` from there into ``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 RESULTS = Path(__file__).parent / "results" / "prepare_speed.json"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- prepare_speed -->", "<!-- /prepare_speed -->"
 
 
 def draw(n_rows: int, path: Path) -> None:
@@ -116,6 +119,39 @@ def core_duckdb(path: Path, out: Path) -> str:
     return _digest(rows["item"], np.bincount(rows["user"])[1:], out)
 
 
+def table(found: dict[str, Any]) -> str:
+    """Markdown of the results file, as docs/benchmarks.md has it."""
+    lines = ["| rows | Parquet | CSV |", "|---:|---:|---:|"]
+    for n_rows in sorted(found["parquet"], key=int):
+        both = [found[kind][n_rows] for kind in ("parquet", "csv")]
+        cells = [f"{f['cpu_seconds']:.1f} CPU s, {f['peak_mib'] / 1024:.1f} GiB" for f in both]
+        lines.append(f"| {int(n_rows):,} | {' | '.join(cells)} |")
+    exponents = f"{found['parquet_exponent']} (Parquet) and {found['csv_exponent']} (CSV)"
+    lines += ["", f"Processor time grows with the power {exponents} of the rows."]
+    engines = found["engines"]
+    lines += [
+        "",
+        f"The core alone on {engines['n_rows']:,} rows of Parquet (read, number, order, write):",
+        "",
+        "| engine | processor time | peak memory |",
+        "|---|---:|---:|",
+    ]
+    for name in ("numpy", "polars", "duckdb"):
+        told = engines[name]
+        title = {"numpy": "Arrow and NumPy (ours)", "polars": "Polars", "duckdb": "DuckDB"}[name]
+        lines.append(f"| {title} | {told['cpu_seconds']} s | {told['peak_mib'] / 1024:.1f} GiB |")
+    return "\n".join(lines) + "\n"
+
+
+def renew_document() -> None:
+    """Write the table into the documentation."""
+    document = DOCUMENT.read_text(encoding="utf-8")
+    head, _, rest = document.partition(BEGIN)
+    tail = rest.partition(END)[2]
+    inside = f"{BEGIN}\n{table(json.loads(RESULTS.read_text()))}{END}"
+    DOCUMENT.write_text(head + inside + tail, encoding="utf-8")
+
+
 WORK = {"whole": whole, "numpy": core_numpy, "polars": core_polars, "duckdb": core_duckdb}
 
 
@@ -150,11 +186,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", nargs="*", type=float, default=[])
     parser.add_argument("--engines", type=float, default=0)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("build/prepare_speed"))
+    parser.add_argument("--document", action="store_true", help="write the table into the docs")
     parser.add_argument("--child", nargs=2)
     asked = parser.parse_args()
     if asked.child:
         child(asked.child[0], Path(asked.child[1]), asked.work)
+        return
+    if asked.document:
+        renew_document()
         return
     asked.work.mkdir(parents=True, exist_ok=True)
     found = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from recdistill.data import Temporal, read_leakage
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recdistill.data import DataConfig, Temporal, read_leakage
+from recdistill.data._interactions import clean
+from recdistill.data._leakage import leakage
+from recdistill.data._raw import RawData
+from recdistill.data._splits import TEST, TRAIN, VAL, split
+from recdistill.errors import UserError
 
 from .conftest import ROWS, write_rows
 
@@ -63,3 +73,44 @@ def test_without_timestamps_the_report_says_what_cannot_be_told(
     report = read_leakage(shop().folder)
     assert "n_targets_before_some_training" not in report["test"]
     assert any("no timestamps" in sentence for sentence in report["sentences"])
+
+
+ROWS_DRAWN = st.lists(
+    st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(0, 9)), min_size=12, max_size=40
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS_DRAWN, st.sampled_from(["leave_one_out", "first", "last", "all"]))
+def test_counts_are_those_of_the_slow_way(rows: list[tuple[int, int, int]], rule: str) -> None:
+    frame = pd.DataFrame(rows, columns=["user", "item", "order"]).assign(line=1)
+    config = DataConfig(dataset="x", data_path="x")
+    if rule != "leave_one_out":
+        windows = Temporal(0.25, 0.25, rule)  # type: ignore[arg-type]
+        config = replace(config, split="global_temporal", temporal=windows)
+    try:
+        data, _ = clean(RawData(frame, None, True, "timestamp", {}), config)
+        cut = split(data, config)
+    except UserError:
+        return
+    report = leakage(cut, has_timestamps=True)
+    placed = list(cut.rows[["user", "item", "order", "part", "target"]].itertuples(index=False))
+    train = [row for row in placed if row.part == TRAIN]
+    for name, code in (("val", VAL), ("test", TEST)):
+        told = dict.fromkeys(
+            ("never_in_training", "in_own_history", "before_some_training", "first_trained_later",
+             "before_own_training", "tied_with_history"), 0
+        )  # fmt: skip
+        for at, case in enumerate(placed):
+            if case.part != code or not case.target:
+                continue
+            of_item = [row.order for row in train if row.item == case.item]
+            mine = [row for row in placed[:at] if row.user == case.user]
+            told["never_in_training"] += not of_item
+            told["in_own_history"] += any(row.item == case.item for row in mine)
+            told["before_some_training"] += any(row.order > case.order for row in train)
+            told["first_trained_later"] += bool(of_item) and min(of_item) > case.order
+            own = [row for row in train if row.user == case.user]
+            told["before_own_training"] += any(row.order > case.order for row in own)
+            told["tied_with_history"] += bool(mine) and mine[-1].order == case.order
+        assert {k: report[name][f"n_targets_{k}"] for k in told} == told

@@ -46,6 +46,7 @@ def _table(data: bytes, name: str, wanted: Sequence[str], lists: Sequence[str] =
             raise UserError(f"{name} has two columns of the name {twice!r}: rename one of them.")
         # What pandas may have written about the columns is of no use here, and may be damaged.
         table = file.read([n for n in names if n in wanted]).replace_schema_metadata(None)
+        table.validate(full=True)  # what is called text may be none
         plain = {
             n: table[n] if n in lists else _plain(table[n], n, name) for n in table.column_names
         }
