@@ -36,14 +36,16 @@ def _reach(one: Reach) -> Claim:
         )
     how = "stated before" if one.stated else "half of what they gain over the reference"
     figures = (
-        f"{signed(one.delta)} {name}, interval {signed(one.low)} to {signed(one.high)}, margin "
+        f"{signed(one.delta)}, interval {signed(one.low)} to {signed(one.high)}, margin "
         f"{one.margin:.4f} ({how})"
     )
     if one.equal:
-        return Claim(f"{one.of} is as good as its teachers, {one.against}", figures)
+        return Claim(f"In {name}, {one.of} is as good as its teachers, {one.against}", figures)
     if one.reaches:
-        return Claim(f"{one.of} reaches its teachers, {one.against}", figures)
-    return Claim(f"It is not shown that {one.of} reaches its teachers, {one.against}", figures)
+        return Claim(f"In {name}, {one.of} reaches its teachers, {one.against}", figures)
+    return Claim(
+        f"In {name} it is not shown that {one.of} reaches its teachers, {one.against}", figures
+    )
 
 
 def _shared(comparison: Comparison) -> list[Claim]:
