@@ -62,25 +62,25 @@ def test_kill_9_loses_nothing_and_doubles_nothing(store: MlflowClient, tmp_path:
     tracking = f"sqlite:///{tmp_path}/mlflow.db"
     words = [hill.study.study_name, hill.url, tracking, hill.mirror.parent, str(tmp_path / "ckpt")]
     env = environment(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
-    command = [sys.executable, "-m", "tests.unit.sweeps.crew", *words, "3", "0.1"]
+    command = [sys.executable, "-m", "tests.unit.sweeps.pool", *words, "3", "0.1"]
     draw = random.Random(7)  # noqa: S311
-    crew = subprocess.Popen(command, cwd=ROOT, env=env)
+    sweep = subprocess.Popen(command, cwd=ROOT, env=env)
     try:
         for n_begun in (4, 9, 15):
             _wait(lambda n=n_begun: _n_begun(hill.study) >= n)
             time.sleep(draw.random() / 3)
             server = next(
-                c for c in psutil.Process(crew.pid).children() if "forkserver" in str(c.cmdline())
+                c for c in psutil.Process(sweep.pid).children() if "forkserver" in str(c.cmdline())
             )
             draw.choice(_wait(server.children)).kill()
         _wait(lambda: _n_begun(hill.study) >= 18)
-        workers = psutil.Process(crew.pid).children(recursive=True)
-        crew.kill()  # the whole sweep dies; its workers notice
-        crew.wait()
+        workers = psutil.Process(sweep.pid).children(recursive=True)
+        sweep.kill()  # the whole sweep dies; its workers notice
+        sweep.wait()
         assert not psutil.wait_procs(workers, timeout=60)[1]
         subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=600)
     finally:
-        crew.kill()
+        sweep.kill()
     trials = hill.study.get_trials()
     done = [first_attempt(trial) for trial in trials if state_of(trial) == "complete"]
     assert sorted(done) == list(range(24)), "every place filled once"
@@ -129,10 +129,10 @@ def test_a_second_machine_joins_with_two_addresses_only(tmp_path: Path) -> None:
             assert (joined.wait(900), sweep.wait(900)) == (0, 0)
             study, _ = load_study(study_names(storage)[0], storage)
             trials = study.get_trials()
-            crews = {trial.user_attrs["worker"].split(":")[2] for trial in trials}
+            pools = {trial.user_attrs["worker"].split(":")[2] for trial in trials}
             assert {state_of(trial) for trial in trials} <= {"complete", "pruned"}
             assert len(trials) == 8
-            assert len(crews) == 2, "both machines worked"
+            assert len(pools) == 2, "both machines worked"
             assert not (second / "data").exists(), "the data came from the sweep's own run"
 
 

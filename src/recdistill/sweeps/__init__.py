@@ -1,8 +1,9 @@
 """Search spaces, studies, workers, and their mirror in MLflow."""
 
-from recdistill.sweeps._crew import Crew
+from recdistill.sweeps._best import retrain_best
 from recdistill.sweeps._mirror import Mirror
 from recdistill.sweeps._page import page
+from recdistill.sweeps._parent_run import adopt_study, log_study, log_trials
 from recdistill.sweeps._plots import draw
 from recdistill.sweeps._progress import Progress
 from recdistill.sweeps._queue import (
@@ -21,32 +22,35 @@ from recdistill.sweeps._queue import (
 from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
 from recdistill.sweeps._settings import setting_types, type_of, with_settings
 from recdistill.sweeps._space import Knob, Space, build_space, read_space
-from recdistill.sweeps._storage import has_password, open_storage, shown
+from recdistill.sweeps._stage import space_of, stage_settings
+from recdistill.sweeps._storage import open_storage, require_no_password, shown, storage_url
 from recdistill.sweeps._study import (
     COST,
-    Facts,
+    StudySpec,
     create_study,
     halt,
     load_study,
     parent_run,
-    read_facts,
+    read_spec,
     set_parent_run,
     study_names,
 )
 from recdistill.sweeps._summary import best_trial, card, importances, trial_table
 from recdistill.sweeps._worker import Trainer, Worker
+from recdistill.sweeps._worker_pool import WorkerPool
 
 __all__ = [
     "COST",
-    "Crew",
-    "Facts",
     "Knob",
     "Mirror",
     "Progress",
     "Repairs",
     "Space",
+    "StudySpec",
     "Trainer",
     "Worker",
+    "WorkerPool",
+    "adopt_study",
     "best_trial",
     "build_space",
     "card",
@@ -58,22 +62,28 @@ __all__ = [
     "give_up_stale",
     "give_up_worker",
     "halt",
-    "has_password",
     "importances",
     "load_study",
+    "log_study",
+    "log_trials",
     "n_finished",
     "open_storage",
     "page",
     "parent_run",
-    "read_facts",
     "read_space",
+    "read_spec",
     "reconcile",
+    "require_no_password",
+    "retrain_best",
     "running",
     "score",
     "set_parent_run",
     "setting_types",
     "shown",
+    "space_of",
+    "stage_settings",
     "state_of",
+    "storage_url",
     "study_names",
     "tally",
     "top_up",

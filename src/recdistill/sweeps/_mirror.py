@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from optuna.trial import FrozenTrial, Trial
 
-    from recdistill.sweeps._study import Facts
+    from recdistill.sweeps._study import StudySpec
 
 _LOG = logging.getLogger(__name__)
 NUMBER, STATE = "trial.number", "state"
@@ -56,14 +56,14 @@ class Mirror:
     client : of the tracking store
     experiment, parent : ids of the experiment and of the sweep's run in it
     study : name of the study
-    facts : what the study is about
+    spec : what the study is about
     """
 
     client: MlflowClient
     experiment: str
     parent: str
     study: str
-    facts: Facts
+    spec: StudySpec
 
     def open(self, trial: Trial, settings: Mapping[str, Any]) -> TrialRun:
         """Create the child run of a trial that begins."""
@@ -93,22 +93,22 @@ class Mirror:
 
     def tags(self, trial: FrozenTrial) -> dict[str, str]:
         """Say what a trial's run is, in the words of every other run."""
-        facts = self.facts
+        spec = self.spec
         known = {
             "mlflow.parentRunId": self.parent,
-            "mlflow.source.name": f"projects/{facts.stage}.py",
+            "mlflow.source.name": f"projects/{spec.stage}.py",
             "mlflow.source.type": "PROJECT",
             "stage": "trial",
             "study": self.study,
             NUMBER: str(trial.number),
             STATE: state_of(trial),
-            "seed": str(facts.settings.get("seed", "")),
-            "dataset": facts.dataset,
-            "split": facts.split,
-            "catalog.digest": facts.catalog_digest,
-            "split.digest": facts.split_digest,
-            "baseline_run_id": facts.baseline,
-            "teacher_run_id": facts.teachers,
+            "seed": str(spec.settings.get("seed", "")),
+            "dataset": spec.dataset,
+            "split": spec.split,
+            "catalog.digest": spec.catalog_digest,
+            "split.digest": spec.split_digest,
+            "baseline_run_id": spec.baseline,
+            "teacher_run_id": spec.teachers,
         }
         for name in (POINT, RETRY_OF, ATTEMPT):
             if name in trial.user_attrs:
@@ -121,7 +121,7 @@ class Mirror:
             f"delta/val_{metric}_vs_{whom}": difference(
                 metrics[f"val/{metric}"], known[f"val/{metric}"]
             )
-            for whom, known in self.facts.references.items()
+            for whom, known in self.spec.references.items()
             for metric in _AGAINST
             if f"val/{metric}" in metrics and f"val/{metric}" in known
         }

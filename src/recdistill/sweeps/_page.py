@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
     from recdistill.sweeps._space import Space
-    from recdistill.sweeps._study import Facts
+    from recdistill.sweeps._study import StudySpec
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; color: #1c2733;
@@ -30,11 +30,11 @@ table { border-collapse: collapse; font-size: 13px; } td, th { padding: 3px 9px;
 """
 
 
-def page(study: Study, facts: Facts, space: Space, *, summary: str) -> str:
+def page(study: Study, spec: StudySpec, space: Space, *, summary: str) -> str:
     """Return the page; plotly's code is in it once, some five megabytes."""
     from plotly.offline import get_plotlyjs
 
-    table = trial_table(study, facts, space)
+    table = trial_table(study, spec, space)
     parts = [
         f"<!doctype html><meta charset=utf-8><title>{html.escape(study.study_name)}</title>",
         f"<style>{_STYLE}</style><h1>{html.escape(study.study_name)}</h1>",
@@ -44,12 +44,12 @@ def page(study: Study, facts: Facts, space: Space, *, summary: str) -> str:
         "</div>",
         # After what can be read at once: a browser takes a moment over five megabytes.
         f"<script>{get_plotlyjs()}</script>",
-        *_figures(study, facts),
+        *_figures(study, spec),
     ]
     return "\n".join(parts)
 
 
-def _figures(study: Study, facts: Facts) -> list[str]:
+def _figures(study: Study, spec: StudySpec) -> list[str]:
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(done) < 2:
         return []
@@ -61,8 +61,8 @@ def _figures(study: Study, facts: Facts) -> list[str]:
         "Each knob alone": show.plot_slice,
     }
     # Without a target, optuna knows which way is up; with several objectives it must be given one.
-    of: dict[str, Any] = {"target_name": facts.metric}
-    if len(facts.objectives) > 1:
+    of: dict[str, Any] = {"target_name": spec.metric}
+    if len(spec.objectives) > 1:
         of["target"] = score
     out = []
     for title, plot in kinds.items():

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from recdistill.sweeps._space import Knob, Space
-    from recdistill.sweeps._study import Facts
+    from recdistill.sweeps._study import StudySpec
 
 _BLUE, _GREY, _ORANGE, _GREEN = "#2563a8", "#8a929c", "#d1661b", "#3c8a4e"
 _MAP = colormaps["viridis_r"]
 
 
-def draw(study: Study, facts: Facts, space: Space, folder: Path) -> list[Path]:
+def draw(study: Study, spec: StudySpec, space: Space, folder: Path) -> list[Path]:
     """Write the pictures that the trials so far allow, as PNG; return their paths."""
     trials = [t for t in study.get_trials(deepcopy=False) if t.values or t.intermediate_values]
     done = [t for t in trials if t.state is TrialState.COMPLETE]
     if not done:
         return []
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {"history": history(trials, facts), "slices": slices(done, facts, space)}
+    figures = {"history": history(trials, spec), "slices": slices(done, spec, space)}
     if found := importances(study):
-        figures["importances"] = bars(found, facts)
+        figures["importances"] = bars(found, spec)
     if len(done) > 1:
-        figures["parallel_coordinates"] = parallel(done, facts, space)
+        figures["parallel_coordinates"] = parallel(done, spec, space)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
@@ -46,7 +46,7 @@ def draw(study: Study, facts: Facts, space: Space, folder: Path) -> list[Path]:
     return paths
 
 
-def history(trials: Sequence[FrozenTrial], facts: Facts) -> Figure:
+def history(trials: Sequence[FrozenTrial], spec: StudySpec) -> Figure:
     """Draw every trial's metric in the order of the trials, and the best so far."""
     figure, axes = _figure(8, 4)
     for state, colour, face in (
@@ -60,20 +60,20 @@ def history(trials: Sequence[FrozenTrial], facts: Facts) -> Figure:
     done = [t for t in trials if t.state is TrialState.COMPLETE]
     best = np.maximum.accumulate([score(t) for t in done])
     axes.step([t.number for t in done], best, where="post", color=_BLUE, lw=1, label="best so far")
-    for (whom, known), colour in zip(facts.references.items(), (_ORANGE, _GREEN), strict=False):
-        if facts.metric in known:
-            axes.axhline(known[facts.metric], color=colour, ls="--", lw=1, label=f"{whom}'s run")
+    for (whom, known), colour in zip(spec.references.items(), (_ORANGE, _GREEN), strict=False):
+        if spec.metric in known:
+            axes.axhline(known[spec.metric], color=colour, ls="--", lw=1, label=f"{whom}'s run")
     for trial in done:
         if POINT in trial.user_attrs:
             at = (trial.number, score(trial))
             axes.annotate(trial.user_attrs[POINT], at, (6, 4), textcoords="offset points", size=8)
     axes.set_xlabel("trial")
-    axes.set_ylabel(_metric_words(facts))
+    axes.set_ylabel(_metric_words(spec))
     axes.legend(fontsize=8, frameon=False)
     return figure
 
 
-def bars(found: dict[str, float], facts: Facts) -> Figure:
+def bars(found: dict[str, float], spec: StudySpec) -> Figure:
     """Draw the share of the metric's variation that each knob explains."""
     names = list(found)[::-1]
     figure, axes = _figure(7, 0.9 + 0.35 * len(names))
@@ -81,11 +81,11 @@ def bars(found: dict[str, float], facts: Facts) -> Figure:
     for i, name in enumerate(names):
         axes.annotate(f"{found[name]:.0%}", (found[name], i), (4, -3), textcoords="offset points")
     axes.set_xlim(0, 1.12 * max(found.values()))
-    axes.set_xlabel(f"share of the variation of {_metric_words(facts)}")
+    axes.set_xlabel(f"share of the variation of {_metric_words(spec)}")
     return figure
 
 
-def slices(done: Sequence[FrozenTrial], facts: Facts, space: Space) -> Figure:
+def slices(done: Sequence[FrozenTrial], spec: StudySpec, space: Space) -> Figure:
     """Draw the metric against each knob, later trials darker."""
     knobs = list(space.knobs.values())
     n_columns = min(4, len(knobs))
@@ -102,11 +102,11 @@ def slices(done: Sequence[FrozenTrial], facts: Facts, space: Space) -> Figure:
         axes.set_xlabel(knob.name, size=9)
         _ticks(axes.xaxis, knob)
         if at % n_columns == 0:
-            axes.set_ylabel(_metric_words(facts), size=9)
+            axes.set_ylabel(_metric_words(spec), size=9)
     return figure
 
 
-def parallel(done: Sequence[FrozenTrial], facts: Facts, space: Space) -> Figure:
+def parallel(done: Sequence[FrozenTrial], spec: StudySpec, space: Space) -> Figure:
     """Draw each trial as a line through all knobs to its metric, the best ones on top."""
     knobs = list(space.knobs.values())
     figure, axes = _figure(max(7.0, 1.3 * (len(knobs) + 1)), 4.2)
@@ -119,7 +119,7 @@ def parallel(done: Sequence[FrozenTrial], facts: Facts, space: Space) -> Figure:
         axes.plot([*places, share], color=_MAP(share), lw=0.7 + 1.6 * share**3, alpha=0.85)
     axes.set_xticks(range(len(knobs) + 1))
     names = [knob.name.replace("_", "_\n", 1) for knob in knobs]
-    axes.set_xticklabels([*names, _metric_words(facts).replace(" ", "\n")], size=8)
+    axes.set_xticklabels([*names, _metric_words(spec).replace(" ", "\n")], size=8)
     axes.set_yticks([])
     axes.set_ylim(-0.08, 1.08)
     for at, knob in enumerate(knobs):
@@ -184,5 +184,5 @@ def _plain(axes: Axes) -> None:
     axes.tick_params(labelsize=8)
 
 
-def _metric_words(facts: Facts) -> str:
-    return facts.metric.replace("val/", "validation ").replace("_at_", "@")
+def _metric_words(spec: StudySpec) -> str:
+    return spec.metric.replace("val/", "validation ").replace("_at_", "@")

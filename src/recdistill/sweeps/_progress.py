@@ -12,7 +12,7 @@ from recdistill.sweeps._summary import best_trial
 if TYPE_CHECKING:
     from optuna import Study
 
-    from recdistill.sweeps._study import Facts
+    from recdistill.sweeps._study import StudySpec
 
 _EVERY_SECONDS = 10.0
 
@@ -20,8 +20,8 @@ _EVERY_SECONDS = 10.0
 class Progress:
     """One line when something changed, at most every ten seconds."""
 
-    def __init__(self, study: Study, facts: Facts) -> None:
-        self._study, self._facts = study, facts
+    def __init__(self, study: Study, spec: StudySpec) -> None:
+        self._study, self._facts = study, spec
         self._said, self._next = "", 0.0
 
     def report(self, *, last: bool = False) -> None:

@@ -113,7 +113,7 @@ def _repair(mirror: Mirror, trial: FrozenTrial, run: Run, repairs: Repairs) -> N
     if run.data.tags.get("mlflow.parentRunId") != mirror.parent:
         mirror.client.set_tag(run.info.run_id, "mlflow.parentRunId", mirror.parent)
         repairs.n_adopted += 1
-    if trial.values and mirror.facts.metric not in run.data.metrics:
+    if trial.values and mirror.spec.metric not in run.data.metrics:
         _log_result(mirror, trial, run)
         repairs.n_incomplete += 1
     if run.data.tags.get(STATE) != state or run.info.status != STATUS[state]:
@@ -136,9 +136,9 @@ def _settle(mirror: Mirror, trial: FrozenTrial, run: Run) -> None:
 def _log_result(mirror: Mirror, trial: FrozenTrial, run: Run) -> None:
     """Write what Optuna remembers of a trial's metrics."""
     last = max(trial.intermediate_values, default=0)
-    known = [(mirror.facts.metric, value, at) for at, value in trial.intermediate_values.items()]
+    known = [(mirror.spec.metric, value, at) for at, value in trial.intermediate_values.items()]
     if trial.values:
-        values = dict(zip(mirror.facts.objectives, trial.values, strict=True))
+        values = dict(zip(mirror.spec.objectives, trial.values, strict=True))
         known += [(name, value, last) for name, value in values.items()]
         known += [(name, value, last) for name, value in mirror.deltas(values).items()]
     begun = run.info.start_time

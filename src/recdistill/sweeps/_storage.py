@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from pathlib import Path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _WAIT_SECONDS = 60
 # What those read who open an empty database while somebody else is making its tables.
 _N_ATTEMPTS, _RACE = 10, ("already exists", "duplicate key", "UNIQUE constraint", "no such table")
+
+
+STORAGE_VARIABLE = "RECDISTILL_STORAGE"
+"""Names the studies' database for a whole shell; the one place for an address with a password."""
 
 
 def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 0) -> BaseStorage:
@@ -74,14 +79,28 @@ def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 
     return optuna.storages.get_storage(storage)
 
 
+def storage_url(given: str) -> str:
+    """Return where the studies lie: as given, else by the variable, else a file in this folder."""
+    return given or os.environ.get(STORAGE_VARIABLE, "") or "sqlite:///studies.db"
+
+
+def require_no_password(storage: str) -> None:
+    """Refuse an address that MLflow would show to everybody, password and all.
+
+    Raises
+    ------
+    UserError
+    """
+    if storage and _parsed(storage).password:
+        raise UserError(
+            "storage carries a password, which MLflow would show to everybody: leave it out and "
+            f"set PGPASSWORD, or put the whole address into the variable {STORAGE_VARIABLE}."
+        )
+
+
 def shown(url: str) -> str:
     """Return the address as it may be shown: without its password."""
     return _parsed(url).render_as_string(hide_password=True)
-
-
-def has_password(url: str) -> bool:
-    """Whether the address carries a password."""
-    return bool(_parsed(url).password)
 
 
 def _parsed(url: str) -> sqlalchemy.engine.URL:

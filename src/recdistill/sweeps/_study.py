@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-_FACTS, _HALTED, _PARENT = "recdistill", "halted", "mlflow_parent_run_id"
+_SPEC, _HALTED, _PARENT = "recdistill", "halted", "mlflow_parent_run_id"
 COST = "cost"
+DATA = "study/data"
+"""Artifact of the sweep's run that holds the prepared data, for workers on other machines."""
 _BESIDE = {"use_cache", "preset", "data_path"}
 _WORDS = {
     "catalog_digest": "another catalog",
@@ -39,7 +41,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Facts:
+class StudySpec:
     """What a study is about; kept in its storage, so that a worker needs no other file.
 
     Attributes
@@ -123,7 +125,7 @@ class Facts:
         return optuna.pruners.MedianPruner(n_startup_trials=self.n_startup, n_warmup_steps=1)
 
 
-def create_study(name: str, facts: Facts, storage: BaseStorage) -> Study:
+def create_study(name: str, spec: StudySpec, storage: BaseStorage) -> Study:
     """Create the study, or find it begun.
 
     Raises
@@ -133,13 +135,13 @@ def create_study(name: str, facts: Facts, storage: BaseStorage) -> Study:
     """
     directions = [
         StudyDirection.MINIMIZE if one == COST else StudyDirection.MAXIMIZE
-        for one in facts.objectives
+        for one in spec.objectives
     ]
     try:
         study = optuna.create_study(study_name=name, storage=storage, directions=directions)
     except optuna.exceptions.DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage)
-        before, asked = read_facts(study).about(), facts.about()
+        before, asked = read_spec(study).about(), spec.about()
         for key, words in _WORDS.items():
             if before[key] != asked[key]:
                 raise UserError(
@@ -148,11 +150,11 @@ def create_study(name: str, facts: Facts, storage: BaseStorage) -> Study:
                     "study out and it gets one of its own."
                 ) from None
         return study
-    study.set_user_attr(_FACTS, asdict(facts))
+    study.set_user_attr(_SPEC, asdict(spec))
     return study
 
 
-def load_study(name: str, storage: BaseStorage) -> tuple[Study, Facts]:
+def load_study(name: str, storage: BaseStorage) -> tuple[Study, StudySpec]:
     """Load a study that somebody created, with what it is about.
 
     Raises
@@ -165,16 +167,16 @@ def load_study(name: str, storage: BaseStorage) -> tuple[Study, Facts]:
     except KeyError:
         known = ", ".join(study_names(storage)[-5:]) or "none yet"
         raise UserError(f"There is no study '{name}' in this storage; it has: {known}.") from None
-    return study, read_facts(study)
+    return study, read_spec(study)
 
 
 def study_names(storage: BaseStorage) -> list[str]:
     """Return the names of the studies that sweeps made, oldest first."""
-    ours = [s for s in storage.get_all_studies() if _FACTS in s.user_attrs]
+    ours = [s for s in storage.get_all_studies() if _SPEC in s.user_attrs]
     return [study.study_name for study in sorted(ours, key=lambda s: s._study_id)]
 
 
-def read_facts(study: Study) -> Facts:
+def read_spec(study: Study) -> StudySpec:
     """Read what a study is about.
 
     Raises
@@ -182,14 +184,14 @@ def read_facts(study: Study) -> Facts:
     UserError
         When no sweep made this study.
     """
-    found: Mapping[str, Any] | None = study.user_attrs.get(_FACTS)
+    found: Mapping[str, Any] | None = study.user_attrs.get(_SPEC)
     if found is None:
         raise UserError(
             f"Study '{study.study_name}' was not made by a sweep of this project; choose another "
             "name with study=..."
         )
-    known = {f.name for f in fields(Facts)}
-    return Facts(**{name: value for name, value in found.items() if name in known})
+    known = {f.name for f in fields(StudySpec)}
+    return StudySpec(**{name: value for name, value in found.items() if name in known})
 
 
 def parent_run(study: Study) -> str:

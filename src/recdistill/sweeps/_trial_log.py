@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
     from recdistill.sweeps._mirror import TrialRun
-    from recdistill.sweeps._study import Facts
+    from recdistill.sweeps._study import StudySpec
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Clock:
 class TrialLog:
     """Hears of every epoch: tells the pruner and MLflow, and keeps the time."""
 
-    def __init__(self, facts: Facts, trial: Trial, shown: TrialRun, began: Clock) -> None:
-        self.facts, self.trial, self.shown = facts, trial, shown
+    def __init__(self, spec: StudySpec, trial: Trial, shown: TrialRun, began: Clock) -> None:
+        self.spec, self.trial, self.shown = spec, trial, shown
         self._before = float(trial.user_attrs.get(SECONDS, 0.0))
         self._began, self._train_began = began, Clock()
         self._train_ended: Clock | None = None
@@ -74,8 +74,8 @@ class TrialLog:
     def _report(self, metrics: Mapping[str, float], epoch: int) -> None:
         self.shown.log(metrics, epoch)
         self.trial.set_user_attr(SECONDS, round(self.cpu_seconds(), 2))
-        value = metrics.get(self.facts.metric)
-        if value is None or len(self.facts.objectives) > 1:
+        value = metrics.get(self.spec.metric)
+        if value is None or len(self.spec.objectives) > 1:
             return
         self.trial.report(value, epoch)
         # Known points are what everything else is measured against: they run to their end.

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from recdistill.sweeps._mirror import Mirror
     from recdistill.sweeps._space import Space
-    from recdistill.sweeps._study import Facts
+    from recdistill.sweeps._study import StudySpec
 
 _POLL_SECONDS = 0.5
 _HOPELESS_AFTER = 3
@@ -72,7 +72,7 @@ class Worker:
 
     Attributes
     ----------
-    study_name, facts, space, storage : the study
+    study_name, spec, space, storage : the study
     train : trains one trial
     mirror : shows it in MLflow
     name : of the worker, unique among those of the study
@@ -80,7 +80,7 @@ class Worker:
     """
 
     study_name: str
-    facts: Facts
+    spec: StudySpec
     space: Space
     storage: BaseStorage
     train: Trainer
@@ -90,7 +90,7 @@ class Worker:
     _pruner: BasePruner = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pruner = self.facts.make_pruner()
+        self._pruner = self.spec.make_pruner()
 
     def work(self) -> int:
         """Take trials until none is left anywhere; return how many this worker finished."""
@@ -98,7 +98,7 @@ class Worker:
             return self._work()
 
     def _work(self) -> int:
-        grace = 3.0 * self.facts.heartbeat_seconds
+        grace = 3.0 * self.spec.heartbeat_seconds
         next_look, n_done = 0.0, 0
         while True:
             end_if_asked()
@@ -107,7 +107,7 @@ class Worker:
             study = self._study()
             if time.monotonic() >= next_look:
                 give_up_stale(study, self.storage, grace)
-                next_look = time.monotonic() + self.facts.heartbeat_seconds
+                next_look = time.monotonic() + self.spec.heartbeat_seconds
             if halted(study):
                 return n_done
             with without_interruption():
@@ -128,10 +128,10 @@ class Worker:
         """Train one trial; True when it came to an end of its own."""
         began = Clock()
         study, frozen = trial.study, _frozen(trial)
-        study.sampler = self.facts.sampler_for(frozen)
+        study.sampler = self.spec.sampler_for(frozen)
         folder = self.checkpoints / f"{first_attempt(frozen)}"
-        seconds = self.facts.heartbeat_seconds
-        log = TrialLog(self.facts, trial, self.mirror.resume(frozen), began)
+        seconds = self.spec.heartbeat_seconds
+        log = TrialLog(self.spec, trial, self.mirror.resume(frozen), began)
         with heartbeat(self.storage, trial._trial_id, seconds):
             try:
                 end_if_asked()
@@ -161,7 +161,7 @@ class Worker:
         """Train, and return a value for every objective."""
         best = self.train(settings, log=log, checkpoint_folder=folder)
         log.trained()
-        values = [log.cpu_seconds() if o == COST else best[o] for o in self.facts.objectives]
+        values = [log.cpu_seconds() if o == COST else best[o] for o in self.spec.objectives]
         if any(math.isnan(value) for value in values):
             raise FloatingPointError("the training diverged: its validation is no number")
         log.shown.select(best)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
 
-    from recdistill.sweeps import Facts
+    from recdistill.sweeps import StudySpec
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Hill:
 
     study: Study
     storage: BaseStorage
-    facts: Facts
+    spec: StudySpec
     space: Space
     mirror: Mirror
     folder: Path
@@ -40,7 +40,7 @@ class Hill:
 
     def worker(self, train: Callable[..., Any] | None = None, name: str = "here:1:a") -> Worker:
         return Worker(
-            self.study.study_name, self.facts, self.space, self.storage, train or self.train,
+            self.study.study_name, self.spec, self.space, self.storage, train or self.train,
             self.mirror, name, self.folder / "checkpoints",
         )  # fmt: skip
 
@@ -52,11 +52,11 @@ def hill(store: MlflowClient, tmp_path: Path) -> Hill:
 
 
 def make_hill(store: MlflowClient, folder: Path, url: str = "", **changes: Any) -> Hill:
-    facts = toy.facts(**changes)
+    spec = toy.spec(**changes)
     url = url or f"sqlite:///{folder}/studies.db"
     storage = open_storage(url, heartbeat_seconds=1)
-    study = create_study(facts.name(), facts, storage)
+    study = create_study(spec.name(), spec, storage)
     parent = store.create_run("0").info.run_id
-    mirror = Mirror(store, "0", parent, study.study_name, facts)
-    space = build_space(facts.space, toy.TYPES, "distill")
-    return Hill(study, storage, facts, space, mirror, folder, url)
+    mirror = Mirror(store, "0", parent, study.study_name, spec)
+    space = build_space(spec.space, toy.TYPES, "distill")
+    return Hill(study, storage, spec, space, mirror, folder, url)

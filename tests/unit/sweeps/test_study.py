@@ -10,9 +10,9 @@ import pytest
 from recdistill.errors import UserError
 from recdistill.sweeps import (
     create_study,
-    has_password,
     load_study,
     open_storage,
+    require_no_password,
     shown,
     study_names,
 )
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def test_the_same_question_is_the_same_study(hill: Hill) -> None:
-    again = create_study(hill.facts.name(), hill.facts, hill.storage)
+    again = create_study(hill.spec.name(), hill.spec, hill.storage)
     assert again.study_name == hill.study.study_name
-    assert replace(hill.facts, baseline="other").name() != hill.facts.name()
-    assert replace(hill.facts, pruner="median").name() == hill.facts.name()
+    assert replace(hill.spec, baseline="other").name() != hill.spec.name()
+    assert replace(hill.spec, pruner="median").name() == hill.spec.name()
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_a_study_about_something_else_is_refused(
     hill: Hill, change: dict[str, object], words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
-        create_study(hill.study.study_name, replace(hill.facts, **change), hill.storage)
+        create_study(hill.study.study_name, replace(hill.spec, **change), hill.storage)
 
 
 def test_another_machine_reads_what_it_needs_from_the_storage(hill: Hill) -> None:
-    _, facts = load_study(hill.study.study_name, open_storage(hill.url))
-    assert facts == hill.facts
+    _, spec = load_study(hill.study.study_name, open_storage(hill.url))
+    assert spec == hill.spec
 
 
 def test_an_unknown_study_is_named_beside_those_there_are(hill: Hill) -> None:
@@ -64,12 +64,14 @@ def test_a_storage_out_of_reach_is_one_sentence_without_its_password(tmp_path: P
     with pytest.raises(UserError, match="cannot be opened") as said:
         open_storage(url)
     assert "hunter2" not in str(said.value)
-    assert has_password(url)
+    with pytest.raises(UserError, match="PGPASSWORD") as said:
+        require_no_password(url)
+    assert "hunter2" not in str(said.value)
     assert "hunter2" not in shown(url)
 
 
 def test_pruning_ends_where_a_second_objective_begins() -> None:
-    pruned = toy.facts(pruner="median").make_pruner()
-    both = toy.facts(pruner="median", objectives=["val/ndcg_at_10", "cost"]).make_pruner()
+    pruned = toy.spec(pruner="median").make_pruner()
+    both = toy.spec(pruner="median", objectives=["val/ndcg_at_10", "cost"]).make_pruner()
     assert type(pruned).__name__ == "MedianPruner"
     assert type(both).__name__ == "NopPruner"

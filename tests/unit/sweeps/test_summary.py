@@ -31,24 +31,24 @@ def climbed(hill: Hill) -> Hill:
 
 
 def test_all_that_a_sweep_shows(climbed: Hill) -> None:
-    study, facts, space = climbed.study, climbed.facts, climbed.space
-    table = trial_table(study, facts, space)
+    study, spec, space = climbed.study, climbed.spec, climbed.space
+    table = trial_table(study, spec, space)
     assert len(table) == 12
-    assert table[facts.metric].dropna().is_monotonic_decreasing
+    assert table[spec.metric].dropna().is_monotonic_decreasing
     best = best_trial(study)
     assert best is not None
     assert table["trial"][0] == best.number
-    assert table["vs_baseline"][0] == pytest.approx(table[facts.metric][0] - 0.5)
+    assert table["vs_baseline"][0] == pytest.approx(table[spec.metric][0] - 0.5)
 
     found = importances(study)
     assert next(iter(found)) == "x", "the hill rises along x and nowhere else"
-    words = card(study, facts, space, storage="sqlite")
+    words = card(study, spec, space, storage="sqlite")
     assert f"**Best** trial {best.number}" in words
     assert "against 'nothing' (trial 0)" in words
 
-    names = {path.stem for path in draw(study, facts, space, climbed.folder / "plots")}
+    names = {path.stem for path in draw(study, spec, space, climbed.folder / "plots")}
     assert names == {"history", "slices", "importances", "parallel_coordinates"}
-    html = page(study, facts, space, summary="a <hill>")
+    html = page(study, spec, space, summary="a <hill>")
     assert "a &lt;hill&gt;" in html
     assert "<b>too far" not in html
     assert '<script src="http' not in html
@@ -56,6 +56,6 @@ def test_all_that_a_sweep_shows(climbed: Hill) -> None:
 
 def test_before_the_first_result_there_is_little_to_show(hill: Hill) -> None:
     hill.fill(2)
-    assert trial_table(hill.study, hill.facts, hill.space).empty
-    assert draw(hill.study, hill.facts, hill.space, hill.folder / "plots") == []
-    assert "No trial is complete yet" in card(hill.study, hill.facts, hill.space, storage="s")
+    assert trial_table(hill.study, hill.spec, hill.space).empty
+    assert draw(hill.study, hill.spec, hill.space, hill.folder / "plots") == []
+    assert "No trial is complete yet" in card(hill.study, hill.spec, hill.space, storage="s")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 from mlflow import MlflowClient
 
-from recdistill.sweeps import Facts, Mirror, Worker, build_space, load_study, open_storage
+from recdistill.sweeps import Mirror, StudySpec, Worker, build_space, load_study, open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ SPACE: dict[str, Any] = {
 TYPES = {"x": float, "slope": float, "n_epochs": int}
 
 
-def facts(**changes: Any) -> Facts:
+def spec(**changes: Any) -> StudySpec:
     """A study about the hill."""
     known: dict[str, Any] = {
         "stage": "distill",
@@ -40,7 +40,7 @@ def facts(**changes: Any) -> Facts:
         "pruner": "none",
         "heartbeat_seconds": 1,
     }
-    return Facts(**{**known, **changes})
+    return StudySpec(**{**known, **changes})
 
 
 def climb(

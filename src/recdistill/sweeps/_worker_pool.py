@@ -33,7 +33,7 @@ _HOPELESS_AFTER = 3
 _INTERRUPTED = 75
 
 
-class Crew:
+class WorkerPool:
     """A fixed number of workers on this machine.
 
     They are forked from a server process that has imported everything once, so that replacing one
@@ -132,15 +132,15 @@ class Crew:
             give_up_worker(study, storage, self._name(process.pid))
 
 
-def worker_name(pid: int, crew: str) -> str:
+def worker_name(pid: int, pool: str) -> str:
     """Name a worker so that no other machine's can have the same name."""
-    return f"{socket.gethostname()}:{pid}:{crew}"
+    return f"{socket.gethostname()}:{pid}:{pool}"
 
 
-def _live(make_worker: Callable[..., Worker], arguments: Sequence[Any], crew: str) -> None:
+def _live(make_worker: Callable[..., Worker], arguments: Sequence[Any], pool: str) -> None:
     """Be a worker process; a terminal's Ctrl-C reaches the sweep alone, which passes it on."""
     os.setsid()
     try:
-        make_worker(*arguments, worker_name(os.getpid(), crew)).work()
+        make_worker(*arguments, worker_name(os.getpid(), pool)).work()
     except Interrupted:
         sys.exit(_INTERRUPTED)

@@ -1,4 +1,4 @@
-"""How a sweep ends: everything on its run's page, and the best trial trained again and tested."""
+"""The best trial trained again on several seeds, and tested."""
 
 from __future__ import annotations
 
@@ -7,68 +7,48 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from projects._trials import base_settings
 from recdistill.config import as_plain
-from recdistill.evaluation import compare_paired, load_evaluation
 from recdistill.runs import find_run, launch
-from recdistill.sweeps import best_trial, card, draw, page, score, trial_table, with_settings
+from recdistill.sweeps._settings import with_settings
+from recdistill.sweeps._stage import stage_settings
+from recdistill.sweeps._summary import best_trial
 
 if TYPE_CHECKING:
     import pandas as pd
     from optuna import Study
 
     from recdistill.runs import Run, RunReference
-    from recdistill.sweeps import Facts, Mirror, Space
-
+    from recdistill.sweeps._space import Space
+    from recdistill.sweeps._study import StudySpec
 
 _WORDS = {"recall": "recall@10", "ndcg": "NDCG@10"}
 
 
-def show(run: Run, study: Study, mirror: Mirror, space: Space, storage: str) -> None:
-    """Write card, table, pictures and page of what the study holds by now."""
-    facts = mirror.facts
-    table = trial_table(study, facts, space)
-    if table.empty:
-        return
-    run.note(card(study, facts, space, storage=storage))
-    # What `log_table` writes, but anew each time: that function appends.
-    run.log_text(table.to_json(orient="split", index=False), "trials.json")
-    run.set_tags({"mlflow.loggedArtifacts": '[{"path": "trials.json", "type": "table"}]'})
-    run.log_text(table.to_csv(index=False), "trials.csv")
-    if draw(study, facts, space, run.folder / "plots"):
-        run.log_artifact(run.folder / "plots", "plots")
-        summary = f"{facts.stage} on {facts.dataset}; every figure is on validation data."
-        run.log_text(page(study, facts, space, summary=summary), "sweep.html")
-    best = best_trial(study)
-    if best is not None:
-        run.log_metrics({"sweep/best_trial": best.number, f"best/{facts.metric}": score(best)})
-        values = {facts.metric: score(best)}
-        run.log_metrics({f"best/{k}": v for k, v in mirror.deltas(values).items()})
-        run.set_tags({"best_trial": best.number})
-    run.log_metrics({f"sweep/n_{state}": n for state, n in table["state"].value_counts().items()})
-
-
-def retrain_best(run: Run, study: Study, facts: Facts, space: Space, *, n_seeds: int) -> None:
+def retrain_best(run: Run, study: Study, spec: StudySpec, space: Space, *, n_seeds: int) -> str:
     """Train the best trial on several seeds, test it, and compare with the baseline's seeds.
 
-    The one moment of a sweep at which test data is read.
+    The one moment of a sweep at which test data is read. Returns the result in words.
     """
+    from recdistill.evaluation import (
+        compare_paired,  # with torch, which few users of this room need
+    )
+
     best = best_trial(study)
     if best is None:
-        return
+        return "no trial is complete, so there is nothing to test."
     began = time.time() * 1000
     settings = {**space.fixed, **space.values(best.params)}
     file = run.folder / "best.yaml"
-    plain = as_plain(with_settings(base_settings(facts), settings))
+    plain = as_plain(with_settings(stage_settings(spec), settings))
     file.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     run.log_artifact(file)
-    known = find_run(run.client, facts.baseline, stages=("train_baseline",))
+    known = find_run(run.client, spec.baseline, stages=("train_baseline",))
     baseline_file = known.artifact("config.yaml")
-    seed = int(facts.settings["seed"])
+    seed = int(spec.settings["seed"])
     students, baselines = [], []
     with run.phase("retrain"):
         for s in range(seed, seed + n_seeds):
-            students.append(launch(run, facts.stage, {"config": file, "seed": s}))
+            students.append(launch(run, spec.stage, {"config": file, "seed": s}))
             if known.tags["seed"] == str(s):
                 baselines.append(known)
                 continue
@@ -96,8 +76,10 @@ def retrain_best(run: Run, study: Study, facts: Facts, space: Space, *, n_seeds:
     sentence = " ".join(words)
     note = run.client.get_run(run.id).data.tags.get("mlflow.note.content", "")
     run.note(f"{sentence}\n\n{note}")
-    print(f"sweep: {sentence.replace('**', '')}", flush=True)
+    return sentence.replace("**", "")
 
 
 def _per_user(runs: list[RunReference]) -> list[pd.DataFrame]:
+    from recdistill.evaluation import load_evaluation
+
     return [load_evaluation(one.artifact("evaluation")).per_user for one in runs]

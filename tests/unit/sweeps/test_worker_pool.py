@@ -27,7 +27,7 @@ def test_workers_end_soon_after_their_sweep_was_killed_and_hand_their_trials_bac
     hill.fill(4)
     tracking = f"sqlite:///{hill.folder}/mlflow.db"
     words = [hill.study.study_name, hill.url, tracking, hill.mirror.parent, str(hill.folder)]
-    command = [sys.executable, "-m", "tests.unit.sweeps.crew", *words, "2", "60"]
+    command = [sys.executable, "-m", "tests.unit.sweeps.pool", *words, "2", "60"]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=env) as sweep:
         try:

@@ -1,0 +1,23 @@
+"""The swept stage as a study knows it: its settings and its search space, in their own types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recdistill.config import parse, stage_module
+from recdistill.sweeps._settings import setting_types
+from recdistill.sweeps._space import Space, build_space
+
+if TYPE_CHECKING:
+    from recdistill.sweeps._study import StudySpec
+
+
+def stage_settings(spec: StudySpec) -> Any:
+    """Read a study's settings of its stage back into their own type."""
+    return parse(stage_module(spec.stage).Config, spec.stage, [], spec.settings)
+
+
+def space_of(spec: StudySpec) -> Space:
+    """Read a study's search space back."""
+    types = setting_types(stage_module(spec.stage).Config)
+    return build_space(spec.space, types, spec.stage)
