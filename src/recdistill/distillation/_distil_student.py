@@ -51,7 +51,8 @@ class Teaching:
     lessons : Lessons
         The teachers' lists, and the sequences that a student is trained on.
     weights : dict
-        Weight of every loss term that is on, by name; empty is the baseline itself.
+        Weight of every loss term that is on, by name. Empty leaves the baseline's own loss on the
+        lessons' sequences: the baseline itself where those are the training histories.
     terms : TermConfigs
     annealing : Annealing
     loss_weight : float
@@ -84,7 +85,7 @@ class Assembly:
         Untrained, or at the weights it starts from.
     objective : Objective
     data : PreparedData
-        Its training part are the sequences of the lessons, where a term is on.
+        Its training part are the sequences of the lessons.
     signature : dict
         What an interrupted fit must have in common with the one that takes it up.
     vectors : ItemVectors, optional
@@ -123,8 +124,6 @@ def assemble(
         Weighted(build_term(name, teaching.terms, inputs), weight, teaching.annealing)
         for name, weight in teaching.weights.items()
     ]
-    if any(teaching.weights.values()):
-        data = replace(data, train=teaching.lessons.sequences)
     objective = DistillationObjective(
         build_loss(recipe.loss, counts),
         weighted,
@@ -134,7 +133,8 @@ def assemble(
     )
     signature = asdict(recipe.architecture) | {"terms": dict(teaching.weights)}
     signature |= said_by(vectors)
-    return Assembly(recipe, student, objective, data, signature, vectors)
+    on_sequences = replace(data, train=teaching.lessons.sequences)
+    return Assembly(recipe, student, objective, on_sequences, signature, vectors)
 
 
 def fit_assembly(

@@ -1,0 +1,201 @@
+"""Making one model of an experiment: the same steps as the stages, from settings and a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.distillation.settings import BASELINE, POOL, STUDENT
+from projects import distill, train_baseline
+from recdistill.config import parse
+from recdistill.distillation import StudentChanges, Teaching, distil_student
+from recdistill.floors import FLOOR_KINDS, fit_floor
+from recdistill.lessons import (
+    Lessons,
+    Pool,
+    draw_views,
+    label_views,
+    load_transfer_set,
+    save_transfer_set,
+    weigh,
+)
+from recdistill.students import load_model, save_model
+from recdistill.training import fit_student
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.distillation.settings import Setting, Words
+    from recdistill.data import PreparedData
+    from recdistill.evaluation import Recommender
+    from recdistill.training import FittedStudent, StudentRecipe
+
+    Chosen = dict[str, Words]
+
+Facts = dict[str, Any]
+
+
+def member_seed(seed: int, place: int) -> int:
+    """Return the seed of a pool's network: no other model of the experiment has it.
+
+    Examples
+    --------
+    >>> member_seed(0, 1), member_seed(7, 0)
+    (101, 800)
+    """
+    return 100 * (seed + 1) + place
+
+
+@dataclass
+class Workshop:
+    """Makes the models of one seed.
+
+    Parameters
+    ----------
+    data : PreparedData
+    setting : Setting
+    chosen : dict of words by recipe
+        Settings of every recipe; a pool's networks are trained by those of their kind.
+    folder : Path
+        Of this data and seed; what an interrupted run had done lies here.
+    seed : int
+    """
+
+    data: PreparedData
+    setting: Setting
+    chosen: Chosen
+    folder: Path
+    seed: int
+
+    def make(self, name: str) -> tuple[Recommender, Facts]:
+        """Make the model of a recipe, or the pool, and say how."""
+        began = time.process_time()
+        if name == POOL:
+            model, facts = self._pool()
+        else:
+            kind = self.setting.recipes[name].kind
+            model, facts = {
+                "network": self._network,
+                "counts": self._counts,
+                "on_views": self._on_views,
+                "student": self._student,
+            }[kind](name)
+        facts["cpu_seconds"] = round(time.process_time() - began)
+        return model, {"words": list(self.chosen.get(name, ()))} | facts
+
+    def _checkpoints(self, name: str) -> Path:
+        settings = " ".join(self.chosen[name]).encode()
+        return self.folder / f"{name}-{hashlib.sha256(settings).hexdigest()[:8]}"
+
+    def _config(self, name: str, seed: int, *more: str) -> train_baseline.Config:
+        words = ["--dataset", self.data.dataset, "--preset", "full", "--seed", str(seed)]
+        words += ["--model", self.setting.recipes[name].model, *self.chosen[name], *more]
+        return parse(train_baseline.Config, "train_baseline", words)
+
+    def _recipe(self, name: str, seed: int, *more: str) -> StudentRecipe:
+        config = self._config(name, seed, *more)
+        return config.recipe(train_baseline.student_kind(config))
+
+    def _network(self, name: str) -> tuple[Recommender, Facts]:
+        recipe = self._recipe(name, self.seed)
+        at = self._checkpoints(name)
+        return _told(fit_student(recipe, self.data, seed=self.seed, checkpoint_folder=at))
+
+    def _counts(self, name: str) -> tuple[Recommender, Facts]:
+        kind = self.setting.recipes[name].model
+        if kind not in FLOOR_KINDS:
+            raise ValueError(f"{kind} is no floor")
+        options = getattr(self._config(name, 0), kind)
+        return fit_floor(kind, self.data.train, self.data.catalog, options), {}
+
+    def _on_views(self, name: str) -> tuple[Recommender, Facts]:
+        """Train on the same views as the student of this seed, without a word about them."""
+        views = draw_views(self.data.train, self.setting.views, seed=self.seed).sequences
+        config = self._distilling(name)
+        baseline = self._recipe(BASELINE, self.seed)
+        changes = replace(
+            StudentChanges(effort=config.effort).resolved(baseline, self.data.train),
+            **{n: v for n, v in config.asked().items() if v is not None},
+        )
+        teaching = Teaching(Lessons.none(views), inspect_every=0)
+        return self._distilled(name, changes, teaching)
+
+    def _student(self, name: str) -> tuple[Recommender, Facts]:
+        """Train on what this seed's pool says about this seed's views."""
+        lessons, facts = self._lessons()
+        config = self._distilling(name)
+        baseline = self._recipe(BASELINE, self.seed)
+        changes = config.resolved(baseline, self.data.train, lessons.sequences)
+        teaching = Teaching(
+            lessons.shortened(config.top_k),
+            config.term_weights(),
+            config.term_configs(),
+            config.annealing,
+            loss_weight=1.0 if changes.loss_weight is None else changes.loss_weight,
+            inspect_every=0,
+        )
+        model, more = self._distilled(name, changes, teaching)
+        return model, facts | more
+
+    def _distilling(self, name: str) -> distill.Config:
+        words = ["--dataset", self.data.dataset, "--preset", "full", *self.chosen[name]]
+        return parse(distill.Config, "distill", words)
+
+    def _distilled(
+        self, name: str, changes: StudentChanges, teaching: Teaching
+    ) -> tuple[Recommender, Facts]:
+        recipe = changes.applied_to(self._recipe(BASELINE, self.seed))
+        recipe = replace(recipe, loop=replace(recipe.loop, validate_every=1))
+        at = self._checkpoints(name)
+        fitted = distil_student(recipe, teaching, self.data, seed=self.seed, checkpoint_folder=at)
+        model, facts = _told(fitted)
+        return model, {"changes": changes.asked(), "views_seed": self.seed} | facts
+
+    def _pool(self) -> tuple[Pool, Facts]:
+        """Weigh this seed's members on validation."""
+        members = [self._member(name, i) for i, name in enumerate(self.setting.members)]
+        pool = weigh(members, self.data)
+        weights = (round(w, 4) for w in pool.weights)
+        return pool, {
+            "weights": dict(zip(self.setting.members, weights, strict=True)),
+            "member_seeds": {
+                name: member_seed(self.seed, i)
+                for i, name in enumerate(self.setting.members)
+                if name not in FLOOR_KINDS
+            },
+        }
+
+    def _member(self, name: str, place: int) -> Recommender:
+        if name in FLOOR_KINDS:
+            words = ["--dataset", self.data.dataset, "--preset", "full", "--model", name]
+            config = parse(train_baseline.Config, "train_baseline", words)
+            return fit_floor(name, self.data.train, self.data.catalog, getattr(config, name, None))
+        folder = self.folder / f"member-{name}"
+        if not (folder / "config.json").exists():
+            seed = member_seed(self.seed, place)
+            recipe = self._recipe(name, seed, *self.setting.member_words.get(name, ()))
+            at = folder.with_name(f"{folder.name}-checkpoints")
+            fitted = fit_student(recipe, self.data, seed=seed, checkpoint_folder=at)
+            save_model(fitted.recommender, folder)
+        return load_model(folder, self.data.catalog)
+
+    def _lessons(self) -> tuple[Lessons, Facts]:
+        """Ask this seed's pool about this seed's views, or find what it said."""
+        pool, facts = self._pool()
+        folder = self.folder / "transfer-set"
+        if not (folder / "manifest.json").exists():
+            views = draw_views(self.data.train, self.setting.views, seed=self.seed)
+            made = label_views(pool, views, self.data, k=self.setting.top_k, seed=self.seed)
+            save_transfer_set(made, folder, self.data)
+        return load_transfer_set(folder, self.data), facts | {"taught_by": POOL, "for": STUDENT}
+
+
+def _told(fitted: FittedStudent) -> tuple[Recommender, Facts]:
+    best = fitted.result.best
+    return fitted.recommender, {
+        "val_ndcg_at_10": best["val/ndcg_at_10"],
+        "best_epoch": best["epoch"],
+        "n_epochs": fitted.result.n_epochs,
+    }

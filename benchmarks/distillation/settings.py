@@ -1,0 +1,163 @@
+"""What is trained and compared on each data set, written down before anything was tested."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from recdistill.lessons import ViewsConfig
+
+Kind = Literal["network", "counts", "on_views", "student"]
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to make a model, with the settings that are tried for it.
+
+    Attributes
+    ----------
+    kind : Kind
+        ``on_views`` and ``student`` are SASRec on views of the histories; only the student is told
+        what the teachers say about them.
+    model : str
+        Of ``train_baseline``.
+    tried : tuple of words for the command line, one set per setting
+        Of ``train_baseline`` for networks and counts, of ``distill`` for the others. The first set
+        is the preset's own.
+    """
+
+    kind: Kind
+    model: str
+    tried: tuple[Words, ...]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What decides: the student must beat each of the others on the test part.
+
+    All of the tests must pass, so the largest p is the contrast's, and nothing is corrected for.
+
+    Attributes
+    ----------
+    student : str
+    others : tuple of str
+    metric : "ndcg"
+    level : float
+    """
+
+    student: str
+    others: tuple[str, ...]
+    level: float
+    metric: Literal["ndcg"] = "ndcg"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A data set's experiment.
+
+    Attributes
+    ----------
+    recipes : dict of Recipe by the name of its files
+    members : tuple of str
+        Recipes and floors that teach together.
+    views : ViewsConfig
+    contrast : Contrast
+    member_words : dict of words by recipe
+        What differs in a network that teaches.
+    top_k : int
+        Items of a list.
+    n_seeds : int
+    """
+
+    recipes: dict[str, Recipe]
+    members: tuple[str, ...]
+    views: ViewsConfig
+    contrast: Contrast
+    member_words: dict[str, Words] = field(default_factory=dict)
+    top_k: int = 30
+    n_seeds: int = 8
+
+
+BASELINE, CONTROL = "sasrec", "sasrec-on-views"
+POOL, STUDENT = "teacher-networks-and-floors", "student-networks-and-floors"
+OTHERS = (BASELINE, CONTROL, "gru4rec", "counter")
+GRU4REC = ("--student.n_blocks=1", "--loss_options.label_smoothing=0")
+COUNTER = Recipe("counts", "counter", ((), ("--counter.window=5",), ("--counter.decay=0.9",)))
+
+SETTINGS = {
+    "ml-100k": Setting(
+        {
+            BASELINE: Recipe(
+                "network",
+                "sasrec",
+                ((), ("--student.dropout=0.5",), ("--student.dropout=0.3",)),
+            ),
+            "gru4rec": Recipe(
+                "network",
+                "gru4rec",
+                (GRU4REC, (*GRU4REC, "--student.dropout=0.5"), (*GRU4REC, "--student.dropout=0.3")),
+            ),
+            "counter": COUNTER,
+            CONTROL: Recipe(
+                "on_views",
+                "sasrec",
+                (
+                    ("--max_epochs=4",),
+                    ("--max_epochs=4", "--dropout=0.2"),
+                    ("--max_epochs=2",),
+                ),
+            ),
+            STUDENT: Recipe(
+                "student",
+                "sasrec",
+                (
+                    ("--max_epochs=4",),
+                    ("--max_epochs=4", "--dropout=0.1"),
+                    ("--max_epochs=6",),
+                ),
+            ),
+        },
+        ("sasrec", "gru4rec", "ease", "knn", "counter"),
+        ViewsConfig(n_views=12),
+        Contrast(STUDENT, OTHERS, level=0.01),
+    ),
+    # A longer schedule than the preset's, whose curve still rose at its end.
+    "ml-1m-sasrec": Setting(
+        {
+            BASELINE: Recipe(
+                "network",
+                "sasrec",
+                (
+                    ("--max_epochs=30",),
+                    ("--max_epochs=30", "--student.dropout=0.2"),
+                    ("--max_epochs=45", "--student.dropout=0.2"),
+                ),
+            ),
+            "gru4rec": Recipe(
+                "network",
+                "gru4rec",
+                (
+                    (*GRU4REC, "--max_epochs=16"),
+                    (*GRU4REC, "--max_epochs=16", "--student.dropout=0.25"),
+                    (*GRU4REC, "--max_epochs=24"),
+                ),
+            ),
+            "counter": COUNTER,
+            CONTROL: Recipe(
+                "on_views",
+                "sasrec",
+                (("--max_epochs=8",), ("--max_epochs=8", "--dropout=0.1"), ("--max_epochs=12",)),
+            ),
+            STUDENT: Recipe(
+                "student",
+                "sasrec",
+                (("--max_epochs=8",), ("--max_epochs=8", "--dropout=0.1"), ("--max_epochs=12",)),
+            ),
+        },
+        ("sasrec", "gru4rec", "counter", "ease"),
+        ViewsConfig(n_views=4),
+        Contrast(STUDENT, OTHERS, level=0.05),
+        member_words={"sasrec": ("--max_epochs=18",), "gru4rec": ("--max_epochs=12",)},
+    ),
+}
