@@ -24,7 +24,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit recipes e2e docs notebooks lock ranges lowest clean
+.PHONY: help install demo ui server server-stop test lint unit recipes e2e docs tables notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,9 @@ e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures 
 
 docs: install ## Build the documentation into site/, every warning an error
 	mkdocs build --quiet
+
+tables: install ## Write every table of README and docs anew from benchmarks/results
+	python -m benchmarks.tables
 
 notebooks: install ## Execute the notebooks; the documentation then shows their results
 	RECDISTILL_NOTEBOOKS=build/notebooks pytest tests/recipes/test_notebooks.py

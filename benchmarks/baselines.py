@@ -12,23 +12,36 @@ from __future__ import annotations
 
 import itertools
 import sys
-import tempfile
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from projects.train_baseline import Config
+from benchmarks.pages import Block
+from projects.train_baseline import Config, student_kind
 from recdistill.config import parse
 from recdistill.data import DataConfig, PreparedData, prepare
-from recdistill.evaluation import compare_paired, evaluate, hits_interval, outcome
+from recdistill.evaluation import (
+    NOTHING_DRAWN,
+    boil_down,
+    compare_recipes,
+    evaluate,
+    hits_interval,
+    outcome,
+)
 from recdistill.floors import FLOOR_KINDS, fit_floor
-from recdistill.students import StudentRecommender, build_student
-from recdistill.training import build_loss, fit
+from recdistill.training import fit_student
+
+if TYPE_CHECKING:
+    from recdistill.evaluation import Metric, RecipeTest
+    from recdistill.students import StudentRecommender
 
 RESULTS = Path(__file__).parent / "results" / "baselines"
-PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+# Models of the code in which SASRec's positions counted from the newest item: until 1ca3307.
+BEFORE_ROTARY = RESULTS.parent / "before-rotary"
+PAGE = "docs/results.md"
 SEEDS = (0, 1, 2)
 KEPT = ["user", "history_length", "n_above", "n_tied", "n_above_unmasked", "n_tied_unmasked"]
 
@@ -43,16 +56,7 @@ def settings(dataset: str, model: str, seed: int) -> Config:
 
 def train(config: Config, data: PreparedData) -> StudentRecommender:
     """Fit a student as the stage does."""
-    architecture = config.student_config("gru4rec" if config.model == "gru4rec" else "sasrec")
-    n_items = data.catalog.n_items
-    student = build_student(architecture, n_items, seed=config.seed, train=data.train)
-    loss = build_loss(config.loss_config(), np.bincount(data.train.items, minlength=n_items + 1))
-    with tempfile.TemporaryDirectory() as folder:
-        fit(
-            student, loss, data, config.fit_config(), log=lambda metrics, step: None,
-            checkpoint_folder=Path(folder), seed=config.seed,
-        )  # fmt: skip
-    return StudentRecommender(student, architecture, data.catalog.digest, data.split_digest)
+    return fit_student(config.recipe(student_kind(config)), data, seed=config.seed).recommender
 
 
 def run(dataset: str) -> None:
@@ -86,12 +90,13 @@ def keep(dataset: str, name: str, data: PreparedData, make) -> None:  # type: ig
 def tables(dataset: str, model: str) -> list[pd.DataFrame]:
     """Read a model's per-user tables, one per seed."""
     found = sorted((RESULTS / dataset).glob(f"{model}-s*.parquet"))
+    found = found or sorted((BEFORE_ROTARY / "baselines" / dataset).glob(f"{model}-s*.parquet"))
     # Whose target was which item may not be redistributed; the digest in each file stands for it.
     return [pd.read_parquet(path).assign(target=0) for path in found]
 
 
 def rows(dataset: str) -> list[str]:
-    """One line per model: means over seeds, intervals, and the paired test against the counter."""
+    """One line per model: means over seeds, intervals, and the test against the counter."""
     lines = []
     counter = tables(dataset, "counter")
     for model in ("gru4rec", "sasrec", "counter", "knn", "ease", "markov", "popularity"):
@@ -103,31 +108,46 @@ def rows(dataset: str) -> list[str]:
         unmasked = np.mean([outcome(t, "recall", masked=False).mean() for t in seeds])
         n = len(seeds[0])
         low, high = hits_interval(float(np.mean(recall)) * n, n)
-        spread = f"{min(recall):.4f} to {max(recall):.4f}" if len(seeds) > 1 else "fixed"
+        drawn = model not in FLOOR_KINDS
+        spread = f"{min(recall):.4f} to {max(recall):.4f}" if drawn else "fixed"
         versus = "reference"
         if model != "counter":
-            tests = {m: compare_paired(seeds, counter, metric=m) for m in ("recall", "ndcg")}
-            versus = "; ".join(f"{m} {t.delta:+.4f}, p = {t.p:.2g}" for m, t in tests.items())
+            tests = {m: versus_floor(seeds, counter, m, drawn=drawn) for m in ("recall", "ndcg")}
+            versus = "; ".join(
+                f"{m} {t.delta:+.4f}, p {'< .0001' if t.p < 1e-4 else f'= {t.p:.2g}'}"
+                for m, t in tests.items()
+            )
+        old = not (RESULTS / dataset / f"{model}-s0.parquet").is_file()
         lines.append(
-            f"| {model} | {len(seeds)} | {np.mean(recall):.4f} [{low:.4f}, {high:.4f}] | {spread} "
+            f"| {model}{' (before rotary positions)' if old else ''} | {len(seeds)} "
+            f"| {np.mean(recall):.4f} [{low:.4f}, {high:.4f}] | {spread} "
             f"| {np.mean(ndcg):.4f} | {unmasked:.4f} | {versus} |"
         )
     return lines
 
 
-def write_page() -> None:
-    """Replace the tables between the page's markers."""
-    text = PAGE.read_text(encoding="utf-8")
-    for folder in sorted(RESULTS.iterdir()):
-        start, end = f"<!-- {folder.name} -->", f"<!-- /{folder.name} -->"
-        head = (
-            "| model | seeds | recall@10 [95 %] | over seeds | NDCG@10 | recall@10 unmasked "
-            "| against the counter |"
+def versus_floor(
+    seeds: list[pd.DataFrame], floor: list[pd.DataFrame], metric: Metric, *, drawn: bool
+) -> RecipeTest:
+    """Test a model against a floor over users and trainings; a floor has no seeds."""
+    a, b = (boil_down(outcome(t, metric) for t in side) for side in (seeds, floor))
+    return compare_recipes(a, b, noise_a=None if drawn else NOTHING_DRAWN, noise_b=NOTHING_DRAWN)
+
+
+def blocks() -> list[Block]:
+    """Make the page's tables."""
+    head = (
+        "| model | seeds | recall@10 [95 %] | over seeds | NDCG@10 | recall@10 unmasked "
+        "| against the counter |"
+    )
+    return [
+        Block(
+            PAGE,
+            folder.name,
+            "\n".join([head, "|---|---|---|---|---|---|---|", *rows(folder.name)]),
         )
-        body = "\n".join([head, "|---|---|---|---|---|---|---|", *rows(folder.name)])
-        before, after = text.split(start)[0], text.split(end)[1]
-        text = f"{before}{start}\n{body}\n{end}{after}"
-    PAGE.write_text(text, encoding="utf-8")
+        for folder in sorted(RESULTS.iterdir())
+    ]
 
 
 def main() -> None:
@@ -135,7 +155,8 @@ def main() -> None:
     if command == "run":
         for dataset in datasets or ["ml-100k", "ml-1m-sasrec"]:
             run(dataset)
-    write_page()
+    for block in blocks():
+        block.write()
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
     python -m benchmarks.comparison_story [FOLDER]
 
-Nothing is trained: the committed per-user tables of ML-100K (benchmarks/results/baselines and
-benchmarks/results/distillation) are written into tracking stores as the runs they came from, one
-store for each chapter, and compared there as the stage does it. What it prints goes into the guide;
-the reports lie in FOLDER.
+Nothing is trained: the committed per-user tables of ML-100K (benchmarks/results/baselines, and
+benchmarks/results/before-rotary for SASRec and its students) are written into tracking stores as
+the runs they came from, one store for each chapter, and compared there as the stage does it. What
+it prints goes into the guide; the reports lie in FOLDER.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from mlflow.entities import Metric, Param, RunTag
 
 from benchmarks import baselines
 from benchmarks.calibration import put
-from benchmarks.distillation import RESULTS as DISTILLED
 from recdistill.evaluation import Evaluation
 from recdistill.reporting import (
     as_markdown,
@@ -35,7 +34,11 @@ from recdistill.reporting import (
 
 DATASET = "ml-100k"
 EXPERIMENT = "1"  # the first that is made in an empty store
-TABLES = (baselines.RESULTS / DATASET, DISTILLED / DATASET)
+TABLES = (
+    baselines.RESULTS / DATASET,
+    baselines.BEFORE_ROTARY / "baselines" / DATASET,
+    baselines.BEFORE_ROTARY / "distillation" / DATASET,
+)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def run(dataset: str, seeds: Sequence[int], variants: Sequence[str]) -> None:
     """Train and test what has no table yet."""
     config = settings(dataset)
     data = prepare(replace(DataConfig.of(config), seed=config.data_seed))
-    published = baselines.RESULTS / dataset
+    published = baselines.BEFORE_ROTARY / "baselines" / dataset
     for seed in seeds:
         for variant in variants:
             if not (RESULTS / dataset / f"{variant}-s{seed}.parquet").is_file():
@@ -152,7 +152,8 @@ def tables(dataset: str, model: str) -> Tables:
     for seed in range(10):
         files = [RESULTS / dataset / f"{model}-s{seed}.parquet"]
         if model == "baseline":
-            files.append(baselines.RESULTS / dataset / f"sasrec-s{seed}.parquet")
+            folder = baselines.BEFORE_ROTARY / "baselines" / dataset
+            files.append(folder / f"sasrec-s{seed}.parquet")
         for file in filter(Path.is_file, files):
             found[seed] = pd.read_parquet(file).assign(target=0)
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 import benchmarks.distillation
 from benchmarks.distillation.run import run, try_settings
 from benchmarks.distillation.settings import SETTINGS
+from benchmarks.distillation.tables import blocks
 
 
 def main() -> None:
@@ -23,6 +24,9 @@ def main() -> None:
             try_settings(dataset, asked.state)
         if asked.command == "run":
             run(dataset, asked.state, asked.seeds)
+    if asked.command == "table":
+        for block in blocks():
+            block.write()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""Write every table of README and docs that is made from committed result files.
+
+    python -m benchmarks.tables            # or: make tables
+
+Nothing is trained or measured. `tests/unit/test_tables.py` fails where a page differs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks import baselines
+from benchmarks.distillation import tables as distillation
+
+if TYPE_CHECKING:
+    from benchmarks.pages import Block
+
+
+def blocks() -> list[Block]:
+    """Make every block of every page."""
+    return [*distillation.blocks(), *baselines.blocks()]
+
+
+def main() -> None:
+    """Write what differs, and say so."""
+    for block in blocks():
+        if block.write():
+            print(f"{block.page}: {block.mark}")
+
+
+if __name__ == "__main__":
+    main()
