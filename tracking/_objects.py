@@ -97,9 +97,14 @@ def prepare(store: Service) -> None:
         return
     give(store.folder / "objects", store.identity)
     _certificates.write(store.folder, store.identity)
-    for port in store.ports:  # sockets that an earlier start, perhaps of another user, left there
+    tidy(store)  # an earlier start may have been killed, and may have been another user's
+
+
+def tidy(store: Service) -> None:
+    """Remove the socket files that the store leaves in the machine's temporary folder."""
+    for port in store.ports:
         for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
-            left.unlink()
+            left.unlink(missing_ok=True)
 
 
 def create_bucket(settings: Settings, secrets: Secrets) -> None:

@@ -60,6 +60,8 @@ def stop(settings: Settings) -> None:
     nothing = Secrets(*[""] * len(dataclasses.fields(Secrets)))
     for service in reversed(services(settings, nothing)):
         print(f"{service.name}: {'ended' if service.stop() else 'did not run'}", flush=True)
+        if service.name == "s3":
+            _objects.tidy(service)
 
 
 def status(settings: Settings, secrets: Secrets) -> bool:

@@ -53,7 +53,11 @@ def team_server() -> Iterator[TeamServer]:
         server = TeamServer.configured(Path(folder))
         try:
             server.tracking("start")
+            ports = server.listening()
             yield server
         finally:
             server.tracking("stop")
         assert server.listening() == []
+        assert not [
+            path for port in ports for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")
+        ]
