@@ -209,7 +209,8 @@ def distil(
         save_recipe(changes.applied_to(baseline), run.folder / "model")
         run.log_artifact(run.folder / "model", "model")
 
-    test = log_evaluation(run, student.recommender, data)
+    # At the last step, or what MLflow shows as the newest is the last epoch and not this model.
+    test = log_evaluation(run, student.recommender, data, step=student.result.n_epochs)
     words = [
         result_sentence(run.name(), test),
         *log_differences(run, test, "baseline", [sources.baseline]),
