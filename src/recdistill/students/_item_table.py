@@ -78,20 +78,22 @@ class TextPart(nn.Module):
     projection : float tensor, shape [text_dim, dim]
     met : bool tensor, shape [n_items + 1]
     content : ItemContent
+    scale : float
+        What the texts' vectors were multiplied with.
     """
 
     texts: Tensor
     met: Tensor
 
     def __init__(
-        self, texts: Tensor, projection: Tensor, met: Tensor, content: ItemContent
+        self, texts: Tensor, projection: Tensor, met: Tensor, content: ItemContent, scale: float
     ) -> None:
         super().__init__()
         # Not saved with checkpoints: vectors belong to the run of embed_items.
         self.register_buffer("texts", texts, persistent=False)
         self.register_buffer("met", met[:, None].to(texts), persistent=False)
         self.projection = nn.Parameter(projection)
-        self.content = content
+        self.content, self.scale = content, scale
 
     def forward(self, own: Tensor) -> Tensor:
         """Map the items' own numbers to their vectors, both [n_items + 1, dim]."""
@@ -162,6 +164,11 @@ def add_text(
     embedding = item_embedding(model)
     table = embedding.weight
     texts = torch.from_numpy(vectors.values.copy()).to(table)
+    # Of length one in the mean. Adam moves every number of W by about the learning rate, and all
+    # items along with it: by as much, then, as an item's own numbers move. With longer vectors the
+    # text's part runs ahead and overfits.
+    scale = float(texts.square().sum(1)[1:].mean().clamp(min=1e-12).rsqrt())
+    texts *= scale
     known = torch.from_numpy(met).to(table.device)
     with torch.no_grad():
         if regress:
@@ -170,7 +177,7 @@ def add_text(
             drawn = torch.randn(
                 texts.shape[1], model.dim, generator=torch.Generator().manual_seed(seed)
             )
-            projection = (drawn * _START / texts.shape[1] ** 0.5).to(table)
+            projection = (drawn * _START).to(table)
         if content.kind == "text":
             table.zero_()
         elif regress:
@@ -178,7 +185,7 @@ def add_text(
             table[0] = 0
     if content.kind == "text" and not content.delta:
         table.requires_grad_(False)
-    part = TextPart(texts, projection, known, content)
+    part = TextPart(texts, projection, known, content, scale)
     with torch.random.fork_rng():  # registering tries the part out, which may draw
         parametrize.register_parametrization(embedding, "weight", part)
 
@@ -195,7 +202,8 @@ def fold_text(model: SequentialModel, about: Mapping[str, Any]) -> TextMap | Non
     parts = getattr(embedding, "parametrizations", {})
     if "weight" not in parts or not isinstance(parts["weight"][0], TextPart):
         return None
-    projection = parts["weight"][0].projection.detach().clone()
+    part = parts["weight"][0]
+    projection = part.projection.detach() * part.scale
     was_training = model.training
     model.eval()
     parametrize.remove_parametrizations(embedding, "weight", leave_parametrized=True)

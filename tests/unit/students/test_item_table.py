@@ -70,6 +70,21 @@ def test_folding_changes_no_score(kind: str, item: str) -> None:
     )
 
 
+@pytest.mark.parametrize("regress", [True, False])
+def test_the_length_of_the_texts_vectors_says_nothing(regress: bool) -> None:
+    longer = ItemVectors(texts().values * 50, "catalog", {})
+    models = []
+    for vectors in (texts(), longer):
+        model = plain()
+        add_text(model, vectors, ItemContent("id+text"), MET, regress=regress, seed=0)
+        models.append(model.eval())
+    torch.testing.assert_close(table(models[0]), table(models[1]), atol=1e-6, rtol=1e-4)
+    maps = [fold_text(model, {}) for model in models]
+    assert maps[0] is not None
+    assert maps[1] is not None
+    torch.testing.assert_close(maps[0].projection, maps[1].projection * 50, atol=1e-6, rtol=1e-4)
+
+
 def test_a_plain_student_has_nothing_to_fold() -> None:
     assert fold_text(plain(), {}) is None
 
