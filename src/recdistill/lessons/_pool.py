@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from recdistill.errors import UserError
-from recdistill.floors import Floor, refit
+from recdistill.floors import Floor, refit_without
 from recdistill.lessons._positions import score_every_position
 from recdistill.lessons._stacking import comparable, stack
 
@@ -55,9 +55,10 @@ class Pool:
 
     def without(self, users: NDArray[np.int64], data: PreparedData) -> Pool:
         """Return the pool with its floors refitted on the training rows of all other users."""
-        others = data.train.take(np.setdiff1d(np.arange(len(data.train)), users))
         members = [
-            refit(m, others, data.catalog) if isinstance(m, Floor) and weight else m
+            refit_without(m, data.train, users, data.catalog)
+            if isinstance(m, Floor) and weight
+            else m
             for m, weight in zip(self.members, self.weights, strict=True)
         ]
         return Pool(members, self.weights, self.catalog_digest)
@@ -77,8 +78,8 @@ def weigh(
 
     On ML-100K, weighed on one half of the validation users and measured on the other, weights by
     likelihood made the targets more likely than shares of standardised scores that were picked by
-    NDCG@10, in every split and with every set of members; a single member's weight is its inverse
-    temperature.
+    NDCG@10, in every split and with every set of several members; a single member's weight is its
+    inverse temperature.
 
     Raises
     ------

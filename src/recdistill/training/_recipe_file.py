@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from recdistill.checksums import read_description, write_description
 from recdistill.errors import UserError
 from recdistill.students import STUDENT_KINDS, StudentConfig
 from recdistill.training._config import FitConfig, LossConfig, OptimizerConfig
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECIPE = "recipe.json"
+_FORMAT = 1
 
 
 def save_recipe(recipe: StudentRecipe, folder: Path) -> None:
     """Write ``recipe.json`` into a model's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECIPE).write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
+    write_description(folder / RECIPE, {"format": _FORMAT, **asdict(recipe)}, [])
 
 
 def load_recipe(folder: Path) -> StudentRecipe:
@@ -29,7 +31,8 @@ def load_recipe(folder: Path) -> StudentRecipe:
     Raises
     ------
     UserError
-        When the folder holds no student, or one that says nothing of its training.
+        When the folder holds no student, one that says nothing of its training, or a recipe that
+        is not as it was written.
     """
     path = folder / RECIPE
     if not path.is_file():
@@ -38,8 +41,8 @@ def load_recipe(folder: Path) -> StudentRecipe:
             f"{folder} holds a {kind} without {RECIPE}, so nothing can be trained like it: name a "
             f"run of {' or '.join(STUDENT_KINDS)}, and train it again if an older version made it."
         )
+    plain = read_description(path, "recipe", formats=(_FORMAT,), checked_from=_FORMAT)
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
         loop = plain["loop"]
         return StudentRecipe(
             StudentConfig(**plain["architecture"]),
