@@ -2,7 +2,7 @@
 
 mlflow run . --env-manager local -e diagnose
 mlflow run . --env-manager local -e diagnose -P student_run=<a distill run> -P ladder=none
-mlflow run . --env-manager local -e diagnose -P ladder=zero,listwise,shuffled_rows -P max_epochs=6
+mlflow run . --env-manager local -e diagnose -P ladder=zero,listwise,permuted_lists -P max_epochs=6
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from recdistill.distillation.mistakes import DESCRIPTIONS
 from recdistill.errors import UserError
 from recdistill.evaluation import compare_paired, load_evaluation
 from recdistill.lessons import (
+    CONTROLS,
     NO_TABLE,
     SelectionConfig,
     Sources,
@@ -45,9 +46,14 @@ LADDER: dict[str, tuple[str, dict[str, Any], str]] = {
     "ranking": ("baseline", RANKING, "the ranking term alone"),
     "dros": ("baseline", OFF | {"dros_weight": 0.1}, "the DROS term alone"),
     "fusion": ("baseline", OFF | {"fusion_weight": 0.2}, "the teacher's item vectors alone"),
+    "no_lists": ("baseline", OFF | {"control": "no_lists"}, CONTROLS["no_lists"]),
+    **{
+        name: ("listwise", LISTWISE | {"control": name}, what)
+        for name, what in CONTROLS.items()
+        if name != "no_lists"
+    },
     "positives_only": ("ranking", RANKING, ""),
     "inverted_confidence": ("ranking", RANKING, ""),
-    "shuffled_rows": ("listwise", LISTWISE, ""),
     "embedding_mse": ("listwise", LISTWISE, ""),
     "coupled_l2": ("listwise", LISTWISE, ""),
     "padding_index": ("listwise", LISTWISE, ""),
@@ -156,6 +162,8 @@ def climb(config: Config, run: Run, sources: Sources, baseline_users: pd.DataFra
     seed = int(baseline.params.get("config.seed", config.seed))
     for name in config.rungs():
         against, settings, what = LADDER[name]
+        if name == "no_lists" and not sources.transfer:
+            continue  # without views of the histories it would be the baseline
         if name == "fusion" and not any(
             t.metrics.get("table/has_item_embeddings", 1.0) for t in tables
         ):

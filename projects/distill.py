@@ -4,6 +4,7 @@ mlflow run . --env-manager local -e distill -P baseline_run=latest -P teacher_ru
 mlflow run . --env-manager local -e distill -P teacher_run=ease-table:0.6,knn-table:0.4
 mlflow run . --env-manager local -e distill -P baseline_run=latest -P transfer_run=latest
 mlflow run . --env-manager local -e distill -P listwise_weight=0 -P ranking_weight=0.5
+mlflow run . --env-manager local -e distill -P transfer_run=latest -P control=no_lists
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ from recdistill.distillation import (
 from recdistill.errors import UserError
 from recdistill.lessons import (
     NO_TABLE,
+    Control,
     Lessons,
     Policy,
     SelectionConfig,
+    control_lessons,
     find_sources,
     item_vectors,
     open_teachers,
@@ -70,6 +73,7 @@ class Config(StudentChanges, OnData):
     tail: Literal["bucket", "empty"] = "bucket"
     selection: Policy = "all"
     budget: float = 0.5
+    control: Control = "none"
     min_coverage: float = 0.5
     warm_start: bool = False
     inspect_every: int = 50
@@ -85,11 +89,19 @@ class Config(StudentChanges, OnData):
         self.selected()
         if self.top_k < 1:
             raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
+        self._check_control()
         if self.transfer_run:
             self._check_transfer()
         elif self.teacher_run == NO_TABLE and any(self.term_weights().values()):
             raise UserError(
                 "teacher_run=none leaves nothing to learn from: name a table, or a transfer_run."
+            )
+
+    def _check_control(self) -> None:
+        if self.control == "no_lists" and not self.transfer_run:
+            raise UserError(
+                "control=no_lists is the training on a transfer set's views without its lists: "
+                "name a transfer_run (on the histories themselves it would be the baseline)."
             )
 
     def _check_transfer(self) -> None:
@@ -126,12 +138,27 @@ class Config(StudentChanges, OnData):
             seed=self.seed,
         )
 
+    def given(self, said: Lessons, baseline: StudentRecipe, data: PreparedData) -> Lessons:
+        """Return what the student is given of what the teachers said.
+
+        Without a term that is nothing, on the histories themselves: the baseline.
+        """
+        if not self.term_weights() and self.control != "no_lists":
+            return Lessons.none(data.train)
+        architecture = baseline.architecture
+        return control_lessons(self.control, said, data, architecture, seed=self.seed)
+
     def changes(
         self, baseline: StudentRecipe, data: PreparedData, lessons: Lessons
     ) -> StudentChanges:
-        """Say what differs from the baseline's training; without a term nothing is on views."""
-        on_views = bool(self.transfer_run) and bool(self.term_weights())
-        return self.resolved(baseline, data.train, lessons.sequences if on_views else None)
+        """Say what differs from the baseline's training, on what the student is given."""
+        on_views = bool(self.transfer_run) and lessons.sequences is not data.train
+        return self.resolved(
+            baseline,
+            data.train,
+            lessons.sequences if on_views else None,
+            taught=bool(self.term_weights()),
+        )
 
     def teaching(
         self, changes: StudentChanges, lessons: Lessons, sources: Sources, data: PreparedData
@@ -157,6 +184,8 @@ class Config(StudentChanges, OnData):
 
     def term_weights(self) -> dict[str, float]:
         """Name the loss terms that are on, with their weights."""
+        if self.control == "no_lists":
+            return {}
         named = {name: getattr(self, f"{name}_weight") for name in ("ranking", "listwise", "dros")}
         return {name: weight for name, weight in (named | self.terms).items() if weight}
 
@@ -189,8 +218,9 @@ def distil(
         return
 
     with run.phase("lessons"):
-        lessons = gather(config, run, open_teachers(sources, data))
-    baseline = load_recipe(sources.baseline.artifact("model"))
+        baseline = load_recipe(sources.baseline.artifact("model"))
+        said = gather(config, run, open_teachers(sources, data))
+        lessons = config.given(said, baseline, data)
     changes = config.changes(baseline, data, lessons)
     run.log_params({f"resolved.{name}": value for name, value in changes.asked().items()})
     with run.phase("fit"):
@@ -244,6 +274,8 @@ def name(config: Config) -> str:
     terms = "-".join(f"{n.split(':')[-1]}{w:g}" for n, w in weights.items()) or "zero"
     if config.transfer_run:
         terms += "-transfer"
+    if config.control != "none":
+        terms = config.control if config.control == "no_lists" else f"{terms}-{config.control}"
     return f"{terms}-s{config.seed}-distill"
 
 

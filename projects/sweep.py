@@ -17,7 +17,7 @@ import mlflow
 from recdistill.config import as_dotted, as_plain, parse, part_of, stage_module
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.lessons import NO_TABLE, find_sources
+from recdistill.lessons import NO_TABLE, Control, find_sources
 from recdistill.runs import Run, stage
 from recdistill.sweeps import (
     COST,
@@ -65,6 +65,7 @@ class Config(OnData):
     baseline_run: str = "latest"
     teacher_run: str = "latest"
     transfer_run: str = ""
+    control: Control = "none"
     stage: Literal["distill", "train_baseline"] = "distill"
     space: str = ""
     n_trials: int = 30
@@ -175,7 +176,9 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
         measured = [validation(teacher) for teacher in sources.all_teachers()]
         references["teacher"] = max(measured, key=lambda m: m.get("val/ndcg_at_10", 0.0))
         settings = distill_settings(config, sources, tables)
-    default_space = "transfer" if config.transfer_run and config.stage == "distill" else ""
+    default_space = ""
+    if config.transfer_run and config.stage == "distill":
+        default_space = "control" if config.control == "no_lists" else "transfer"
     metric = f"val/{config.objective}_at_10"
     spec = StudySpec(
         stage=config.stage,
@@ -220,6 +223,7 @@ def distill_settings(config: Config, sources: Sources, tables: str) -> Any:
             "baseline_run": sources.baseline.id,
             "teacher_run": tables or NO_TABLE,
             "transfer_run": sources.transfer.id if sources.transfer else "",
+            "control": config.control,
             "lr": loop.optimizer.lr if own.lr is None else own.lr,
             "max_epochs": n_epochs if own.max_epochs is None else own.max_epochs,
         },

@@ -55,6 +55,22 @@ def test_a_student_trains_on_the_views(recipe: Recipe, models: dict[str, str], m
     assert without.data.metrics["test/ndcg_at_10"] == before.metrics["test/ndcg_at_10"], "nothing"
 
 
+def test_the_control_trains_on_the_views_and_nobodys_lists(
+    recipe: Recipe, models: dict[str, str], made: str
+) -> None:
+    own = [f"--baseline_run={models['baseline']}", f"--transfer_run={made}", *SMALL]
+    run = recipe("distill", *own, "--control=no_lists")
+    assert run.info.run_name == "no_lists-s0-distill"
+    assert "train/loss_listwise" not in run.data.metrics
+    # No list, no reason to regularise less than the baseline, or to weigh its loss lower.
+    before = MlflowClient().get_run(models["baseline"]).data
+    assert run.data.params["resolved.dropout"] == before.params["config.student.dropout"]
+    assert run.data.params["resolved.loss_weight"] == "1.0"
+    taught = recipe("distill", *own).data
+    assert run.data.params["resolved.max_epochs"] == taught.params["resolved.max_epochs"]
+    assert run.data.metrics["test/ndcg_at_10"] != before.metrics["test/ndcg_at_10"]
+
+
 def test_diagnose_looks_into_the_transfer_set_and_climbs_on_it(
     recipe: Recipe, models: dict[str, str], made: str
 ) -> None:
@@ -93,6 +109,7 @@ def test_a_language_model_is_asked_as_well(recipe: Recipe, models: dict[str, str
         (["--teacher_run=none"], "leaves nothing to learn from"),
         (["--teacher_run=ease-table", "--transfer_run={made}"], "are two teachers"),
         (["--selection=random", "--transfer_run={made}"], "need a teacher's table"),
+        (["--control=no_lists"], "name a transfer_run"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(

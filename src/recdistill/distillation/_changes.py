@@ -43,7 +43,12 @@ class StudentChanges:
             raise UserError(f"effort is {self.effort}; it must be positive.")
 
     def resolved(
-        self, baseline: StudentRecipe, train: Sequences, views: Sequences | None = None
+        self,
+        baseline: StudentRecipe,
+        train: Sequences,
+        views: Sequences | None = None,
+        *,
+        taught: bool = True,
     ) -> StudentChanges:
         """Return the same with nothing left open.
 
@@ -57,6 +62,9 @@ class StudentChanges:
             What the baseline was trained on.
         views : Sequences, optional
             What the student is trained on in its place.
+        taught : bool
+            Whether it is told anything about the views; without lists it needs the baseline's own
+            regularisation, and its own loss alone.
         """
         like = StudentChanges(
             loss_weight=1.0,
@@ -68,10 +76,11 @@ class StudentChanges:
         if views is not None:
             share = len(train.items) / max(len(views.items), 1)
             n_epochs = max(1, round(self.effort * baseline.loop.max_epochs * share))
+            like = replace(like, max_epochs=n_epochs)
+        if views is not None and taught:
             like = replace(
                 like,
                 loss_weight=_LOSS_WEIGHT_ON_VIEWS,
-                max_epochs=n_epochs,
                 dropout=0.0,
                 label_smoothing=0.0,
             )

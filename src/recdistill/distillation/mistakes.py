@@ -18,7 +18,6 @@ from torch.nn import functional as F
 from recdistill.distillation._distil_student import assemble, fit_assembly
 from recdistill.distillation._objective import DistillationObjective
 from recdistill.distillation._ranking import Ranking
-from recdistill.lessons import shuffled
 from recdistill.students import SequentialModel
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ Mistake = Literal[
     "none",
     "positives_only",
     "inverted_confidence",
-    "shuffled_rows",
     "embedding_mse",
     "coupled_l2",
     "padding_index",
@@ -48,7 +46,6 @@ DESCRIPTIONS: dict[Mistake, str] = {
     "positives_only": "ranking distillation pushes the teacher's items up and nothing down",
     "inverted_confidence": "a probability is read as a distance: the surer the teacher, the less "
     "it counts",
-    "shuffled_rows": "teacher rows belong to other users' positions",
     "embedding_mse": "student states are pulled to the teacher's vectors, which are also added to "
     "them, while training only",
     "coupled_l2": "Adam with L2 in the gradient where the baseline has AdamW",
@@ -177,12 +174,6 @@ class MistakeInjector:
     def __init__(self, mistake: Mistake, seed: int) -> None:
         self.mistake, self.seed = mistake, seed
 
-    def teaching(self, teaching: Teaching) -> Teaching:
-        """Return what the student learns from, with the mistake if it is one about that."""
-        if self.mistake != "shuffled_rows":
-            return teaching
-        return replace(teaching, lessons=shuffled(teaching.lessons, self.seed))
-
     def assembly(self, assembly: Assembly) -> Assembly:
         """Return what is fitted, with the mistake if it is one about that.
 
@@ -236,7 +227,7 @@ def distil_with_mistake(
 ) -> FittedStudent:
     """Do what ``distil_student`` does, with one mistake; "none" makes none."""
     injector = MistakeInjector(mistake, seed)
-    assembly = assemble(recipe, injector.teaching(teaching), data, seed=seed, vectors=vectors)
+    assembly = assemble(recipe, teaching, data, seed=seed, vectors=vectors)
     return fit_assembly(
         injector.assembly(assembly), seed=seed, log=log, checkpoint_folder=checkpoint_folder
     )

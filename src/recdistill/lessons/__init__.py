@@ -1,5 +1,6 @@
 """What teachers say: tables, pools, views, transfer sets, selection, inspection."""
 
+from recdistill.lessons._controls import CONTROLS, Control, control_lessons
 from recdistill.lessons._dllm2rec import read_dllm2rec, write_dllm2rec
 from recdistill.lessons._export import Selection, export_table
 from recdistill.lessons._floor_lessons import floor_lessons
@@ -43,9 +44,11 @@ from recdistill.lessons._transfer_set import load_transfer_set, save_transfer_se
 from recdistill.lessons._views import Views, ViewsConfig, draw_views
 
 __all__ = [
+    "CONTROLS",
     "MODEL_STAGES",
     "NO_TABLE",
     "BaselineView",
+    "Control",
     "Inspection",
     "KnownScores",
     "Lesson",
@@ -68,6 +71,7 @@ __all__ = [
     "collect_lessons",
     "comparable",
     "comparable_positions",
+    "control_lessons",
     "draw_views",
     "export_table",
     "find_sources",

@@ -45,6 +45,10 @@ class DistillSettings(Protocol):
         """Ask the teachers as these settings say."""
         ...
 
+    def given(self, said: Lessons, baseline: StudentRecipe, data: PreparedData) -> Lessons:
+        """Return what the student is given of it: all, nothing, or a control's."""
+        ...
+
     def changes(
         self, baseline: StudentRecipe, data: PreparedData, lessons: Lessons
     ) -> StudentChanges:
@@ -119,7 +123,8 @@ class DistillTrainer:
     ) -> Mapping[str, float]:
         """Train as ``distill`` does; see ``Trainer``."""
         config = with_settings(self._settings, settings)
-        lessons = config.lessons(self._teachers)
+        said = config.lessons(self._teachers)
+        lessons = config.given(said, self._baseline, self._data)
         changes = config.changes(self._baseline, self._data, lessons)
         fitted = distil_student(
             changes.applied_to(self._baseline),

@@ -14,7 +14,6 @@ from recdistill.distillation.mistakes import (
     WrongIndex,
     distil_with_mistake,
 )
-from recdistill.lessons import shuffled
 from recdistill.students import SASRec, StudentConfig
 from recdistill.training import FitConfig, LossAlone, Softmax, StudentRecipe
 from tests.unit.distillation.test_objective import one_step, student
@@ -40,14 +39,6 @@ def test_inverted_confidence_weighs_the_surest_item_least(small):
     term = InvertedConfidence(RankingConfig())
     importance = term.ask(small.lesson, small.targets, small.n_items).given[0]
     assert (importance[2:].diff(dim=1) > 0).all()  # lists are sorted, best first
-
-
-def test_shuffled_rows_move_between_positions(lessons):
-    mixed = shuffled(lessons, seed=0)
-    assert torch.equal(mixed.taught, lessons.taught)
-    assert (mixed.items != lessons.items).any()
-    rows, moved = (x.items.sort(0).values for x in (lessons, mixed))
-    assert torch.equal(rows, moved)
 
 
 def test_coupled_l2_adds_decay_times_the_weights_to_the_gradient(walks):
@@ -79,7 +70,6 @@ RECIPE = StudentRecipe(
 def test_no_mistake_changes_nothing(lessons, walks):
     teaching = Teaching(lessons, {"listwise": 1.0, "ranking": 0.5})
     sound = MistakeInjector("none", 0)
-    assert sound.teaching(teaching) is teaching
     assembly = assemble(RECIPE, teaching, walks, seed=0)
     assert sound.assembly(assembly) is assembly
 

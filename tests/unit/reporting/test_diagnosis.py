@@ -84,7 +84,7 @@ def test_harmful_rungs_are_named_and_harmless_ones_are_not():
     found = diagnosis(
         rungs=[
             Rung("zero", "nothing", "baseline", none),
-            Rung("shuffled_rows", "rows of others", "listwise", harm),
+            Rung("permuted_lists", "rows of others", "listwise", harm),
         ]
     )
     words = found.verdict()
