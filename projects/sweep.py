@@ -36,6 +36,7 @@ from recdistill.sweeps import (
     read_space,
     read_spec,
     reconcile,
+    require_code,
     require_no_password,
     retrain_best,
     shown,
@@ -44,6 +45,7 @@ from recdistill.sweeps import (
     storage_url,
     study_names,
     top_up,
+    trial_code,
     with_settings,
 )
 from recdistill.sweeps.workers import make_worker
@@ -144,6 +146,7 @@ def join(config: Config, run: Run) -> None:
             f"{mlflow.get_tracking_uri()} does not have: set MLFLOW_TRACKING_URI to the server "
             "that the sweep was started with."
         ) from None
+    require_code(study, trial_code(spec.stage))
     run.rename(f"{socket.gethostname()}-joins-{name}")
     run.set_tags({"mlflow.parentRunId": parent, "study": name, "dataset": spec.dataset})
     storage = open_storage(address, heartbeat_seconds=spec.heartbeat_seconds)
@@ -198,6 +201,7 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
         pruner=config.pruner,
         n_startup=config.n_startup,
         heartbeat_seconds=config.heartbeat_seconds,
+        code=trial_code(config.stage),
     )
     space_of(spec)  # a knob that does not exist is refused before anything is written
     return spec

@@ -1,5 +1,6 @@
 """The MLflow run: its phases, datasets, artifacts, references to other runs."""
 
+from recdistill.runs._content_key import code_digest
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._in_process import run_stage
 from recdistill.runs._launch import launch
@@ -25,6 +26,7 @@ __all__ = [
     "Run",
     "RunReference",
     "close_dead_runs",
+    "code_digest",
     "comparison_url",
     "fetch_artifact",
     "find_run",

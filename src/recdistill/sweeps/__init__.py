@@ -22,7 +22,7 @@ from recdistill.sweeps._queue import (
 from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
 from recdistill.sweeps._settings import setting_types, type_of, with_settings
 from recdistill.sweeps._space import Knob, Space, build_space, read_space
-from recdistill.sweeps._stage import space_of, stage_settings
+from recdistill.sweeps._stage import space_of, stage_settings, trial_code
 from recdistill.sweeps._storage import open_storage, require_no_password, shown, storage_url
 from recdistill.sweeps._study import (
     COST,
@@ -32,6 +32,7 @@ from recdistill.sweeps._study import (
     load_study,
     parent_run,
     read_spec,
+    require_code,
     set_parent_run,
     study_names,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "read_space",
     "read_spec",
     "reconcile",
+    "require_code",
     "require_no_password",
     "retrain_best",
     "running",
@@ -87,6 +89,7 @@ __all__ = [
     "study_names",
     "tally",
     "top_up",
+    "trial_code",
     "trial_runs",
     "trial_table",
     "type_of",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recdistill.config import parse, stage_module
+from recdistill.runs import code_digest
 from recdistill.sweeps._settings import setting_types
 from recdistill.sweeps._space import Space, build_space
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 def stage_settings(spec: StudySpec) -> Any:
     """Read a study's settings of its stage back into their own type."""
     return parse(stage_module(spec.stage).Config, spec.stage, [], spec.settings)
+
+
+def trial_code(stage: str) -> str:
+    """Return the digest of all that a sweep's trials of a stage run."""
+    return f"{code_digest('sweep')}-{code_digest(stage)}"
 
 
 def space_of(spec: StudySpec) -> Space:

@@ -37,6 +37,7 @@ _WORDS = {
     "space": "another search space",
     "settings": "other settings of the stage",
     "objectives": "other objectives",
+    "code": "other code or libraries",
 }
 
 
@@ -58,6 +59,7 @@ class StudySpec:
     references : validation metrics of ``baseline`` and ``teacher``
     sampler, pruner, n_startup : how the search goes
     heartbeat_seconds : between two signs of life of a worker
+    code : digest of all that its trials run; empty for a study of before
     """
 
     stage: str
@@ -77,6 +79,7 @@ class StudySpec:
     pruner: Literal["median", "hyperband", "none"] = "median"
     n_startup: int = 8
     heartbeat_seconds: int = 20
+    code: str = ""
 
     def name(self) -> str:
         """Name the study by its content: the same question again is the same study."""
@@ -192,6 +195,22 @@ def read_spec(study: Study) -> StudySpec:
         )
     known = {f.name for f in fields(StudySpec)}
     return StudySpec(**{name: value for name, value in found.items() if name in known})
+
+
+def require_code(study: Study, code: str) -> None:
+    """Refuse to add trials of other code to a study: they would not be comparable.
+
+    Raises
+    ------
+    UserError
+        When the study's trials run other code than ``code``.
+    """
+    theirs = read_spec(study).code
+    if theirs and theirs != code:
+        raise UserError(
+            f"Study '{study.study_name}' runs code {theirs} and this machine has {code}: check out "
+            "the same commit and install the same libraries (make install) on both."
+        )
 
 
 def parent_run(study: Study) -> str:

@@ -12,6 +12,7 @@ from recdistill.sweeps import (
     create_study,
     load_study,
     open_storage,
+    require_code,
     require_no_password,
     shown,
     study_names,
@@ -75,3 +76,17 @@ def test_pruning_ends_where_a_second_objective_begins() -> None:
     both = toy.spec(pruner="median", objectives=["val/ndcg_at_10", "cost"]).make_pruner()
     assert type(pruned).__name__ == "MedianPruner"
     assert type(both).__name__ == "NopPruner"
+
+
+def test_trials_of_other_code_are_another_study_and_do_not_join(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/studies.db", heartbeat_seconds=1)
+    mine, changed = toy.spec(code="one"), toy.spec(code="two")
+    assert mine.name() != changed.name()
+    study = create_study("hill", mine, storage)
+    with pytest.raises(UserError, match="is about other code or libraries"):
+        create_study("hill", changed, storage)
+    require_code(study, "one")
+    with pytest.raises(UserError, match="runs code one and this machine has two"):
+        require_code(study, "two")
+    before = create_study("before", toy.spec(), storage)
+    require_code(before, "two")
