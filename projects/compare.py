@@ -8,28 +8,17 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mlflow
-
+from recdistill import reporting
 from recdistill.errors import UserError
-from recdistill.reporting import (
-    Comparison,
-    Resampling,
-    ScoredRun,
-    as_markdown,
-    caveats,
-    compare_groups,
-    find_scored_run,
-    load_groups,
-    read_history,
-    require_same_data,
-    select_runs,
-    verdict,
-    write_report,
-)
-from recdistill.runs import Run, comparison_url, run_url, stage, ui_base, view_url
+from recdistill.runs import comparison_url, run_url, stage, ui_base, view_url
 
 SHOWN_ON_TERMINAL = 25
+
+if TYPE_CHECKING:
+    from recdistill.reporting import Comparison, ScoredRun
+    from recdistill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -59,22 +48,24 @@ class Config:
 
 def run(config: Config, run: Run) -> None:
     """Select, measure, test, write."""
-    runs = select_runs(run.client, config.runs, dataset=config.dataset, floors=config.floors)
+    runs = reporting.select_runs(
+        run.client, config.runs, dataset=config.dataset, floors=config.floors
+    )
     reference_id = ""
     if config.reference:
-        reference = find_scored_run(run.client, config.reference)
+        reference = reporting.find_scored_run(run.client, config.reference)
         reference_id = reference.id
         if reference_id not in {one.id for one in runs}:
             runs = sorted([*runs, reference], key=lambda one: -one.started)
-    require_same_data(runs)
+    reporting.require_same_data(runs)
 
-    resampling = Resampling(config.n_resamples, config.seed)
+    resampling = reporting.Resampling(config.n_resamples, config.seed)
     with run.phase("compare"):
-        comparison = compare_groups(
-            load_groups(runs),
+        comparison = reporting.compare_groups(
+            reporting.load_groups(runs),
             reference_id=reference_id,
             resampling=resampling,
-            history=read_history(run.client, runs[0]),
+            history=reporting.read_history(run.client, runs[0]),
             correct_for_looks=config.correct_for_looks,
             margin=config.margin,
         )
@@ -82,7 +73,7 @@ def run(config: Config, run: Run) -> None:
     links = saved_views(run, runs)
     folder = run.folder / "report"
     with run.phase("report"):
-        write_report(
+        reporting.write_report(
             comparison,
             folder,
             title=config.title,
@@ -95,7 +86,7 @@ def run(config: Config, run: Run) -> None:
     if config.output:
         copy_to(folder, Path(config.output))
 
-    print(as_markdown(comparison, limit=SHOWN_ON_TERMINAL))
+    print(reporting.as_markdown(comparison, limit=SHOWN_ON_TERMINAL))
     for words, address in links.items():
         print(f"{words}: {address}")
 
@@ -113,8 +104,8 @@ def describe(run: Run, comparison: Comparison, runs: list[ScoredRun]) -> None:
     )
     best = comparison.rows[0].label
     run.rename(f"{best}-first-of-{len(comparison.rows)}-compare"[:60])
-    table = as_markdown(comparison, limit=SHOWN_ON_TERMINAL).split("\n- ")[0]
-    said = [*verdict(comparison), *caveats(comparison)]
+    table = reporting.as_markdown(comparison, limit=SHOWN_ON_TERMINAL).split("\n- ")[0]
+    said = [*reporting.verdict(comparison), *reporting.caveats(comparison)]
     claims = "\n".join(f"- {claim}" for claim in said)
     run.log_metrics({"looks_at_this_test_part": comparison.history.n_looks})
     run.note(f"**Verdict**\n\n{claims}\n\n{table}\n\nThe whole report: artifact `report.html`.")
@@ -138,7 +129,7 @@ def slug(label: str) -> str:
 
 def saved_views(run: Run, runs: list[ScoredRun]) -> dict[str, str]:
     """Return addresses: the report, the UI's own comparison, the run table with its columns."""
-    base = ui_base(mlflow.get_tracking_uri())
+    base = ui_base(run.client.tracking_uri)
     own = run.client.get_run(run.id).info.experiment_id
     shown = runs[:100]  # a longer address is cut by some servers
     experiments = sorted({one.experiment_id for one in shown})

@@ -10,30 +10,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from recdistill import students
+from recdistill import distillation, evaluation, lessons, reporting, runs, students
 from recdistill.config import as_dotted
 from recdistill.data import OnData, prepare_for
-from recdistill.distillation.mistakes import DESCRIPTIONS
 from recdistill.errors import UserError
-from recdistill.evaluation import compare_paired, load_evaluation
-from recdistill.lessons import (
-    CONTROLS,
-    NO_TABLE,
-    SelectionConfig,
-    Sources,
-    find_sources,
-    inspect_lessons,
-    open_teachers,
-    view_training,
-)
-from recdistill.reporting import Diagnosis, Rung, render_diagnosis
-from recdistill.runs import Run, launch, stage
+from recdistill.lessons import CONTROLS
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from recdistill.data import PreparedData
-    from recdistill.runs import RunReference
+    from recdistill.lessons import Sources
+    from recdistill.reporting import Diagnosis, Rung
+    from recdistill.runs import Run, RunReference
 
 METRICS = ("recall", "ndcg")
 OFF = {"ranking_weight": 0, "listwise_weight": 0, "fusion_weight": 0, "dros_weight": 0}
@@ -101,7 +91,7 @@ def run(config: Config, run: Run) -> None:
     run.set_tags({"baseline_run_id": baseline.id, "student_run_id": student.id})
 
     users = {
-        name: load_evaluation(reference.artifact("evaluation")).per_user
+        name: evaluation.load_evaluation(reference.artifact("evaluation")).per_user
         for name, reference in (
             ("student", student), ("baseline", baseline), ("teacher", teacher),
         )
@@ -110,7 +100,7 @@ def run(config: Config, run: Run) -> None:
         table = inspect(config, data, sources)
     rungs = climb(config, run, sources, users["baseline"])
     hit = {name: frame["n_above"].to_numpy() < 10 for name, frame in users.items()}
-    diagnosis = Diagnosis(
+    diagnosis = reporting.Diagnosis(
         names={"student": student.name, "baseline": baseline.name, "teacher": teacher.name},
         student={m: paired(users["student"], users["baseline"], m) for m in METRICS},
         teacher={m: paired(users["teacher"], users["baseline"], m) for m in METRICS},
@@ -135,21 +125,21 @@ def sources_of(
     """Find what the student learned from, or the table that was named in its place."""
     own = student.tags.get("transfer_run_id", "")
     if own and config.teacher_run == "latest":
-        return find_sources(baseline.id, NO_TABLE, run, data, own)
+        return lessons.find_sources(baseline.id, lessons.NO_TABLE, run, data, own)
     tables = own_or_named(config.teacher_run, student.tags.get("table_run_id") or "latest")
-    return find_sources(baseline.id, tables, run, data)
+    return lessons.find_sources(baseline.id, tables, run, data)
 
 
 def inspect(config: Config, data: PreparedData, sources: Sources) -> dict[str, float | None]:
     """Read the lists at the training positions, as distill does, and look into them."""
-    teachers = open_teachers(sources, data)
-    lessons = teachers.lessons(
-        config.top_k, min_coverage=0.0, selection=SelectionConfig(), seed=config.seed
+    teachers = lessons.open_teachers(sources, data)
+    taught = teachers.lessons(
+        config.top_k, min_coverage=0.0, selection=lessons.SelectionConfig(), seed=config.seed
     )
     model = students.load_model(sources.baseline.artifact("model"), data.catalog).model
-    view = view_training(model, data.train, config.top_k)
+    view = lessons.view_training(model, data.train, config.top_k)
     # The first view of every history is the history as it is.
-    return asdict(inspect_lessons(lessons.about(data.train), data.catalog.n_items, view))
+    return asdict(lessons.inspect_lessons(taught.about(data.train), data.catalog.n_items, view))
 
 
 def climb(config: Config, run: Run, sources: Sources, baseline_users: pd.DataFrame) -> list[Rung]:
@@ -175,21 +165,22 @@ def climb(config: Config, run: Run, sources: Sources, baseline_users: pd.DataFra
             "seed": seed,
             "top_k": config.top_k,
             "rung": name,
-            "mistake": name if name in DESCRIPTIONS else "none",
+            "mistake": name if name in distillation.MISTAKES else "none",
         }  # fmt: skip
         if config.max_epochs is not None:
             parameters["max_epochs"] = config.max_epochs
         try:
-            child = launch(run, "ladder", parameters)
+            child = runs.launch(run, "ladder", parameters)
         except UserError as error:
             # Floors have no item vectors; the other rungs still tell their story.
             if name != "fusion":
                 raise
             print(f"diagnose: without the rung fusion: {error}", flush=True)
             continue
-        users[name] = load_evaluation(child.artifact("evaluation")).per_user
+        users[name] = evaluation.load_evaluation(child.artifact("evaluation")).per_user
         effect = paired(users[name], users[against], "ndcg")
-        rungs.append(Rung(name, what or DESCRIPTIONS[name], against, effect, child.id))  # type: ignore[index]
+        wrong = what or distillation.MISTAKES[name]  # type: ignore[index]
+        rungs.append(reporting.Rung(name, wrong, against, effect, child.id))
     return rungs
 
 
@@ -201,7 +192,7 @@ SHARED = {
 
 def paired(one: pd.DataFrame, other: pd.DataFrame, metric: Any) -> Any:
     """Compare two runs' users."""
-    return compare_paired([one], [other], metric=metric)
+    return evaluation.compare_paired([one], [other], metric=metric)
 
 
 def tell(run: Run, diagnosis: Diagnosis) -> None:
@@ -216,7 +207,7 @@ def tell(run: Run, diagnosis: Diagnosis) -> None:
         )
     run.log_metrics({f"ladder/ndcg_at_10_{r.name}": r.effect.delta for r in diagnosis.rungs})
     run.log_dict(diagnosis.to_dict(), "diagnosis.json")
-    run.log_text(render_diagnosis(diagnosis, run.id), "report.html")
+    run.log_text(reporting.render_diagnosis(diagnosis, run.id), "report.html")
     words = [f"- {s}" for s in diagnosis.verdict()]
     steps = [f"{i}. {s}" for i, s in enumerate(diagnosis.next_steps(), start=1)]
     text = "\n".join(["**Verdict**", "", *words, "", "**Try next**", "", *steps])

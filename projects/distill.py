@@ -13,45 +13,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from recdistill import students
+from recdistill import distillation, lessons, results, students, training
 from recdistill.data import OnData, prepare_for
 from recdistill.distillation import (
     Annealing,
     DROSConfig,
-    Fusion,
     FusionConfig,
-    ListwiseConfig,
-    RankingConfig,
     RankingOptions,
     StudentChanges,
-    Teaching,
-    TermConfigs,
-    distil_student,
-    sources_digest,
 )
 from recdistill.errors import UserError
-from recdistill.lessons import (
-    NO_TABLE,
-    Control,
-    Lessons,
-    Policy,
-    SelectionConfig,
-    control_lessons,
-    find_sources,
-    item_vectors,
-    open_teachers,
-)
-from recdistill.results import log_differences, log_evaluation, result_sentence
-from recdistill.runs import Run, stage
-from recdistill.training import load_recipe, save_recipe
+from recdistill.lessons import Control, Policy  # noqa: TC001 - read by the parser
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recdistill.data import PreparedData
-    from recdistill.lessons import Sources, Teachers
+    from recdistill.distillation import Teaching, TermConfigs
+    from recdistill.lessons import Lessons, SelectionConfig, Sources, Teachers
+    from recdistill.runs import Run
     from recdistill.training import FittedStudent, StudentRecipe
 
 
@@ -92,7 +73,7 @@ class Config(StudentChanges, OnData):
         self._check_control()
         if self.transfer_run:
             self._check_transfer()
-        elif self.teacher_run == NO_TABLE and any(self.term_weights().values()):
+        elif self.teacher_run == lessons.NO_TABLE and any(self.term_weights().values()):
             raise UserError(
                 "teacher_run=none leaves nothing to learn from: name a table, or a transfer_run."
             )
@@ -106,7 +87,7 @@ class Config(StudentChanges, OnData):
 
     def _check_transfer(self) -> None:
         """Refuse what means a place in the users' own histories, where a transfer set has views."""
-        if self.teacher_run not in ("latest", NO_TABLE):
+        if self.teacher_run not in ("latest", lessons.NO_TABLE):
             raise UserError(
                 f"transfer_run={self.transfer_run} and teacher_run={self.teacher_run} are two "
                 "teachers: name one of them, or put this teacher into the transfer set."
@@ -119,15 +100,15 @@ class Config(StudentChanges, OnData):
 
     def term_configs(self) -> TermConfigs:
         """Gather every term's settings from this stage's."""
-        return TermConfigs(
-            ranking=RankingConfig(n_negatives=self.n_negatives, **vars(self.ranking)),
-            listwise=ListwiseConfig(self.temperature, self.tail),
+        return distillation.TermConfigs(
+            ranking=distillation.RankingConfig(n_negatives=self.n_negatives, **vars(self.ranking)),
+            listwise=distillation.ListwiseConfig(self.temperature, self.tail),
             dros=self.dros,
         )
 
     def selected(self) -> SelectionConfig:
         """Say which targets are taught."""
-        return SelectionConfig(self.selection, self.budget)
+        return lessons.SelectionConfig(self.selection, self.budget)
 
     def lessons(self, teachers: Teachers) -> Lessons:
         """Ask the teachers as these settings say."""
@@ -144,35 +125,37 @@ class Config(StudentChanges, OnData):
         Without a term that is nothing, on the histories themselves: the baseline.
         """
         if not self.term_weights() and self.control != "no_lists":
-            return Lessons.none(data.train)
+            return lessons.Lessons.none(data.train)
         architecture = baseline.architecture
-        return control_lessons(self.control, said, data, architecture, seed=self.seed)
+        return lessons.control_lessons(self.control, said, data, architecture, seed=self.seed)
 
     def changes(
-        self, baseline: StudentRecipe, data: PreparedData, lessons: Lessons
+        self, baseline: StudentRecipe, data: PreparedData, taught: Lessons
     ) -> StudentChanges:
         """Say what differs from the baseline's training, on what the student is given."""
-        on_views = bool(self.transfer_run) and lessons.sequences is not data.train
+        on_views = bool(self.transfer_run) and taught.sequences is not data.train
         return self.resolved(
             baseline,
             data.train,
-            lessons.sequences if on_views else None,
+            taught.sequences if on_views else None,
             taught=bool(self.term_weights()),
         )
 
     def teaching(
-        self, changes: StudentChanges, lessons: Lessons, sources: Sources, data: PreparedData
+        self, changes: StudentChanges, taught: Lessons, sources: Sources, data: PreparedData
     ) -> Teaching:
         """Put together what the student learns from beside its targets."""
         fusion = start = None
         if self.fusion_weight:
-            vectors = torch.from_numpy(item_vectors(sources, data))
-            fusion = Fusion(vectors, self.fusion_weight, self.fusion)
+            import torch
+
+            vectors = torch.from_numpy(lessons.item_vectors(sources, data))
+            fusion = distillation.Fusion(vectors, self.fusion_weight, self.fusion)
         if self.warm_start:
             before = students.load_model(sources.baseline.artifact("model"), data.catalog)
             start = before.model.state_dict()
-        return Teaching(
-            lessons,
+        return distillation.Teaching(
+            taught,
             self.term_weights(),
             self.term_configs(),
             self.annealing,
@@ -193,40 +176,43 @@ class Config(StudentChanges, OnData):
 def run(config: Config, run: Run) -> None:
     """Distil."""
     run.rename(name(config))
-    distil(config, run, distil_student)
+    distil(config, run)
 
 
 def distil(
     config: Config,
     run: Run,
-    fit: Callable[..., FittedStudent],
+    fit: Callable[..., FittedStudent] | None = None,
     *,
     keep_model: bool = True,
 ) -> None:
     """Gather the lessons, fit like the baseline with the terms on top, evaluate once, compare.
 
-    ``fit`` is ``distil_student``, or the ladder's own, whose students are not kept.
+    ``fit`` is the ladder's own, whose students are not kept; ``distil_student`` by default.
     """
     data = prepare_for(config)
     run.log_data(data)
-    sources = find_sources(config.baseline_run, config.teacher_run, run, data, config.transfer_run)
+    sources = lessons.find_sources(
+        config.baseline_run, config.teacher_run, run, data, config.transfer_run
+    )
     run.set_tags(sources.tags())
     inputs = {"split": data.split_digest, "teacher": config.teacher_run} | sources.inputs()
-    if own := sources_digest(config.terms):
+    if own := distillation.sources_digest(config.terms):
         inputs |= {"terms": own}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
     with run.phase("lessons"):
-        baseline = load_recipe(sources.baseline.artifact("model"))
-        said = gather(config, run, open_teachers(sources, data))
-        lessons = config.given(said, baseline, data)
-    changes = config.changes(baseline, data, lessons)
+        baseline = training.load_recipe(sources.baseline.artifact("model"))
+        said = gather(config, run, lessons.open_teachers(sources, data))
+        taught = config.given(said, baseline, data)
+    changes = config.changes(baseline, data, taught)
     run.log_params({f"resolved.{name}": value for name, value in changes.asked().items()})
+    fit = fit or distillation.distil_student  # importing it is no part of the time to fit
     with run.phase("fit"):
         student = fit(
             changes.applied_to(baseline),
-            config.teaching(changes, lessons, sources, data),
+            config.teaching(changes, taught, sources, data),
             data,
             seed=config.seed,
             vectors=sources.texts.vectors(data),
@@ -236,15 +222,15 @@ def distil(
     run.log_metrics(student.metrics())
     if keep_model:
         students.save_model(student.recommender, run.folder / "model")
-        save_recipe(changes.applied_to(baseline), run.folder / "model")
+        training.save_recipe(changes.applied_to(baseline), run.folder / "model")
         run.log_artifact(run.folder / "model", "model")
 
     # At the last step, or what MLflow shows as the newest is the last epoch and not this model.
-    test = log_evaluation(run, student.recommender, data, step=student.result.n_epochs)
+    test = results.log_evaluation(run, student.recommender, data, step=student.result.n_epochs)
     words = [
-        result_sentence(run.name(), test),
-        *log_differences(run, test, "baseline", [sources.baseline]),
-        *log_differences(run, test, "teacher", sources.all_teachers()),
+        results.result_sentence(run.name(), test),
+        *results.log_differences(run, test, "baseline", [sources.baseline]),
+        *results.log_differences(run, test, "teacher", sources.all_teachers()),
     ]
     run.note("\n\n".join(words))
     print("\n".join(words))
@@ -252,18 +238,18 @@ def distil(
 
 def gather(config: Config, run: Run, teachers: Teachers) -> Lessons:
     """Get the lessons that the settings ask for, and log who teaches how much."""
-    lessons = config.lessons(teachers)
+    taught = config.lessons(teachers)
     run.log_metrics(
         teachers.measured()
         | {
-            "teacher/n_targets": lessons.n_targets,
-            "teacher/n_taught": lessons.n_taught,
-            "teacher/n_selected": int((lessons.weights > 0).sum()),
-            "teacher/coverage": lessons.coverage,
+            "teacher/n_targets": taught.n_targets,
+            "teacher/n_taught": taught.n_taught,
+            "teacher/n_selected": int((taught.weights > 0).sum()),
+            "teacher/coverage": taught.coverage,
         }
     )
     run.log_params({f"teacher.weight.{n}": weight for n, weight in teachers.weights.items()})
-    return lessons
+    return taught
 
 
 def name(config: Config) -> str:

@@ -11,13 +11,15 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mlflow
-from mlflow.exceptions import MlflowException
-
+from recdistill import doctor
 from recdistill.config import parse
-from recdistill.doctor import examine, findings_table
-from recdistill.runs import Run, stage
+from recdistill.errors import UserError
+from recdistill.runs import stage
+
+if TYPE_CHECKING:
+    from recdistill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ def run(config: Config, run: Run) -> None:
 
     def tracking() -> str:
         run.client.get_run(run.id)
-        return str(mlflow.get_tracking_uri())
+        return str(run.client.tracking_uri)
 
-    findings = examine(tracking, Path(), config.seconds)
-    table = findings_table(findings)
+    findings = doctor.examine(tracking, Path(), config.seconds)
+    table = doctor.findings_table(findings)
     print(table)
     counts = Counter(finding.severity for finding in findings)
     run.rename("doctor")
@@ -54,7 +56,14 @@ def run(config: Config, run: Run) -> None:
 
 def main(argv: list[str]) -> None:
     """Run the stage; without a tracking store, examine all the same and record nothing."""
-    config = parse(Config, "doctor", argv)
+    try:
+        config = parse(Config, "doctor", argv)
+    except UserError:
+        stage(run, Config, "doctor", argv)  # says it, and ends
+        raise
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
     # MLflow would otherwise repeat its question for minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     try:
@@ -65,7 +74,7 @@ def main(argv: list[str]) -> None:
         def tracking() -> str:
             raise ConnectionError(f"{mlflow.get_tracking_uri()} does not answer ({reason})")
 
-        print(findings_table(examine(tracking, Path(), config.seconds)))
+        print(doctor.findings_table(doctor.examine(tracking, Path(), config.seconds)))
         print("doctor: nothing was recorded, because the tracking store cannot be used.")
         sys.exit(1)
     stage(run, Config, "doctor", argv)

@@ -14,17 +14,17 @@ import time
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
+from recdistill import teachers, texts
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.runs import Run, stage
-from recdistill.teachers import adapted_encoder, cache_root, load_model, locate_llm
-from recdistill.texts import EmbeddingConfig, TfidfEncoder, TransformerEncoder, embed_items
+from recdistill.runs import stage
+from recdistill.texts import EmbeddingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recdistill.data import PreparedData
-    from recdistill.runs import RunReference
+    from recdistill.runs import Run, RunReference
     from recdistill.texts import TextEncoder
 
 _TFIDF = "tfidf"
@@ -72,12 +72,12 @@ def run(config: Config, run: Run) -> None:
         return
 
     with run.phase("encode"):
-        vectors = embed_items(
+        vectors = texts.embed_items(
             data.catalog,
             encoder_of(config, teacher, data),
             config.embedding(),
             run.folder / "vectors",
-            cache=cache_root(),
+            cache=teachers.cache_root(),
             about=about(config, teacher),
             seed=config.seed,
             report=progress(time.monotonic),
@@ -100,13 +100,13 @@ def find_teacher(config: Config, run: Run, data: PreparedData) -> RunReference |
 def encoder_of(config: Config, teacher: RunReference | None, data: PreparedData) -> TextEncoder:
     """Read the teacher, fit TF-IDF on the texts, or read a model, fetched where need be."""
     if teacher:
-        adapted = load_model(teacher.artifact("model"), data.catalog)
-        return adapted_encoder(adapted, config.embedding())
+        adapted = teachers.load_model(teacher.artifact("model"), data.catalog)
+        return teachers.adapted_encoder(adapted, config.embedding())
     if config.encoder == _TFIDF:
-        texts = [str(text) for text in data.catalog.items["text"]]
-        return TfidfEncoder(texts, config.dim)
-    return TransformerEncoder.read(
-        locate_llm(config.encoder),
+        described = [str(text) for text in data.catalog.items["text"]]
+        return texts.TfidfEncoder(described, config.dim)
+    return texts.TransformerEncoder.read(
+        teachers.locate_llm(config.encoder),
         config.embedding(),
         weights=config.weights,
         seed=config.seed,

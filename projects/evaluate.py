@@ -6,12 +6,14 @@ mlflow run . --env-manager local -e evaluate -P model_run=latest
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from recdistill import lessons, results, saved_models
 from recdistill.data import OnData, prepare_for
-from recdistill.lessons import MODEL_STAGES
-from recdistill.results import log_evaluation, result_sentence
-from recdistill.runs import Run, stage
-from recdistill.saved_models import load_recommender
+from recdistill.runs import stage
+
+if TYPE_CHECKING:
+    from recdistill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ def run(config: Config, run: Run) -> None:
     """Rank every user's validation and test target among the whole catalog."""
     data = prepare_for(config)
     run.log_data(data)
-    model_run = run.find(config.model_run, *MODEL_STAGES, data=data)
+    model_run = run.find(config.model_run, *lessons.MODEL_STAGES, data=data)
     run.rename(f"{model_run.name}-again")
     run.set_tags({"model_run_id": model_run.id})
     if run.already_done(
@@ -34,10 +36,10 @@ def run(config: Config, run: Run) -> None:
     ):
         return
 
-    model = load_recommender(model_run.artifact("model"), data.catalog)
-    test = log_evaluation(run, model, data, batch_size=config.batch_size)
+    model = saved_models.load_recommender(model_run.artifact("model"), data.catalog)
+    test = results.log_evaluation(run, model, data, batch_size=config.batch_size)
     logged = model_run.metrics.get("test/recall_at_10", float("nan"))
-    summary = f"{result_sentence(model_run.name, test)}; its own stage logged {logged:.4f}"
+    summary = f"{results.result_sentence(model_run.name, test)}; its own stage logged {logged:.4f}"
     run.note(summary)
     print(summary)
 

@@ -13,27 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from projects import train_teacher
-from recdistill import floors
+from recdistill import evaluation, floors, lessons, saved_models, teachers, text_runs, training
 from recdistill.config import parse
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.evaluation import evaluate
-from recdistill.floors import Floor
-from recdistill.lessons import (
-    MODEL_STAGES,
-    Selection,
-    TeacherTable,
-    comparable_positions,
-    export_table,
-    out_of_fold_scores,
-    score_positions,
-    write_dllm2rec,
-)
-from recdistill.runs import Run, stage
-from recdistill.saved_models import load_recommender
-from recdistill.teachers import TeacherRecommender, build_teacher, fit_teacher
-from recdistill.text_runs import texts_of
-from recdistill.training import fit_student, load_recipe
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,8 +26,10 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import PositionScores, Recommender
-    from recdistill.runs import RunReference
+    from recdistill.lessons import TeacherTable
+    from recdistill.runs import Run, RunReference
     from recdistill.students import StudentRecommender
+    from recdistill.teachers import TeacherRecommender
 
 
 @dataclass(frozen=True)
@@ -60,7 +46,7 @@ class Config(OnData):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        Selection.parse(self.select)
+        lessons.Selection.parse(self.select)
         if self.top_k < 1:
             raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
         if self.folds < 0 or self.folds == 1:
@@ -80,21 +66,21 @@ def run(config: Config, run: Run) -> None:
         return
 
     folder = teacher_run.artifact("model")
-    model = load_recommender(folder, data.catalog)
+    model = saved_models.load_recommender(folder, data.catalog)
     with run.phase("export"):
-        table = export_table(
+        table = lessons.export_table(
             run.folder / "table",
             data,
-            comparable_positions(model, scores(config, model, teacher_run, run, data)),
+            lessons.comparable_positions(model, scores(config, model, teacher_run, run, data)),
             teacher_digest=folder_digest(folder),
             top_k=config.top_k,
             logits=config.logits,
             mask_seen=config.mask_seen,
-            select=Selection.parse(config.select),
+            select=lessons.Selection.parse(config.select),
             seed=config.seed,
             item_vectors=item_vectors(model),
             # What distilling asks of a language model later, so that it need not be loaded again.
-            validate_by=model if isinstance(model, TeacherRecommender) else None,
+            validate_by=model if isinstance(model, teachers.TeacherRecommender) else None,
             facts={
                 "teacher_run_id": teacher_run.id,
                 "teacher": teacher_run.name,
@@ -104,7 +90,7 @@ def run(config: Config, run: Run) -> None:
         )
     run.log_artifact(table.folder, "table")
     if config.dllm2rec_files:
-        write_dllm2rec(table, run.folder / "dllm2rec", as_torch=True)
+        lessons.write_dllm2rec(table, run.folder / "dllm2rec", as_torch=True)
         run.log_artifact(run.folder / "dllm2rec", "dllm2rec")
     summary = describe(run, table)
     run.note(summary)
@@ -113,7 +99,7 @@ def run(config: Config, run: Run) -> None:
 
 def teacher_stages(config: Config) -> tuple[str, ...]:
     """Take ``latest`` to mean the latest language model; any model can be named."""
-    return ("train_teacher",) if config.teacher_run == "latest" else MODEL_STAGES
+    return ("train_teacher",) if config.teacher_run == "latest" else lessons.MODEL_STAGES
 
 
 def scores(
@@ -121,7 +107,7 @@ def scores(
 ) -> Iterator[PositionScores]:
     """Score positions by the model itself, or by refits that never saw the user."""
     if not config.folds:
-        return score_positions(model, data.train, data.catalog.n_items)
+        return lessons.score_positions(model, data.train, data.catalog.n_items)
     if made_by.stage == "distill":
         raise UserError(
             f"{made_by.name} is a distilled student: folds={config.folds} would have to refit its "
@@ -129,27 +115,27 @@ def scores(
         )
 
     def refit(others: PreparedData, fold: int) -> Recommender:
-        if isinstance(model, Floor):
+        if isinstance(model, floors.Floor):
             return floors.refit(model, others.train, others.catalog)
         users = f"{len(others.train)} users"
         print(f"export_teacher: fold {fold + 1} of {config.folds}, {users}", flush=True)
         folder = Path(run.checkpoint_folder) / f"fold-{fold}"
-        if isinstance(model, TeacherRecommender):
+        if isinstance(model, teachers.TeacherRecommender):
             return refit_teacher(made_by, run, others, folder)
         return refit_student(made_by, run, others, folder)
 
-    return out_of_fold_scores(refit, data, n_folds=config.folds, seed=config.seed)
+    return lessons.out_of_fold_scores(refit, data, n_folds=config.folds, seed=config.seed)
 
 
 def refit_student(
     made_by: RunReference, run: Run, data: PreparedData, folder: Path
 ) -> StudentRecommender:
     """Fit a baseline run's student again, on these users."""
-    fitted = fit_student(
-        load_recipe(made_by.artifact("model")),
+    fitted = training.fit_student(
+        training.load_recipe(made_by.artifact("model")),
         data,
         seed=int(made_by.params["config.seed"]),
-        vectors=texts_of(made_by, run, data).vectors(data),
+        vectors=text_runs.texts_of(made_by, run, data).vectors(data),
         log=unlogged,
         checkpoint_folder=folder / "student",
     )
@@ -166,13 +152,13 @@ def refit_teacher(
     baseline = refit_student(stood_on, run, data, folder)
     shape = settings.teacher_settings(baseline.model.max_length)
     llm = settings.load_llm(settings.seed)
-    network = build_teacher(baseline.model, llm, data.catalog, shape, seed=settings.seed)
+    network = teachers.build_teacher(baseline.model, llm, data.catalog, shape, seed=settings.seed)
 
     def validate(model: TeacherRecommender) -> Mapping[str, float]:
-        return evaluate(model, data.val, data.catalog, data.train).metrics()
+        return evaluation.evaluate(model, data.val, data.catalog, data.train).metrics()
 
     n_parts = int(made_by.metrics.get("fit/n_pieces", 1))  # what the memory asked for then
-    fit_teacher(
+    teachers.fit_teacher(
         network,
         data,
         settings.training_settings(),
@@ -182,7 +168,7 @@ def refit_teacher(
         seed=settings.seed,
         n_parts=n_parts,
     )
-    return TeacherRecommender(network, data.catalog.digest)
+    return teachers.TeacherRecommender(network, data.catalog.digest)
 
 
 def unlogged(_metrics: Mapping[str, float], _step: int) -> None:
@@ -191,7 +177,7 @@ def unlogged(_metrics: Mapping[str, float], _step: int) -> None:
 
 def item_vectors(model: Recommender) -> np.ndarray[Any, Any] | None:
     """Return what the teacher knows of every item, where it has vectors."""
-    if isinstance(model, TeacherRecommender):
+    if isinstance(model, teachers.TeacherRecommender):
         return model.item_vectors().float().cpu().numpy()
     return None
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from projects import distill
-from recdistill.distillation.mistakes import Mistake, distil_with_mistake
-from recdistill.runs import Run, stage
+from recdistill.distillation import Mistake  # noqa: TC001 - read by the parser
+from recdistill.runs import stage
+
+if TYPE_CHECKING:
+    from recdistill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,9 @@ def run(config: Config, run: Run) -> None:
     """Distil, with the mistake; a student with one is not kept."""
     run.rename(f"{config.rung or config.mistake}-s{config.seed}-ladder")
     run.set_tags({"rung": config.rung or config.mistake})
+    # Here: it imports torch, and a mistyped setting is answered without.
+    from recdistill.distillation.mistakes import distil_with_mistake
+
     fit = partial(distil_with_mistake, config.mistake)
     distill.distil(config, run, fit, keep_model=config.mistake == "none")
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from recdistill import runs
 from recdistill.config import as_dotted
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
-from recdistill.runs import Run, launch, stage
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
-    from recdistill.runs import RunReference
+    from recdistill.runs import Run, RunReference
 
 PROVES_NOTHING = (
     "This is a quick run: it shows how everything works and proves nothing, because models were "
@@ -63,7 +64,7 @@ def run(config: Config, run: Run) -> None:
     shared = given(config)
 
     sampled = {k: v for k, v in shared.items() if k != "data_seed"} | {"seed": config.data_seed}
-    launch(run, "prepare_data", sampled)
+    runs.launch(run, "prepare_data", sampled)
     run.log_data(prepare_for(config))
 
     floors, networks = {}, {}
@@ -71,27 +72,27 @@ def run(config: Config, run: Run) -> None:
     for kind in dict.fromkeys([*config.floors, *teaching]):
         if kind in NETWORKS:
             own = NETWORKS[kind] | {"seed": config.seed + OTHER_SEED}
-            networks[kind] = launch(run, "train_baseline", {**shared, **own, "model": kind})
+            networks[kind] = runs.launch(run, "train_baseline", {**shared, **own, "model": kind})
         else:
-            floors[kind] = launch(run, "train_baseline", {**shared, "model": kind})
+            floors[kind] = runs.launch(run, "train_baseline", {**shared, "model": kind})
     baselines = []
     for seed in range(config.seed, config.seed + config.n_seeds):
         settings = {**shared, "model": config.model, "seed": seed}
-        baselines.append(launch(run, "train_baseline", settings))
+        baselines.append(runs.launch(run, "train_baseline", settings))
 
     teachers, students = [], []
     if config.with_teacher:
         settings = {**shared, "baseline_run": baselines[0].id, "seed": config.seed}
-        teachers.append(launch(run, "train_teacher", settings))
+        teachers.append(runs.launch(run, "train_teacher", settings))
     if config.with_students:
         together = [baselines[0], *((floors | networks)[kind] for kind in teaching), *teachers]
         named = ",".join(teacher.id for teacher in together)
         settings = {**shared, "teacher_run": named, "seed": config.seed}
-        transfer = launch(run, "make_transfer_set", settings)
+        transfer = runs.launch(run, "make_transfer_set", settings)
         teachers.append(transfer)
         for seed, baseline in enumerate(baselines, start=config.seed):
             taught = {"baseline_run": baseline.id, "transfer_run": transfer.id, "seed": seed}
-            students.append(launch(run, "distill", {**shared, **taught}))
+            students.append(runs.launch(run, "distill", {**shared, **taught}))
 
     # Every stage has met the test users once, at its end; what is left is to compare.
     models = [*floors.values(), *networks.values(), *baselines, *teachers, *students]
@@ -103,7 +104,7 @@ def finish(config: Config, run: Run, reference: RunReference, models: list[RunRe
     asked: dict[str, Any] = {"runs": ",".join(m.id for m in models), "reference": reference.id}
     if config.preset == "quick":
         asked |= {"title": f"A quick look at {config.dataset}", "question": PROVES_NOTHING}
-    compared = launch(run, "compare", asked)
+    compared = runs.launch(run, "compare", asked)
     run.log_metrics({k: v for k, v in compared.metrics.items() if k.startswith(("delta/", "p/"))})
     steps = story(run)
     run.note(f"{PROVES_NOTHING}\n\n{steps}" if config.preset == "quick" else steps)

@@ -10,26 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recdistill import lessons, results, saved_models
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.lessons import (
-    MODEL_STAGES,
-    ViewsConfig,
-    draw_views,
-    label_views,
-    save_transfer_set,
-    weigh,
-    weighted_references,
-)
-from recdistill.results import log_evaluation, result_sentence
-from recdistill.runs import Run, stage
-from recdistill.saved_models import load_recommender
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from recdistill.lessons import Lessons
-    from recdistill.runs import RunReference
+    from recdistill.lessons import Lessons, ViewsConfig
+    from recdistill.runs import Run, RunReference
 
 
 @dataclass(frozen=True)
@@ -54,14 +44,14 @@ class Config(OnData):
 
     def views(self) -> ViewsConfig:
         """Say how views are drawn."""
-        return ViewsConfig(self.n_views, self.crop, self.shortest_crop, self.drop)
+        return lessons.ViewsConfig(self.n_views, self.crop, self.shortest_crop, self.drop)
 
 
 def run(config: Config, run: Run) -> None:
     """Weigh the teachers, test them together once, draw the views, ask about every position."""
     data = prepare_for(config)
     run.log_data(data)
-    references, asked = weighted_references(config.teacher_run)
+    references, asked = lessons.weighted_references(config.teacher_run)
     teachers = [run.find(r, *stages(r), data=data) for r in references]
     run.rename(name(config, teachers))
     run.set_tags({"teacher_run_id": ",".join(t.id for t in teachers)})
@@ -69,27 +59,27 @@ def run(config: Config, run: Run) -> None:
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
-    members = [load_recommender(t.artifact("model"), data.catalog) for t in teachers]
+    members = [saved_models.load_recommender(t.artifact("model"), data.catalog) for t in teachers]
     with run.phase("weigh"):
-        pool = weigh(members, data, asked)
+        pool = lessons.weigh(members, data, asked)
     weights = pool.weights
     run.log_params({f"teacher.weight.{t.name}": w for t, w in zip(teachers, weights, strict=True)})
     said = [f"{t.name} {w:.2f}" for t, w in zip(teachers, weights, strict=True)]
-    test = log_evaluation(run, pool, data)
+    test = results.log_evaluation(run, pool, data)
 
     with run.phase("label"):
-        made = label_views(
+        made = lessons.label_views(
             pool,
-            draw_views(data.train, config.views(), seed=config.seed),
+            lessons.draw_views(data.train, config.views(), seed=config.seed),
             data,
             k=config.top_k,
             n_folds=config.folds,
             report=lambda n, of: print(f"asked about {n:,} of {of:,} views", flush=True),
         )
-    save_transfer_set(made, run.folder / "transfer_set", data)
+    lessons.save_transfer_set(made, run.folder / "transfer_set", data)
     run.log_artifact(run.folder / "transfer_set", "transfer_set")
     words = [
-        result_sentence(run.name(), test),
+        results.result_sentence(run.name(), test),
         f"Teachers and weights: {', '.join(said)}.",
         size(made),
     ]
@@ -99,7 +89,7 @@ def run(config: Config, run: Run) -> None:
 
 def stages(reference: str) -> tuple[str, ...]:
     """Take ``latest`` to mean the latest language model; any model can be named."""
-    return ("train_teacher",) if reference == "latest" else MODEL_STAGES
+    return ("train_teacher",) if reference == "latest" else lessons.MODEL_STAGES
 
 
 def size(made: Lessons) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from recdistill.memory import free_bytes, largest, plan, refusal, savings, savings_table
-from recdistill.runs import Run, stage
+from recdistill import memory
+from recdistill.runs import stage
 from recdistill.teachers import StepConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from recdistill.memory import MemoryPlan, MemorySettings
+    from recdistill.runs import Run
 
 MB = 1e6
 
@@ -31,18 +32,18 @@ def run(config: Config, run: Run) -> None:
     settings = config.settings(config.device)
     run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-plan_memory")
     with run.phase("plan"):
-        planned = plan(settings)
-    found = savings(settings, before=planned)
+        planned = memory.plan(settings)
+    found = memory.savings(settings, before=planned)
     parts = [
         f"# Memory plan: {config.llm}, batch {config.batch}, length {config.length}",
         planned.table(),
         "One layer keeps for the backward pass: "
         + ", ".join(f"{cause} {n / MB:.1f} MB" for cause, n in planned.layer.items()),
         "## What each change buys",
-        savings_table(found),
+        memory.savings_table(found),
     ]
     run.log_metrics(planned.metrics())
-    budget = free_bytes(config.gpu_gb)
+    budget = memory.free_bytes(config.gpu_gb)
     if budget:
         parts += ["## What fits", *_what_fits(settings, planned, budget, run)]
     else:
@@ -67,7 +68,7 @@ def _what_fits(
     settings: MemorySettings, planned: MemoryPlan, budget: int, run: Run
 ) -> Iterator[str]:
     fits = planned.total_bytes <= budget
-    batch, length = (largest(settings, name, budget) for name in ("batch", "length"))
+    batch, length = (memory.largest(settings, name, budget) for name in ("batch", "length"))
     run.log_metrics(
         {
             "memory/budget_mb": budget / MB,
@@ -87,7 +88,7 @@ def _what_fits(
             "there, a step of such rows runs in one piece; above, it is cut by itself."
         )
     if not fits:
-        yield refusal(planned, budget)
+        yield memory.refusal(planned, budget)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recdistill.data import DataConfig, prepare, read_leakage, summary
-from recdistill.runs import Run, stage
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
+    from recdistill.runs import Run
 
 
 @dataclass(frozen=True)

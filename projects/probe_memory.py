@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from recdistill.memory import decoder_step, draw_timeline, probe, write_timeline
-from recdistill.runs import Run, stage
-from recdistill.teachers import StepConfig, teacher_step
+from recdistill import memory, teachers
+from recdistill.runs import stage
+from recdistill.teachers import StepConfig
 
 if TYPE_CHECKING:
     from recdistill.memory import Probe
+    from recdistill.runs import Run
 
 MB = 1e6
 
@@ -31,13 +30,15 @@ def run(config: Config, run: Run) -> None:
     """Run one step at three batch sizes and log peaks, slope, intercept and the plan's error."""
     device = config.device
     if device == "auto":
+        import torch
+
         device = "cuda" if torch.cuda.is_available() else "cpu"
     settings = config.settings(device)
     run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-probe_memory")
-    build = teacher_step if config.model == "teacher" else decoder_step
+    build = teachers.teacher_step if config.model == "teacher" else memory.decoder_step
     snapshot = run.folder / "snapshot.pickle" if device == "cuda" else None
     with run.phase("probe"):
-        probed = probe(settings, build, loop=config.loop, snapshot=snapshot)
+        probed = memory.probe(settings, build, loop=config.loop, snapshot=snapshot)
     slope, intercept = probed.line()
     largest, planned = probed.measurements[-1], probed.plans[-1]
     run.log_metrics(planned.metrics())
@@ -56,8 +57,8 @@ def run(config: Config, run: Run) -> None:
     print(report)
     run.log_text(report, "memory/probe.md")
     run.note(report)
-    timeline = write_timeline(largest, run.folder / "timeline.csv")
-    picture = draw_timeline(largest, planned, run.folder / "timeline.png")
+    timeline = memory.write_timeline(largest, run.folder / "timeline.csv")
+    picture = memory.draw_timeline(largest, planned, run.folder / "timeline.png")
     for path in (timeline, picture, snapshot):
         if path is not None and path.exists():
             run.log_artifact(path, "memory")

@@ -9,19 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import mlflow
-import pandas as pd
-
+from recdistill import evaluation, serving
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.evaluation import Metric, compare_paired
-from recdistill.runs import Run, model_url, stage, ui_base
-from recdistill.serving import gather_student, holder_of, log_served_model, register
+from recdistill.evaluation import Metric  # noqa: TC001 - read by the parser
+from recdistill.runs import model_url, stage, ui_base
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.evaluation import PairedTest
-    from recdistill.runs import RunReference
+    from recdistill.runs import Run, RunReference
     from recdistill.serving import Holder
 
 K = 10
@@ -49,20 +46,22 @@ def run(config: Config, run: Run) -> None:
     run.rename(f"{student_run.name}-{config.alias}")
     run.set_tags({"model_run_id": student_run.id})
 
-    holder = None if config.force else holder_of(run.client, name, config.alias)
+    holder = None if config.force else serving.holder_of(run.client, name, config.alias)
     judged = f"There was no {config.alias} before."
     if config.force:
         judged = f"Not compared with the {config.alias} before: force=true."
     elif holder:
         judged = judge(config, student_run, holder, f"{name}@{config.alias}", run)
 
-    student = gather_student(
+    student = serving.gather_student(
         student_run.artifact("model"), data.folder / "catalog.csv", run.folder / "student"
     )
     tags = version_tags(student_run, data)
+    import mlflow
+
     with mlflow.start_run(run_id=run.id, log_system_metrics=False), run.phase("package"):
-        address = log_served_model(student, run.folder, tags=tags)
-    version = register(name, config.alias, address, tags)
+        address = serving.log_served_model(student, run.folder, tags=tags)
+    version = serving.register(name, config.alias, address, tags)
     run.set_tags({"registered": f"{name} version {version}"})
     describe(run, name, config.alias, version, student_run, judged)
 
@@ -95,10 +94,12 @@ def judge(config: Config, student: RunReference, holder: Holder, who: str, run: 
 
 def against(student: RunReference, other: RunReference, metric: Metric) -> PairedTest:
     """Compare the per-user tables of two runs; other data or protocol is refused there."""
+    import pandas as pd
+
     one, two = (
         pd.read_parquet(run.artifact("evaluation") / "per_user.parquet") for run in (student, other)
     )
-    return compare_paired([one], [two], metric=metric, k=K)
+    return evaluation.compare_paired([one], [two], metric=metric, k=K)
 
 
 def version_tags(student: RunReference, data: PreparedData) -> dict[str, str]:
@@ -128,7 +129,7 @@ def describe(
     )
     run.note(card)
     run.client.update_model_version(name, str(version), card)
-    page = model_url(ui_base(mlflow.get_tracking_uri()), name, version)
+    page = model_url(ui_base(run.client.tracking_uri), name, version)
     print(f"{address} is version {version}, {student.name}. {judged}\n{page}\nServe it: {serve}")
 
 

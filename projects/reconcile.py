@@ -7,23 +7,13 @@ mlflow run . --env-manager local -e reconcile -P study=distill-ml-100k-1a2b3c4d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import mlflow
+from recdistill import sweeps
+from recdistill.runs import stage
 
-from recdistill.runs import Run, stage
-from recdistill.sweeps import (
-    Mirror,
-    give_up_stale,
-    load_study,
-    open_storage,
-    parent_run,
-    reconcile,
-    require_no_password,
-    space_of,
-    storage_url,
-    study_names,
-    tally,
-)
+if TYPE_CHECKING:
+    from recdistill.runs import Run
 
 
 @dataclass(frozen=True)
@@ -34,26 +24,28 @@ class Config:
     storage: str = ""
 
     def __post_init__(self) -> None:
-        require_no_password(self.storage)
+        sweeps.require_no_password(self.storage)
 
 
 def run(config: Config, run: Run) -> None:
     """Repair study by study. Runs of dead processes were closed when this run was opened."""
-    storage = open_storage(storage_url(config.storage))
-    names = study_names(storage) if config.study == "all" else [config.study]
+    from mlflow.exceptions import MlflowException
+
+    storage = sweeps.open_storage(sweeps.storage_url(config.storage))
+    names = sweeps.study_names(storage) if config.study == "all" else [config.study]
     run.rename(f"{config.study}-reconcile")
     totals: dict[str, float] = {}
     for name in names:
-        study, spec = load_study(name, storage)
-        give_up_stale(study, storage, 3.0 * spec.heartbeat_seconds)
+        study, spec = sweeps.load_study(name, storage)
+        sweeps.give_up_stale(study, storage, 3.0 * spec.heartbeat_seconds)
         try:
-            experiment = run.client.get_run(parent_run(study)).info.experiment_id
-        except mlflow.exceptions.MlflowException:
+            experiment = run.client.get_run(sweeps.parent_run(study)).info.experiment_id
+        except MlflowException:
             print(f"reconcile: {name}: its sweep's run is not in this tracking store; skipped.")
             continue
-        mirror = Mirror(run.client, experiment, parent_run(study), name, spec)
-        repairs = reconcile(study, mirror, space_of(spec))
-        states = ", ".join(f"{n} {state}" for state, n in sorted(tally(study).items()))
+        mirror = sweeps.Mirror(run.client, experiment, sweeps.parent_run(study), name, spec)
+        repairs = sweeps.reconcile(study, mirror, sweeps.space_of(spec))
+        states = ", ".join(f"{n} {state}" for state, n in sorted(sweeps.tally(study).items()))
         print(f"reconcile: {name} ({states}): {repairs.sentence()}.", flush=True)
         for key, n in vars(repairs).items():
             totals[f"reconcile/{key}"] = totals.get(f"reconcile/{key}", 0) + n

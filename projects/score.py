@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recdistill import serving
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.runs import Run, stage
-from recdistill.serving import Scoring, Workforce, gather_student, holder_of, score
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
-    from recdistill.runs import RunReference
+    from recdistill.runs import Run, RunReference
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def run(config: Config, run: Run) -> None:
     run.set_tags({"model_run_id": model_run.id, "output": str(Path(config.output).absolute())})
     if config.k > data.catalog.n_items:
         raise UserError(f"k is {config.k}, and the catalog has {data.catalog.n_items} items.")
-    student = gather_student(
+    student = serving.gather_student(
         model_run.artifact("model"), data.folder / "catalog.csv", run.folder / "student"
     )
-    scoring = Scoring(
+    scoring = serving.Scoring(
         model_run.id,
         config.users,
         config.k,
@@ -66,11 +66,11 @@ def run(config: Config, run: Run) -> None:
         config.titles,
         config.part_size,
     )
-    workforce = Workforce(config.devices, config.accelerator, config.shard, config.n_shards)
+    workforce = serving.Workforce(config.devices, config.accelerator, config.shard, config.n_shards)
     output = Path(config.output)
     n_before = len(list(output.glob("part-*.parquet")))
     with run.phase("score"):
-        done = score(
+        done = serving.score(
             student, scoring, output, data=None if config.users else data, workforce=workforce
         )
     counts = {"n_users": done.n_users, "n_empty": done.n_empty, "n_unknown": done.n_unknown}
@@ -89,7 +89,7 @@ def student_run(config: Config, run: Run, data: PreparedData) -> RunReference:
         stages = ("distill",) if config.model_run == "latest" else ("distill", "train_baseline")
         return run.find(config.model_run, *stages, data=data)
     name = f"recdistill-{data.dataset}"
-    holder = holder_of(run.client, name, "champion")
+    holder = serving.holder_of(run.client, name, "champion")
     if holder is None:
         raise UserError(f"There is no {name}@champion yet; run promote first.")
     return holder.run

@@ -12,44 +12,12 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import mlflow
-
+from recdistill import lessons, sweeps, training
 from recdistill.config import as_dotted, as_plain, parse, part_of, stage_module
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.lessons import NO_TABLE, Control, find_sources
-from recdistill.runs import Run, stage
-from recdistill.sweeps import (
-    COST,
-    Mirror,
-    Progress,
-    StudySpec,
-    WorkerPool,
-    adopt_study,
-    create_study,
-    halt,
-    load_study,
-    log_study,
-    log_trials,
-    open_storage,
-    parent_run,
-    read_space,
-    read_spec,
-    reconcile,
-    require_code,
-    require_no_password,
-    retrain_best,
-    shown,
-    space_of,
-    stage_settings,
-    storage_url,
-    study_names,
-    top_up,
-    trial_code,
-    with_settings,
-)
-from recdistill.sweeps.workers import make_worker
-from recdistill.training import load_recipe
+from recdistill.lessons import Control  # noqa: TC001 - read by the parser
+from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -57,7 +25,8 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.lessons import Sources
-    from recdistill.runs import RunReference
+    from recdistill.runs import Run, RunReference
+    from recdistill.sweeps import StudySpec
 
 
 @dataclass(frozen=True)
@@ -89,7 +58,7 @@ class Config(OnData):
         for name in ("n_trials", "workers", "threads", "heartbeat_seconds"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        require_no_password(self.storage)
+        sweeps.require_no_password(self.storage)
 
 
 def run(config: Config, run: Run) -> None:
@@ -99,69 +68,80 @@ def run(config: Config, run: Run) -> None:
         return
     data = prepare_for(config)
     run.log_data(data)
-    address = storage_url(config.storage)
+    address = sweeps.storage_url(config.storage)
     spec = plan(config, run, data)
-    storage = open_storage(address, heartbeat_seconds=config.heartbeat_seconds)
-    study = create_study(config.study or spec.name(), spec, storage)
-    spec = read_spec(study)
-    space = space_of(spec)
-    adopt_study(run, study, storage, data)
-    log_study(run, study, spec, storage=shown(address), n_trials=config.n_trials)
+    storage = sweeps.open_storage(address, heartbeat_seconds=config.heartbeat_seconds)
+    study = sweeps.create_study(config.study or spec.name(), spec, storage)
+    spec = sweeps.read_spec(study)
+    space = sweeps.space_of(spec)
+    sweeps.adopt_study(run, study, storage, data)
+    sweeps.log_study(run, study, spec, storage=sweeps.shown(address), n_trials=config.n_trials)
 
-    own = as_dotted(with_settings(stage_settings(spec), space.fixed))
+    own = as_dotted(sweeps.with_settings(sweeps.stage_settings(spec), space.fixed))
     points = {name: space.parameters(point, own) for name, point in space.points.items()}
-    n_left = top_up(study, config.n_trials, points)
+    n_left = sweeps.top_up(study, config.n_trials, points)
     print(
-        f"sweep: study {study.study_name} in {shown(address)}: {config.n_trials - n_left} of "
-        f"{config.n_trials} trials finished, {n_left} to go, {config.workers} workers.",
+        f"sweep: study {study.study_name} in {sweeps.shown(address)}: "
+        f"{config.n_trials - n_left} of {config.n_trials} trials finished, {n_left} to go, "
+        f"{config.workers} workers.",
         flush=True,
     )
     experiment = run.client.get_run(run.id).info.experiment_id
-    mirror = Mirror(run.client, experiment, run.id, study.study_name, spec)
+    mirror = sweeps.Mirror(run.client, experiment, run.id, study.study_name, spec)
     try:
         if n_left:
             with run.phase("search"):
-                work(config, study, storage, spec)
+                work(config, run, study, storage, spec)
     finally:
-        run.log_metrics({"sweep/n_repairs": sum(vars(reconcile(study, mirror, space)).values())})
-        log_trials(run, study, mirror, space, storage=shown(address))
+        run.log_metrics(
+            {"sweep/n_repairs": sum(vars(sweeps.reconcile(study, mirror, space)).values())}
+        )
+        sweeps.log_trials(run, study, mirror, space, storage=sweeps.shown(address))
     if config.n_seeds:
-        print("sweep:", retrain_best(run, study, spec, space, n_seeds=config.n_seeds), flush=True)
+        print(
+            "sweep:",
+            sweeps.retrain_best(run, study, spec, space, n_seeds=config.n_seeds),
+            flush=True,
+        )
 
 
 def join(config: Config, run: Run) -> None:
     """Add this machine's workers to a study that somebody started elsewhere."""
-    address = storage_url(config.storage)
-    storage = open_storage(address, heartbeat_seconds=config.heartbeat_seconds)
+    from mlflow.exceptions import MlflowException
+
+    address = sweeps.storage_url(config.storage)
+    storage = sweeps.open_storage(address, heartbeat_seconds=config.heartbeat_seconds)
     name = config.join
     if name == "latest":
-        name = next(reversed(study_names(storage)), name)
-    study, spec = load_study(name, storage)
-    parent = parent_run(study)
+        name = next(reversed(sweeps.study_names(storage)), name)
+    study, spec = sweeps.load_study(name, storage)
+    parent = sweeps.parent_run(study)
     try:
         run.client.get_run(parent)
-    except mlflow.exceptions.MlflowException:
+    except MlflowException:
         raise UserError(
             f"Study '{name}' belongs to run {parent or '(none)'}, which the tracking store "
-            f"{mlflow.get_tracking_uri()} does not have: set MLFLOW_TRACKING_URI to the server "
+            f"{run.client.tracking_uri} does not have: set MLFLOW_TRACKING_URI to the server "
             "that the sweep was started with."
         ) from None
-    require_code(study, trial_code(spec.stage))
+    sweeps.require_code(study, sweeps.trial_code(spec.stage))
     run.rename(f"{socket.gethostname()}-joins-{name}")
     run.set_tags({"mlflow.parentRunId": parent, "study": name, "dataset": spec.dataset})
-    storage = open_storage(address, heartbeat_seconds=spec.heartbeat_seconds)
-    work(config, study, storage, spec)
+    storage = sweeps.open_storage(address, heartbeat_seconds=spec.heartbeat_seconds)
+    work(config, run, study, storage, spec)
 
 
-def work(config: Config, study: Study, storage: BaseStorage, spec: StudySpec) -> None:
+def work(config: Config, run: Run, study: Study, storage: BaseStorage, spec: StudySpec) -> None:
     """Keep this machine's workers at it until no trial is left."""
+    from recdistill.sweeps.workers import make_worker
+
     # One core per worker, or they all take all of them and wait for each other.
     os.environ["OMP_NUM_THREADS"] = str(config.threads)
-    halt(study, "")
-    address = storage_url(config.storage)
-    arguments = (study.study_name, address, mlflow.get_tracking_uri(), config.threads)
-    progress = Progress(study, spec)
-    WorkerPool(make_worker, arguments, config.workers).run(study, storage, progress.report)
+    sweeps.halt(study, "")
+    address = sweeps.storage_url(config.storage)
+    arguments = (study.study_name, address, run.client.tracking_uri, config.threads)
+    progress = sweeps.Progress(study, spec)
+    sweeps.WorkerPool(make_worker, arguments, config.workers).run(study, storage, progress.report)
     progress.report(last=True)
 
 
@@ -173,7 +153,9 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
     if config.stage == "train_baseline":
         settings = baseline_settings(config, baseline)
     else:
-        sources = find_sources(baseline.id, config.teacher_run, run, data, config.transfer_run)
+        sources = lessons.find_sources(
+            baseline.id, config.teacher_run, run, data, config.transfer_run
+        )
         tables = table_references(sources)
         teachers = ",".join(teacher.id for teacher in sources.all_teachers())
         measured = [validation(teacher) for teacher in sources.all_teachers()]
@@ -183,11 +165,11 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
     if config.transfer_run and config.stage == "distill":
         default_space = "control" if config.control == "no_lists" else "transfer"
     metric = f"val/{config.objective}_at_10"
-    spec = StudySpec(
+    spec = sweeps.StudySpec(
         stage=config.stage,
         settings=as_plain(settings),
-        space=read_space(config.space or default_space, config.stage),
-        objectives=[metric, COST] if config.cost else [metric],
+        space=sweeps.read_space(config.space or default_space, config.stage),
+        objectives=[metric, sweeps.COST] if config.cost else [metric],
         seed=config.seed,
         catalog_digest=data.catalog.digest,
         split_digest=data.split_digest,
@@ -201,15 +183,15 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
         pruner=config.pruner,
         n_startup=config.n_startup,
         heartbeat_seconds=config.heartbeat_seconds,
-        code=trial_code(config.stage),
+        code=sweeps.trial_code(config.stage),
     )
-    space_of(spec)  # a knob that does not exist is refused before anything is written
+    sweeps.space_of(spec)  # a knob that does not exist is refused before anything is written
     return spec
 
 
 def baseline_settings(config: Config, baseline: RunReference) -> Any:
     """Return the baseline's own settings, with this sweep's seed."""
-    load_recipe(baseline.artifact("model"))  # refuses a floor, which has nothing to search
+    training.load_recipe(baseline.artifact("model"))  # refuses a floor, which has nothing to search
     file = str(baseline.artifact("config.yaml"))
     kind = stage_module("train_baseline").Config
     return parse(kind, "train_baseline", ["--config", file], {"seed": config.seed})
@@ -217,15 +199,15 @@ def baseline_settings(config: Config, baseline: RunReference) -> Any:
 
 def distill_settings(config: Config, sources: Sources, tables: str) -> Any:
     """Return distill's own settings on this data, where they are open like the baseline's."""
-    loop = load_recipe(sources.baseline.artifact("model")).loop
+    loop = training.load_recipe(sources.baseline.artifact("model")).loop
     own = parse(stage_module("distill").Config, "distill", [], asked_of_data(config))
     # Epochs over a transfer set are others than the control's without one.
     n_epochs = None if sources.transfer else loop.max_epochs
-    return with_settings(
+    return sweeps.with_settings(
         own,
         {
             "baseline_run": sources.baseline.id,
-            "teacher_run": tables or NO_TABLE,
+            "teacher_run": tables or lessons.NO_TABLE,
             "transfer_run": sources.transfer.id if sources.transfer else "",
             "control": config.control,
             "lr": loop.optimizer.lr if own.lr is None else own.lr,

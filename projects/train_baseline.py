@@ -11,27 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from recdistill import floors, students
+from recdistill import floors, results, students, text_runs, training
 from recdistill.data import prepare_for
 from recdistill.floors import (
-    FLOOR_KINDS,
     CounterConfig,
     EASEConfig,
     KNNConfig,
     MarkovConfig,
     TextEASEConfig,
     TfidfConfig,
-    fit_floor,
 )
-from recdistill.results import log_evaluation, result_sentence
-from recdistill.runs import Run, stage
-from recdistill.students import StudentKind, StudentRecommender
-from recdistill.text_runs import find_texts
-from recdistill.training import StudentTraining, fit_student, save_recipe
+from recdistill.runs import stage
+from recdistill.training import StudentTraining
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.floors import Floor
+    from recdistill.runs import Run
     from recdistill.students import StudentKind, StudentRecommender
     from recdistill.texts import ItemVectors
 
@@ -56,24 +52,24 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     run.rename(f"{config.model}-s{config.seed}-baseline")
     run.set_tags({"model": config.model})
-    texts = find_texts(config.text_run, config.student.item, run, data)
+    texts = text_runs.find_texts(config.text_run, config.student.item, run, data)
     run.set_tags(texts.tags())
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest} | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
     model: Floor | StudentRecommender
-    if config.model in FLOOR_KINDS:
+    if config.model in floors.FLOOR_KINDS:
         model, n_epochs = fit_a_floor(config, run, data), 0
         floors.save_model(model, run.folder / "model", split_digest=data.split_digest)
     else:
         model, n_epochs = fit_a_student(config, run, data, texts.vectors(data))
         students.save_model(model, run.folder / "model")
-        save_recipe(config.recipe(student_kind(config)), run.folder / "model")
+        training.save_recipe(config.recipe(student_kind(config)), run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 
-    test = log_evaluation(run, model, data, step=n_epochs)
-    summary = result_sentence(run.name(), test)
+    test = results.log_evaluation(run, model, data, step=n_epochs)
+    summary = results.result_sentence(run.name(), test)
     run.note(f"{summary}\n\nFull ranking of {data.catalog.n_items} items, history masked.")
     print(summary)
 
@@ -86,7 +82,7 @@ def student_kind(config: Config) -> StudentKind:
 def fit_a_floor(config: Config, run: Run, data: PreparedData) -> Floor:
     """Count; nothing is drawn, so the seed changes nothing."""
     with run.phase("fit"):
-        return fit_floor(
+        return floors.fit_floor(
             config.model, data.train, data.catalog, getattr(config, config.model, None)
         )
 
@@ -95,6 +91,7 @@ def fit_a_student(
     config: Config, run: Run, data: PreparedData, vectors: ItemVectors | None
 ) -> tuple[StudentRecommender, int]:
     """Train every position, select on validation NDCG@10 of the averaged weights."""
+    fit_student = training.fit_student  # importing it is no part of the time to fit
     with run.phase("fit"):
         fitted = fit_student(
             config.recipe(student_kind(config)),

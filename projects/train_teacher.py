@@ -12,40 +12,31 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from recdistill import evaluation, memory, results, students, teachers
 from recdistill.config import part_of
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.evaluation import evaluate
-from recdistill.memory import DoesNotFitError
-from recdistill.results import log_differences, log_evaluation, result_sentence
-from recdistill.runs import Run, stage
-from recdistill.students import load_model as load_student
+from recdistill.runs import stage
 from recdistill.teachers import (
     GenerateSettings,
-    GenerativeTeacher,
     MemoryLimits,
-    Origin,
     TeacherConfig,
-    TeacherRecommender,
-    TeacherSettings,
     TextSettings,
     TrainingSettings,
-    answer_cases,
-    answers_table,
-    audit_parameters,
-    build_teacher,
-    fit_generative,
-    fit_teacher,
-    llm_content,
-    plan_training,
-    save_model,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from recdistill.data import PreparedData
-    from recdistill.teachers import PlannedTraining, TeacherNetwork
+    from recdistill.runs import Run
+    from recdistill.teachers import (
+        Origin,
+        PlannedTraining,
+        TeacherNetwork,
+        TeacherRecommender,
+        TeacherSettings,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,9 @@ class Config(TeacherConfig, TrainingSettings, OnData):
 
     def teacher_settings(self, longest: int) -> TeacherSettings:
         """Pick what is saved with the teacher; ``longest`` is what the baseline reads."""
-        return part_of(self, TeacherSettings, max_length=self.max_length or min(longest, 100))
+        return part_of(
+            self, teachers.TeacherSettings, max_length=self.max_length or min(longest, 100)
+        )
 
     def training_settings(self) -> TrainingSettings:
         """Pick the loop's settings."""
@@ -84,34 +77,38 @@ def run(config: Config, run: Run) -> None:
         "catalog": data.catalog.digest,
         "split": data.split_digest,
         "baseline": baseline_run.id,
-        "llm": "none" if config.adapter == "head" else llm_content(config.llm, config.weights),
+        "llm": "none"
+        if config.adapter == "head"
+        else teachers.llm_content(config.llm, config.weights),
     }
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
-    baseline = load_student(baseline_run.artifact("model"), data.catalog)
+    baseline = students.load_model(baseline_run.artifact("model"), data.catalog)
     settings = config.teacher_settings(baseline.model.max_length)
     with run.phase("plan"):
         planned = plan(config, settings, run, data, baseline.model.dim)
     with run.phase("load"):
         llm = config.load_llm(config.seed)
-        network = build_teacher(baseline.model, llm, data.catalog, settings, seed=config.seed)
+        network = teachers.build_teacher(
+            baseline.model, llm, data.catalog, settings, seed=config.seed
+        )
     run.set_tags({"llm.digest": llm.digest if llm else "none"})
     keep_audit(run, network)
 
-    origin = Origin(baseline, llm, data.split_digest)
+    origin = teachers.Origin(baseline, llm, data.split_digest)
     if config.mode == "generate":
         write_titles(config, planned, run, network, origin, data)
         return
     fit(config, planned, run, network, data)
-    teacher = TeacherRecommender(network, data.catalog.digest, origin)
-    save_model(teacher, run.folder / "model")
+    teacher = teachers.TeacherRecommender(network, data.catalog.digest, origin)
+    teachers.save_model(teacher, run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 
-    test = log_evaluation(run, teacher, data)
+    test = results.log_evaluation(run, teacher, data)
     words = [
-        result_sentence(run.name(), test),
-        *log_differences(run, test, "baseline", [baseline_run]),
+        results.result_sentence(run.name(), test),
+        *results.log_differences(run, test, "baseline", [baseline_run]),
     ]
     run.note("\n\n".join(words))
     print("\n".join(words))
@@ -133,10 +130,10 @@ def plan(
     """Cut the step until it fits the memory; say and log what was planned, also in a refusal."""
     training = config.training_settings()
     try:
-        planned = plan_training(
+        planned = teachers.plan_training(
             config, settings, training, config.generate, config.memory, data, item_dim=item_dim
         )
-    except DoesNotFitError as refused:
+    except memory.DoesNotFitError as refused:
         print(refused.plan.table())
         run.log_metrics(refused.plan.metrics())
         run.log_text(refused.plan.table() + "\n", "memory/plan.md")
@@ -150,7 +147,7 @@ def plan(
 
 def keep_audit(run: Run, network: TeacherNetwork) -> None:
     """Log every parameter with its shape, format and size."""
-    audit = audit_parameters(network)
+    audit = teachers.audit_parameters(network)
     path = run.folder / "parameters.csv"
     audit.to_csv(path, index=False)
     run.log_artifact(path, "memory")
@@ -171,10 +168,10 @@ def fit(
     """Train, and leave the best epoch's weights in the network."""
 
     def validate(model: TeacherRecommender) -> Mapping[str, float]:
-        return evaluate(model, data.val, data.catalog, data.train).metrics()
+        return evaluation.evaluate(model, data.val, data.catalog, data.train).metrics()
 
     with run.phase("fit"):
-        fitted = fit_teacher(
+        fitted = teachers.fit_teacher(
             network,
             data,
             config.training_settings(),
@@ -209,13 +206,15 @@ def write_titles(
     how, training = planned.generate, config.training_settings()
     if training.checkpointing:
         network.enable_checkpointing()
-    teacher = GenerativeTeacher(network, origin.llm.tokenizer, data.catalog, how.n_history)
+    teacher = teachers.GenerativeTeacher(network, origin.llm.tokenizer, data.catalog, how.n_history)
     with run.phase("fit"):
-        fit_generative(teacher, data, how, training, log=run.log_metrics, seed=config.seed)
-    save_model(TeacherRecommender(network, data.catalog.digest, origin), run.folder / "model")
+        teachers.fit_generative(teacher, data, how, training, log=run.log_metrics, seed=config.seed)
+    teachers.save_model(
+        teachers.TeacherRecommender(network, data.catalog.digest, origin), run.folder / "model"
+    )
     run.log_artifact(run.folder / "model", "model")
     with run.phase("evaluate"):
-        answers = answer_cases(
+        answers = teachers.answer_cases(
             teacher,
             origin.baseline,
             data.test,
@@ -225,8 +224,8 @@ def write_titles(
     for name, choices in answers.items():
         run.log_metrics({f"test/{name}/{key}": v for key, v in choices.metrics().items()})
     run.set_tags({"protocol": f"{how.n_candidates} candidates, seed 0, v1"})
-    run.note(answers_table(answers))
-    print(answers_table(answers))
+    run.note(teachers.answers_table(answers))
+    print(teachers.answers_table(answers))
 
 
 if __name__ == "__main__":

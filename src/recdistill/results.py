@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recdistill.evaluation import compare_paired, evaluate, load_evaluation, write_evaluation
+from recdistill import evaluation as evaluations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,14 +26,14 @@ def log_evaluation(
     """
     with run.phase("evaluate"):
         val, test = (
-            evaluate(model, cases, data.catalog, data.train, batch_size=batch_size)
+            evaluations.evaluate(model, cases, data.catalog, data.train, batch_size=batch_size)
             for cases in (data.val, data.test)
         )
     for part, evaluation in (("val", val), ("test", test)):
         named = {f"{part}/{name}": value for name, value in evaluation.metrics().items()}
         run.log_metrics(named, step=step)
     run.set_tags({"protocol": test.per_user.attrs["protocol"]})
-    write_evaluation(test, run.folder / "evaluation")
+    evaluations.write_evaluation(test, run.folder / "evaluation")
     run.log_artifact(run.folder / "evaluation", "evaluation")
     return test
 
@@ -61,9 +61,9 @@ def log_differences(
     words = []
     for i, other in enumerate(others):
         suffix = f"{what}_{i + 1}" if i else what
-        before = load_evaluation(other.artifact("evaluation"))
+        before = evaluations.load_evaluation(other.artifact("evaluation"))
         for metric in ("recall", "ndcg"):
-            found = compare_paired([test.per_user], [before.per_user], metric=metric)
+            found = evaluations.compare_paired([test.per_user], [before.per_user], metric=metric)
             run.log_metrics(
                 {
                     f"delta/{metric}_at_10_vs_{suffix}": found.delta,

@@ -36,7 +36,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, llama: str) -> None:
             stage.run(config, child)
         return find_run(parent.client, child.id, stages=(name,))
 
-    monkeypatch.setattr("projects.main.launch", launch)
+    monkeypatch.setattr("recdistill.runs.launch", launch)
 
 
 FEW = ["--floors=[popularity]", "--teaching=[ease]"]

@@ -1,10 +1,15 @@
 """Typed settings: YAML, presets and dotted flags into one dataclass."""
 
-from recdistill.config._dump import as_dotted, as_plain, as_yaml
-from recdistill.config._files import conf_folder, home, merged, read_yaml
-from recdistill.config._parse import AUTO, parse
-from recdistill.config._parts import part_of
-from recdistill.config._stages import stage_module
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.config._dump import as_dotted, as_plain, as_yaml
+    from recdistill.config._files import conf_folder, home, merged, read_yaml
+    from recdistill.config._parse import AUTO, parse
+    from recdistill.config._parts import part_of
+    from recdistill.config._stages import stage_module
 
 __all__ = [
     "AUTO",
@@ -19,3 +24,5 @@ __all__ = [
     "read_yaml",
     "stage_module",
 ]
+
+import_on_first_use(__name__)

@@ -1,23 +1,28 @@
 """Sources -> interactions -> catalog -> split -> sequences."""
 
-from recdistill.data._catalog import Catalog
-from recdistill.data._config import (
-    Cleaning,
-    ColdItems,
-    Columns,
-    DataConfig,
-    Reading,
-    SourceKind,
-    SplitRule,
-    Temporal,
-)
-from recdistill.data._on_data import OnData, prepare_for
-from recdistill.data._prepare import prepare, prepared_folder
-from recdistill.data._prepared import Cases, PreparedData
-from recdistill.data._sequences import Sequences
-from recdistill.data._store import load_prepared
-from recdistill.data._strata import STRATA, strata, targets_by_stratum, training_counts
-from recdistill.data._summary import read_leakage, summary
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.data._catalog import Catalog
+    from recdistill.data._config import (
+        Cleaning,
+        ColdItems,
+        Columns,
+        DataConfig,
+        Reading,
+        SourceKind,
+        SplitRule,
+        Temporal,
+    )
+    from recdistill.data._on_data import OnData, prepare_for
+    from recdistill.data._prepare import prepare, prepared_folder
+    from recdistill.data._prepared import Cases, PreparedData
+    from recdistill.data._sequences import Sequences
+    from recdistill.data._store import load_prepared
+    from recdistill.data._strata import STRATA, strata, targets_by_stratum, training_counts
+    from recdistill.data._summary import read_leakage, summary
 
 __all__ = [
     "STRATA",
@@ -44,3 +49,5 @@ __all__ = [
     "targets_by_stratum",
     "training_counts",
 ]
+
+import_on_first_use(__name__)

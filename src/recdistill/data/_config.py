@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
-import pandas as pd
-
 from recdistill.errors import UserError
 
 SplitRule = Literal["leave_one_out", "global_temporal", "cold_items", "given"]
@@ -141,6 +139,8 @@ def _is_text_codec(name: str) -> bool:
 
 
 def _check_timestamp_format(asked: str) -> None:
+    import pandas as pd  # here, because most settings name no format
+
     try:
         pd.to_datetime(pd.Series(["x"]), format=asked, errors="coerce")
     except (ValueError, re.error) as error:

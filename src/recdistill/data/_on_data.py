@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from recdistill.data._config import DataConfig
-from recdistill.data._prepare import prepare
 
 if TYPE_CHECKING:
     from recdistill.data._prepared import PreparedData
@@ -27,4 +26,7 @@ class OnData(DataConfig):
 
 def prepare_for(config: OnData) -> PreparedData:
     """Prepare the data of a stage's settings, or find it prepared; see :func:`prepare`."""
+    # Here: settings are checked without the libraries that read data.
+    from recdistill.data._prepare import prepare
+
     return prepare(replace(DataConfig.of(config), seed=config.data_seed))

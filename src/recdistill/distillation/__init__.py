@@ -1,39 +1,51 @@
 """How a student learns: loss terms, objective, fusion, fitting."""
 
-from recdistill.distillation._catalog_pass import Asked, catalog_pass
-from recdistill.distillation._changes import CHANGED, StudentChanges
-from recdistill.distillation._distil_student import (
-    Assembly,
-    Fusion,
-    Teaching,
-    assemble,
-    distil_student,
-    fit_assembly,
-)
-from recdistill.distillation._dros import DROS, DROSConfig
-from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
-from recdistill.distillation._listwise import Listwise, ListwiseConfig
-from recdistill.distillation._objective import DistillationObjective, Weighted
-from recdistill.distillation._ranking import (
-    Ranking,
-    RankingConfig,
-    RankingOptions,
-    ReferenceRanking,
-    position_weights,
-)
-from recdistill.distillation._registry import (
-    TERMS,
-    TermConfigs,
-    TermInputs,
-    build_term,
-    sources_digest,
-)
-from recdistill.distillation._schedule import Annealing
-from recdistill.distillation._terms import Answer, Question, Term
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.distillation._catalog_pass import Asked, catalog_pass
+    from recdistill.distillation._changes import CHANGED, StudentChanges
+    from recdistill.distillation._config import (
+        DROSConfig,
+        FusionConfig,
+        ListwiseConfig,
+        RankingConfig,
+        RankingOptions,
+        TermConfigs,
+    )
+    from recdistill.distillation._distil_student import (
+        Assembly,
+        Fusion,
+        Teaching,
+        assemble,
+        distil_student,
+        fit_assembly,
+    )
+    from recdistill.distillation._dros import DROS
+    from recdistill.distillation._fusion import fold_items, fuse_items
+    from recdistill.distillation._listwise import Listwise
+    from recdistill.distillation._mistake_kinds import MISTAKES, Mistake
+    from recdistill.distillation._objective import DistillationObjective, Weighted
+    from recdistill.distillation._ranking import (
+        Ranking,
+        ReferenceRanking,
+        position_weights,
+    )
+    from recdistill.distillation._registry import (
+        TERMS,
+        TermInputs,
+        build_term,
+        sources_digest,
+    )
+    from recdistill.distillation._schedule import Annealing
+    from recdistill.distillation._terms import Answer, Question, Term
 
 __all__ = [
     "CHANGED",
     "DROS",
+    "MISTAKES",
     "TERMS",
     "Annealing",
     "Answer",
@@ -45,6 +57,7 @@ __all__ = [
     "FusionConfig",
     "Listwise",
     "ListwiseConfig",
+    "Mistake",
     "Question",
     "Ranking",
     "RankingConfig",
@@ -66,3 +79,5 @@ __all__ = [
     "position_weights",
     "sources_digest",
 ]
+
+import_on_first_use(__name__)

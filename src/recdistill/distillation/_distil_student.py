@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from recdistill.distillation._fusion import FusionConfig, fold_items, fuse_items
+from recdistill.distillation._config import FusionConfig, TermConfigs
+from recdistill.distillation._fusion import fold_items, fuse_items
 from recdistill.distillation._objective import DistillationObjective, Weighted
-from recdistill.distillation._registry import TermConfigs, TermInputs, build_term
+from recdistill.distillation._registry import TermInputs, build_term
 from recdistill.distillation._schedule import Annealing
 from recdistill.students import build_student
 from recdistill.training import FittedStudent, build_loss, finished, fit, said_by, take_in_text

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from recdistill.distillation._terms import Answer, Question, Term
-from recdistill.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from recdistill.distillation._config import DROSConfig
     from recdistill.lessons._lessons import Lesson
-
-
-@dataclass(frozen=True)
-class DROSConfig:
-    """Settings of the DROS term.
-
-    Attributes
-    ----------
-    beta : float
-        Radius of the distributions guarded against; smaller guards against wilder shifts.
-    power : float
-        Flattens the popularity: an item's propensity is its share of interactions to this power.
-    """
-
-    beta: float = 1.0
-    power: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.beta <= 0:
-            raise UserError(f"dros.beta is {self.beta}; it must be positive.")
 
 
 class DROS(Term):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,27 +14,8 @@ from recdistill.students import item_embedding
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from recdistill.distillation._config import FusionConfig
     from recdistill.students import SequentialModel
-
-
-@dataclass(frozen=True)
-class FusionConfig:
-    """Settings of the fusion.
-
-    Attributes
-    ----------
-    learnable : bool
-        Whether the weight is trained along; fixed as in DLLM2Rec otherwise.
-    components : int
-        The teacher's vectors are reduced to this many principal components first; 0 keeps them.
-    """
-
-    learnable: bool = True
-    components: int = 64
-
-    def __post_init__(self) -> None:
-        if self.components < 0:
-            raise UserError("fusion.components must not be negative.")
 
 
 class _Fused(nn.Module):

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import torch
 
 from recdistill.distillation._terms import Answer, Question, Term
-from recdistill.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from recdistill.distillation._config import ListwiseConfig
     from recdistill.lessons._lessons import Lesson
-
-Tail = Literal["empty", "bucket"]
-
-
-@dataclass(frozen=True)
-class ListwiseConfig:
-    """Settings of the listwise term.
-
-    Attributes
-    ----------
-    temperature : float
-        Softens teacher and student alike; the term is multiplied by its square, so its gradient
-        keeps its size (Hinton et al. 2015, arXiv 1503.02531).
-    tail : "bucket" or "empty"
-        What the teacher says about the items outside its list. ``bucket``: their total probability,
-        and nothing about which of them. ``empty``: that they are never next; its probabilities are
-        renormalised to the list, which makes a student too sure of itself.
-    """
-
-    temperature: float = 1.0
-    tail: Tail = "bucket"
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UserError(f"listwise.temperature is {self.temperature}; it must be positive.")
-        if self.tail not in get_args(Tail):
-            raise UserError(f"listwise.tail is {self.tail!r}; it must be 'empty' or 'bucket'.")
 
 
 class Listwise(Term):

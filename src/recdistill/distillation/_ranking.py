@@ -2,69 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
 
 from recdistill.distillation._terms import Answer, Question, Term
-from recdistill.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from recdistill.distillation._config import RankingConfig
     from recdistill.lessons._lessons import Lesson
-
-Variant = Literal["paper", "reference_code"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankingOptions:
-    """Settings of the ranking term; the defaults are the paper's.
-
-    Attributes
-    ----------
-    variant : "paper" or "reference_code"
-        ``reference_code`` does what the published code does, see ``ReferenceRanking``.
-    position, confidence, consistency : float
-        Weights of the three kinds of importance (gamma_p, gamma_c, gamma_o).
-    beta : float
-        How slowly importance falls with rank and with the distance.
-    """
-
-    variant: Variant = "paper"
-    position: float = 0.3
-    confidence: float = 0.5
-    consistency: float = 0.1
-    beta: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.variant not in get_args(Variant):
-            raise UserError(
-                f"ranking.variant is {self.variant!r}; it must be 'paper' or 'reference_code'."
-            )
-        if self.beta <= 0:
-            raise UserError(f"ranking.beta is {self.beta}; it must be positive.")
-
-
-@dataclass(frozen=True)
-class RankingConfig(RankingOptions):
-    """Settings of the ranking term.
-
-    Attributes
-    ----------
-    n_negatives : int
-        Items drawn per target.
-    """
-
-    n_negatives: int = 8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.n_negatives < 1:
-            raise UserError(f"n_negatives is {self.n_negatives}; it must be at least 1.")
-
 
 _ASK_EVERY = 4
 

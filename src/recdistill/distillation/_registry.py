@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from recdistill.distillation._dros import DROS, DROSConfig
-from recdistill.distillation._listwise import Listwise, ListwiseConfig
-from recdistill.distillation._ranking import Ranking, RankingConfig, ReferenceRanking
+from recdistill.distillation._dros import DROS
+from recdistill.distillation._listwise import Listwise
+from recdistill.distillation._ranking import Ranking, ReferenceRanking
 from recdistill.distillation._terms import Term
 from recdistill.errors import UserError
 
@@ -21,16 +21,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from recdistill.distillation._config import TermConfigs
     from recdistill.lessons._lessons import Lessons
-
-
-@dataclass(frozen=True)
-class TermConfigs:
-    """Settings of every term, whether used or not."""
-
-    ranking: RankingConfig = field(default_factory=RankingConfig)
-    listwise: ListwiseConfig = field(default_factory=ListwiseConfig)
-    dros: DROSConfig = field(default_factory=DROSConfig)
 
 
 @dataclass(frozen=True)

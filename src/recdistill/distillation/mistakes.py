@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -28,29 +28,11 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.distillation._distil_student import Assembly, Teaching
+    from recdistill.distillation._mistake_kinds import Mistake
     from recdistill.distillation._terms import Answer, Question, Term
     from recdistill.lessons._lessons import Lesson
     from recdistill.texts import ItemVectors
     from recdistill.training import FittedStudent, Step, StudentRecipe
-
-Mistake = Literal[
-    "none",
-    "positives_only",
-    "inverted_confidence",
-    "embedding_mse",
-    "coupled_l2",
-    "padding_index",
-]
-
-DESCRIPTIONS: dict[Mistake, str] = {
-    "positives_only": "ranking distillation pushes the teacher's items up and nothing down",
-    "inverted_confidence": "a probability is read as a distance: the surer the teacher, the less "
-    "it counts",
-    "embedding_mse": "student states are pulled to the teacher's vectors, which are also added to "
-    "them, while training only",
-    "coupled_l2": "Adam with L2 in the gradient where the baseline has AdamW",
-    "padding_index": "left-padded input, read at the index of the length",
-}
 
 
 class PositivesOnly(Ranking):

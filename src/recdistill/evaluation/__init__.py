@@ -1,28 +1,33 @@
 """Ranks -> metrics, protocols, significance."""
 
-from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
-from recdistill.evaluation._evaluation import Evaluation, cases_digest, evaluate, outcome
-from recdistill.evaluation._groups import group_metrics
-from recdistill.evaluation._new_items import (
-    Calibration,
-    Shifted,
-    TradeOff,
-    calibrate_new_items,
-)
-from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
-from recdistill.evaluation._paired import PairedTest, compare_paired
-from recdistill.evaluation._planning import Plan, plan_verdict
-from recdistill.evaluation._position_scores import PositionScores
-from recdistill.evaluation._recipes import RecipeTest, compare_recipes
-from recdistill.evaluation._recommender import Recommender
-from recdistill.evaluation._significance import (
-    bootstrap_interval,
-    holm,
-    mcnemar_exact,
-    n_users_for_power,
-    permutation_test,
-)
-from recdistill.evaluation._trainings import NOTHING_DRAWN, SeedNoise, Trainings, boil_down
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
+    from recdistill.evaluation._evaluation import Evaluation, cases_digest, evaluate, outcome
+    from recdistill.evaluation._groups import group_metrics
+    from recdistill.evaluation._new_items import (
+        Calibration,
+        Shifted,
+        TradeOff,
+        calibrate_new_items,
+    )
+    from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
+    from recdistill.evaluation._paired import PairedTest, compare_paired
+    from recdistill.evaluation._planning import Plan, plan_verdict
+    from recdistill.evaluation._position_scores import PositionScores
+    from recdistill.evaluation._recipes import RecipeTest, compare_recipes
+    from recdistill.evaluation._recommender import Recommender
+    from recdistill.evaluation._significance import (
+        bootstrap_interval,
+        holm,
+        mcnemar_exact,
+        n_users_for_power,
+        permutation_test,
+    )
+    from recdistill.evaluation._trainings import NOTHING_DRAWN, SeedNoise, Trainings, boil_down
 
 __all__ = [
     "KS",
@@ -60,3 +65,5 @@ __all__ = [
     "recall_curve",
     "write_evaluation",
 ]
+
+import_on_first_use(__name__)

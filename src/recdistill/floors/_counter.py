@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from recdistill.floors._floor import Floor
@@ -10,28 +10,7 @@ from recdistill.floors._followers import count_followers, popularity_prior, shar
 
 if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
-
-
-@dataclass(frozen=True)
-class CounterConfig:
-    """Settings of the counter.
-
-    Attributes
-    ----------
-    window : int
-        Followers are counted up to this many steps away, by 1 / distance.
-    history : int
-        This many newest items vote.
-    decay : float
-        An item's votes count this much less for every step it lies back.
-    prior : float
-        Votes the most popular item gets for its popularity; others in proportion.
-    """
-
-    window: int = 10
-    history: int = 20
-    decay: float = 0.8
-    prior: float = 0.0001
+    from recdistill.floors._config import CounterConfig
 
 
 def fit_counter(sequences: Sequences, catalog: Catalog, config: CounterConfig) -> Floor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,28 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Catalog, Sequences
-
-
-@dataclass(frozen=True)
-class EASEConfig:
-    """Settings of EASE with a decaying history.
-
-    Attributes
-    ----------
-    l2 : float
-        Ridge penalty, the paper's lambda. More pulls towards plain co-occurrence.
-    history : int
-        This many newest items vote. The paper lets all of them vote alike.
-    decay : float
-        An item's votes count this much less for every step it lies back; 1 is the paper's.
-    prior : float
-        Votes the most popular item gets for its popularity; others in proportion.
-    """
-
-    l2: float = 500.0
-    history: int = 50
-    decay: float = 0.85
-    prior: float = 0.0001
+    from recdistill.floors._config import EASEConfig
 
 
 def fit_ease(sequences: Sequences, catalog: Catalog, config: EASEConfig) -> Floor:

@@ -15,7 +15,8 @@ from recdistill.checksums import (
     write_description,
 )
 from recdistill.errors import UserError
-from recdistill.floors._floor import FLOOR_KINDS, Floor
+from recdistill.floors._config import FLOOR_KINDS
+from recdistill.floors._floor import Floor
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from recdistill.errors import UserError
-from recdistill.floors._counter import CounterConfig, fit_counter
-from recdistill.floors._ease import EASEConfig, fit_ease, refit_ease_without
-from recdistill.floors._knn import KNNConfig, fit_knn
-from recdistill.floors._markov import MarkovConfig, fit_markov
-from recdistill.floors._popularity import PopularityConfig, fit_popularity
-from recdistill.floors._text_ease import TextEASEConfig, fit_text_ease
-from recdistill.floors._tfidf import TfidfConfig, fit_tfidf
+from recdistill.floors._config import (
+    CounterConfig,
+    EASEConfig,
+    KNNConfig,
+    MarkovConfig,
+    PopularityConfig,
+    TextEASEConfig,
+    TfidfConfig,
+)
+from recdistill.floors._counter import fit_counter
+from recdistill.floors._ease import fit_ease, refit_ease_without
+from recdistill.floors._knn import fit_knn
+from recdistill.floors._markov import fit_markov
+from recdistill.floors._popularity import fit_popularity
+from recdistill.floors._text_ease import fit_text_ease
+from recdistill.floors._tfidf import fit_tfidf
 
 if TYPE_CHECKING:
     from collections.abc import Callable

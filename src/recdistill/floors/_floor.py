@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Sequences
+    from recdistill.floors._config import FloorKind
     from recdistill.floors._votes import Votes
-
-FloorKind = Literal["popularity", "markov", "ease", "knn", "counter", "tfidf", "ease_text"]
-FLOOR_KINDS: tuple[FloorKind, ...] = get_args(FloorKind)
 
 # Positions scored by one matrix product: long enough to run at the machine's matrix rate.
 _BLOCK = 64

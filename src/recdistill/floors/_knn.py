@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from recdistill.floors._floor import Floor
@@ -10,35 +10,7 @@ from recdistill.floors._followers import count_followers, popularity_prior, shar
 
 if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
-
-
-@dataclass(frozen=True)
-class KNNConfig:
-    """Settings of the next-item neighbours.
-
-    Attributes
-    ----------
-    window : int
-        A follower counts once anywhere within this many steps.
-    history : int
-        This many newest items vote.
-    decay : float
-        An item's votes count this much less for every step it lies back.
-    shrinkage : float
-        Added to an item's number of followers before dividing by it: rare items say less.
-    damping : float
-        Power of a follower's own frequency that its votes are divided by: 0 leaves popular
-        followers their full votes, 1 takes popularity out.
-    prior : float
-        Votes the most popular item gets for its popularity; others in proportion.
-    """
-
-    window: int = 10
-    history: int = 20
-    decay: float = 0.8
-    shrinkage: float = 20.0
-    damping: float = 0.25
-    prior: float = 0.0001
+    from recdistill.floors._config import KNNConfig
 
 
 def fit_knn(sequences: Sequences, catalog: Catalog, config: KNNConfig) -> Floor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from recdistill.floors._floor import Floor
@@ -10,19 +10,7 @@ from recdistill.floors._followers import count_followers, popularity_prior
 
 if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
-
-
-@dataclass(frozen=True)
-class MarkovConfig:
-    """Settings of the Markov chain.
-
-    Attributes
-    ----------
-    prior : float
-        Votes the most popular item gets for its popularity; others in proportion.
-    """
-
-    prior: float = 0.5
+    from recdistill.floors._config import MarkovConfig
 
 
 def fit_markov(sequences: Sequences, catalog: Catalog, config: MarkovConfig) -> Floor:

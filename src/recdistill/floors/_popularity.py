@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,11 +12,7 @@ from recdistill.floors._followers import popularity_prior
 
 if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
-
-
-@dataclass(frozen=True)
-class PopularityConfig:
-    """Nothing to choose."""
+    from recdistill.floors._config import PopularityConfig
 
 
 def fit_popularity(sequences: Sequences, catalog: Catalog, config: PopularityConfig) -> Floor:

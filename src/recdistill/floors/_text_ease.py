@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
-from recdistill.errors import UserError
 from recdistill.floors._ease import require_memory, taken_by_users
 from recdistill.floors._floor import Floor
 from recdistill.floors._followers import popularity_prior
@@ -17,37 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Catalog, Sequences
-
-
-@dataclass(frozen=True)
-class TextEASEConfig:
-    """Settings of EASE with texts.
-
-    Attributes
-    ----------
-    l2, history, decay, prior : as in ``EASEConfig``
-    text_weight : float
-        How strongly the weights are pulled to those that the texts give; 0 is EASE itself.
-    text_l2 : float
-        Ridge penalty of the regression of every item's text on the others' texts.
-    dim : int
-        Width of the texts' vectors: TF-IDF, factorised.
-    """
-
-    l2: float = 500.0
-    history: int = 50
-    decay: float = 0.85
-    prior: float = 0.0001
-    text_weight: float = 300.0
-    text_l2: float = 1.0
-    dim: int = 128
-
-    def __post_init__(self) -> None:
-        if self.text_weight < 0:
-            raise UserError("ease_text.text_weight must not be negative.")
-        for name in ("text_l2", "dim"):
-            if getattr(self, name) <= 0:
-                raise UserError(f"ease_text.{name} must be positive.")
+    from recdistill.floors._config import TextEASEConfig
 
 
 def fit_text_ease(sequences: Sequences, catalog: Catalog, config: TextEASEConfig) -> Floor:

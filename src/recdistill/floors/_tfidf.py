@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy import sparse
 
-from recdistill.errors import UserError
 from recdistill.floors._floor import Floor
 from recdistill.floors._followers import popularity_prior
 from recdistill.floors._votes import is_dense
 
 if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
+    from recdistill.floors._config import TfidfConfig
 
 _ROWS = 256
-
-
-@dataclass(frozen=True)
-class TfidfConfig:
-    """Settings of the texts' floor.
-
-    Attributes
-    ----------
-    neighbours : int
-        Most similar items that an item votes for, by the cosine of their TF-IDF vectors.
-    history : int
-        This many newest items vote.
-    decay : float
-        An item's votes count this much less for every step it lies back.
-    prior : float
-        Votes the most popular item gets for its popularity; others in proportion. 0 keeps new
-        items level with known ones.
-    """
-
-    neighbours: int = 200
-    history: int = 20
-    decay: float = 0.8
-    prior: float = 0.0001
-
-    def __post_init__(self) -> None:
-        if self.neighbours < 1:
-            raise UserError(f"tfidf.neighbours is {self.neighbours}; it must be at least 1.")
 
 
 def fit_tfidf(sequences: Sequences, catalog: Catalog, config: TfidfConfig) -> Floor:

@@ -1,47 +1,58 @@
 """What teachers say: tables, pools, views, transfer sets, selection, inspection."""
 
-from recdistill.lessons._controls import CONTROLS, Control, control_lessons
-from recdistill.lessons._dllm2rec import read_dllm2rec, write_dllm2rec
-from recdistill.lessons._export import Selection, export_table
-from recdistill.lessons._floor_lessons import floor_lessons
-from recdistill.lessons._inspection import Inspection, inspect_lessons
-from recdistill.lessons._join import join_tables
-from recdistill.lessons._known_scores import KnownScores
-from recdistill.lessons._label import label_views
-from recdistill.lessons._lessons import Lesson, Lessons, shuffled
-from recdistill.lessons._out_of_fold import out_of_fold_scores
-from recdistill.lessons._pool import Pool, weigh, weigh_on_validation
-from recdistill.lessons._positions import score_every_position, score_positions
-from recdistill.lessons._selection import (
-    BaselineView,
-    Policy,
-    SelectionConfig,
-    overlap,
-    select,
-    view_training,
-)
-from recdistill.lessons._sources import (
-    MODEL_STAGES,
-    NO_TABLE,
-    RunFinder,
-    Sources,
-    find_sources,
-    weighted_references,
-)
-from recdistill.lessons._stacking import comparable, comparable_positions, stack, standardised
-from recdistill.lessons._table import TeacherRows, TeacherTable
-from recdistill.lessons._table_writer import TableWriter
-from recdistill.lessons._teachers import (
-    NoTeachers,
-    TableTeachers,
-    Teachers,
-    TransferTeachers,
-    item_vectors,
-    open_teachers,
-)
-from recdistill.lessons._top_lists import collect_lessons
-from recdistill.lessons._transfer_set import load_transfer_set, save_transfer_set
-from recdistill.lessons._views import Views, ViewsConfig, draw_views
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.lessons._config import (
+        CONTROLS,
+        MODEL_STAGES,
+        NO_TABLE,
+        Control,
+        Policy,
+        Selection,
+        SelectionConfig,
+        ViewsConfig,
+    )
+    from recdistill.lessons._controls import control_lessons
+    from recdistill.lessons._dllm2rec import read_dllm2rec, write_dllm2rec
+    from recdistill.lessons._export import export_table
+    from recdistill.lessons._floor_lessons import floor_lessons
+    from recdistill.lessons._inspection import Inspection, inspect_lessons
+    from recdistill.lessons._join import join_tables
+    from recdistill.lessons._known_scores import KnownScores
+    from recdistill.lessons._label import label_views
+    from recdistill.lessons._lessons import Lesson, Lessons, shuffled
+    from recdistill.lessons._out_of_fold import out_of_fold_scores
+    from recdistill.lessons._pool import Pool, weigh, weigh_on_validation
+    from recdistill.lessons._positions import score_every_position, score_positions
+    from recdistill.lessons._selection import (
+        BaselineView,
+        overlap,
+        select,
+        view_training,
+    )
+    from recdistill.lessons._sources import (
+        RunFinder,
+        Sources,
+        find_sources,
+        weighted_references,
+    )
+    from recdistill.lessons._stacking import comparable, comparable_positions, stack, standardised
+    from recdistill.lessons._table import TeacherRows, TeacherTable
+    from recdistill.lessons._table_writer import TableWriter
+    from recdistill.lessons._teachers import (
+        NoTeachers,
+        TableTeachers,
+        Teachers,
+        TransferTeachers,
+        item_vectors,
+        open_teachers,
+    )
+    from recdistill.lessons._top_lists import collect_lessons
+    from recdistill.lessons._transfer_set import load_transfer_set, save_transfer_set
+    from recdistill.lessons._views import Views, draw_views
 
 __all__ = [
     "CONTROLS",
@@ -98,3 +109,5 @@ __all__ = [
     "weighted_references",
     "write_dllm2rec",
 ]
+
+import_on_first_use(__name__)

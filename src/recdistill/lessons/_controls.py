@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,16 +14,8 @@ from recdistill.students import StudentRecommender, build_student
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
+    from recdistill.lessons._config import Control
     from recdistill.students import StudentConfig
-
-Control = Literal["none", "no_lists", "random_lists", "permuted_lists", "random_teacher"]
-
-CONTROLS: dict[Control, str] = {
-    "no_lists": "the teachers' views without a word about them",
-    "random_lists": "every list holds items drawn at random, with the teachers' probabilities",
-    "permuted_lists": "the teachers' lists are dealt out to other positions",
-    "random_teacher": "the lists are those of a network that was never trained",
-}
 
 
 def control_lessons(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from recdistill.errors import UserError
+from recdistill.lessons._config import Selection
 from recdistill.lessons._table import TeacherTable
 from recdistill.lessons._table_writer import TableWriter
 
@@ -15,60 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import PositionScores, Recommender
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which training positions a table holds.
-
-    Attributes
-    ----------
-    kind : {"all", "newest", "share"}
-        All, the newest ``amount`` of every user, or a seeded random share of all.
-    """
-
-    kind: Literal["all", "newest", "share"] = "all"
-    amount: float = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Selection:
-        """Read ``all``, ``newest:20`` or ``share:0.5``.
-
-        Raises
-        ------
-        UserError
-        """
-        if text == "all":
-            return cls()
-        kind, _, amount = text.partition(":")
-        try:
-            value = float(amount)
-        except ValueError:
-            value = -1.0
-        if kind == "newest" and value >= 1:
-            return cls("newest", value)
-        if kind == "share" and 0 < value <= 1:
-            return cls("share", value)
-        raise UserError(
-            f"select={text} is not understood: use all, newest:20 (positions per user) or "
-            "share:0.5 (of all positions)."
-        )
-
-    def keep(
-        self, data: PreparedData, users: NDArray[np.int64], positions: NDArray[np.int64], seed: int
-    ) -> NDArray[np.bool_]:
-        """Say which of these positions to keep; the same ones whatever order they come in."""
-        keep = positions > 0  # before the first item there is nothing to score from
-        if self.kind == "newest":
-            keep &= positions >= data.train.lengths[users] - int(self.amount)
-        elif self.kind == "share":
-            drawn = np.random.default_rng(seed).random(len(data.train.items))
-            keep &= drawn[data.train.offsets[users] + positions] < self.amount
-        return keep
 
 
 def export_table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,39 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Sequences
+    from recdistill.lessons._config import SelectionConfig
     from recdistill.lessons._lessons import Lessons
     from recdistill.students import SequentialModel
-
-Policy = Literal["all", "random", "uncertain", "disagreement"]
-
-
-@dataclass(frozen=True)
-class SelectionConfig:
-    """Which taught targets the terms may use.
-
-    Attributes
-    ----------
-    policy : "all", "random", "uncertain" or "disagreement"
-        ``uncertain``: where the baseline gives the true item the least probability.
-        ``disagreement``: where the teacher's list and the baseline's share the fewest items.
-    budget : float
-        Share of the taught targets to keep; "all" ignores it.
-    """
-
-    policy: Policy = "all"
-    budget: float = 0.5
-
-    @property
-    def asks_baseline(self) -> bool:
-        """Whether the policy compares with what a trained baseline says."""
-        return self.policy in ("uncertain", "disagreement")
-
-    def __post_init__(self) -> None:
-        if self.policy not in get_args(Policy):
-            allowed = ", ".join(get_args(Policy))
-            raise UserError(f"selection is {self.policy!r}; it must be one of {allowed}.")
-        if not 0 < self.budget <= 1:
-            raise UserError(f"budget is {self.budget}; it must be above 0 and at most 1.")
 
 
 @dataclass(frozen=True)

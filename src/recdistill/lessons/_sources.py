@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from recdistill.errors import UserError
+from recdistill.lessons._config import MODEL_STAGES, NO_TABLE
 from recdistill.text_runs import Texts, texts_of
 
 if TYPE_CHECKING:
@@ -13,12 +14,6 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.runs import RunReference
-
-MODEL_STAGES = ("train_baseline", "train_teacher", "distill")
-"""Stages whose runs hold a model that can teach."""
-
-NO_TABLE = "none"
-"""Written for ``teacher_run``, it leaves the teacher out."""
 
 
 class RunFinder(Protocol):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
-    from recdistill.lessons._selection import BaselineView, SelectionConfig
+    from recdistill.lessons._config import SelectionConfig
+    from recdistill.lessons._selection import BaselineView
     from recdistill.lessons._sources import Sources
 
 

@@ -8,41 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.data import Sequences
-from recdistill.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from recdistill.lessons._config import ViewsConfig
+
 _SHORTEST = 3  # items of a view: fewer make no history worth asking about
-
-
-@dataclass(frozen=True)
-class ViewsConfig:
-    """How views are drawn.
-
-    Attributes
-    ----------
-    n_views : int
-        Per user, the first being the history as it is.
-    crop : float
-        Chance that a view is a stretch of the history, and not all of it.
-    shortest_crop : float
-        Smallest share of the history that a stretch keeps; the share is drawn evenly up to 1.
-    drop : float
-        Largest share of its items that a view leaves out; the share is drawn evenly from 0.
-    """
-
-    n_views: int = 12
-    crop: float = 0.5
-    shortest_crop: float = 0.3
-    drop: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.n_views < 1:
-            raise UserError(f"n_views is {self.n_views}; it must be at least 1.")
-        for name in ("crop", "shortest_crop", "drop"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,28 @@
 """Comparison, diagnosis, report pages, plots."""
 
-from recdistill.reporting._breakdown import Slice, break_down
-from recdistill.reporting._caveats import caveats
-from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
-from recdistill.reporting._contrast import Contrast, Resampling
-from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
-from recdistill.reporting._groups import Group, load_groups, read_per_user
-from recdistill.reporting._history import History, read_history
-from recdistill.reporting._markdown import as_markdown
-from recdistill.reporting._reach import Reach
-from recdistill.reporting._report import write_report
-from recdistill.reporting._select import (
-    MODEL_STAGES,
-    ScoredRun,
-    find_scored_run,
-    require_same_data,
-    select_runs,
-)
-from recdistill.reporting._verdict import verdict
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.reporting._breakdown import Slice, break_down
+    from recdistill.reporting._caveats import caveats
+    from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
+    from recdistill.reporting._contrast import Contrast, Resampling
+    from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
+    from recdistill.reporting._groups import Group, load_groups, read_per_user
+    from recdistill.reporting._history import History, read_history
+    from recdistill.reporting._markdown import as_markdown
+    from recdistill.reporting._reach import Reach
+    from recdistill.reporting._report import write_report
+    from recdistill.reporting._select import (
+        MODEL_STAGES,
+        ScoredRun,
+        find_scored_run,
+        require_same_data,
+        select_runs,
+    )
+    from recdistill.reporting._verdict import verdict
 
 __all__ = [
     "MODEL_STAGES",
@@ -47,3 +52,5 @@ __all__ = [
     "verdict",
     "write_report",
 ]
+
+import_on_first_use(__name__)

@@ -1,24 +1,30 @@
 """The MLflow run: its phases, datasets, artifacts, references to other runs."""
 
-from recdistill.runs._content_key import code_digest
-from recdistill.runs._dead_runs import close_dead_runs, process_tags
-from recdistill.runs._in_process import run_stage
-from recdistill.runs._launch import launch
-from recdistill.runs._listing import list_runs, page_of_run
-from recdistill.runs._passing import fetch_artifact
-from recdistill.runs._recipe_key import RECIPE, recipe_key
-from recdistill.runs._references import FinishedRuns, RunReference, find_run, newest_of, search
-from recdistill.runs._run import Run
-from recdistill.runs._stage import open_run, stage
-from recdistill.runs._store import open_store
-from recdistill.runs._views import (
-    comparison_url,
-    model_url,
-    run_url,
-    save_views,
-    ui_base,
-    view_url,
-)
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.runs._content_key import code_digest
+    from recdistill.runs._dead_runs import close_dead_runs, process_tags
+    from recdistill.runs._in_process import run_stage
+    from recdistill.runs._launch import launch
+    from recdistill.runs._listing import list_runs, page_of_run
+    from recdistill.runs._open_run import open_run
+    from recdistill.runs._passing import fetch_artifact
+    from recdistill.runs._recipe_key import RECIPE, recipe_key
+    from recdistill.runs._references import FinishedRuns, RunReference, find_run, newest_of, search
+    from recdistill.runs._run import Run
+    from recdistill.runs._stage import stage
+    from recdistill.runs._store import open_store
+    from recdistill.runs._views import (
+        comparison_url,
+        model_url,
+        run_url,
+        save_views,
+        ui_base,
+        view_url,
+    )
 
 __all__ = [
     "RECIPE",
@@ -47,3 +53,5 @@ __all__ = [
     "ui_base",
     "view_url",
 ]
+
+import_on_first_use(__name__)

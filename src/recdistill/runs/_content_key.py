@@ -116,11 +116,15 @@ def imported_files(module: str, roots: Mapping[str, Path]) -> dict[str, Path]:
 def _names_in(source: str, package: str, *, is_package: bool) -> tuple[str, ...]:
     statements = ast.parse(source).body
     in_strings = _named_in_strings(source, package, is_package=is_package)
-    return (*_imported_by(statements, package), *in_strings)
+    return (*_imported_by(statements, package, lazy=is_package), *in_strings)
 
 
-def _imported_by(statements: list[ast.stmt], package: str) -> Iterator[str]:
-    """Yield every module that the statements may import, those within functions included."""
+def _imported_by(statements: list[ast.stmt], package: str, *, lazy: bool = False) -> Iterator[str]:
+    """Yield every module that the statements may import, those within functions included.
+
+    ``lazy``: what stands there for type checkers counts as well, because a package imports it on
+    first use (:mod:`recdistill._lazy`).
+    """
     for node in statements:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -131,7 +135,7 @@ def _imported_by(statements: list[ast.stmt], package: str) -> Iterator[str]:
             yield base
             # A name taken from a package may be a module of it.
             yield from (f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and _only_for_types(node.test):
+        elif isinstance(node, ast.If) and _only_for_types(node.test) and not lazy:
             yield from _imported_by(node.orelse, package)
         else:
             for part in _BLOCKS:

@@ -36,10 +36,13 @@ def git_state() -> tuple[dict[str, str], str]:
 
 
 def _git(*words: str) -> str:
+    return _said("git", *words)
+
+
+def _said(*command: str) -> str:
+    """Return what a program prints; nothing where it is missing, fails or does not end."""
     try:
-        done = subprocess.run(
-            ["git", *words], capture_output=True, text=True, check=False, timeout=20
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -52,22 +55,24 @@ def packages() -> str:
 
 
 def hardware() -> dict[str, object]:
-    """CPU, memory and accelerators, as far as the machine tells."""
-    import torch
-
-    gpus = [
-        {
-            "name": torch.cuda.get_device_name(i),
-            "memory_mb": round(torch.cuda.get_device_properties(i).total_memory / 1e6),
-        }
-        for i in range(torch.cuda.device_count())
-    ]
+    """CPU, memory and NVIDIA GPUs, as far as the machine tells."""
     return {
         "machine": platform.machine(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "cpu_count": os.cpu_count(),
-        "torch_threads": torch.get_num_threads(),
         "memory_mb": round(psutil.virtual_memory().total / 1e6),
-        "gpus": gpus,
+        "gpus": _gpus(),
     }
+
+
+def _gpus() -> list[dict[str, object]]:
+    """Ask the driver's own program: torch takes seconds to import, and many stages need none."""
+    found = _said("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
+    rows = (line.rpartition(", ") for line in found.splitlines())
+    # The driver counts in MiB, everything else here in 10^6 bytes.
+    return [
+        {"name": name, "memory_mb": round(float(mib) * 2**20 / 1e6)}
+        for name, _, mib in rows
+        if mib.strip().isdigit()
+    ]

@@ -8,8 +8,8 @@ from typing import Any
 from mlflow import MlflowClient
 
 from recdistill.config import parse, stage_module
+from recdistill.runs._open_run import open_run
 from recdistill.runs._references import RunReference, find_run
-from recdistill.runs._stage import open_run
 
 
 def run_stage(name: str, **settings: Any) -> RunReference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,7 @@ def measured(name: str, into: dict[str, float]) -> Iterator[None]:
     bytes. The peaks are those of the block, not of the process: the counters are reset first,
     because a figure read after a step is the resident floor and hides the peak.
     """
-    cuda = _cuda()
-    if cuda:
+    if cuda := _cuda():
         cuda.reset_peak_memory_stats()
     exact = _reset_peak_rss()
     before = _peak_rss()
@@ -39,15 +39,14 @@ def measured(name: str, into: dict[str, float]) -> Iterator[None]:
         if not exact and peak == before:
             peak = psutil.Process().memory_info().rss
         into[f"memory/{name}_peak_rss_mb"] = round(peak / MB, 1)
-        if cuda:
+        if cuda := _cuda():
             into[f"memory/{name}_peak_allocated_mb"] = round(cuda.max_memory_allocated() / MB, 1)
             into[f"memory/{name}_peak_reserved_mb"] = round(cuda.max_memory_reserved() / MB, 1)
 
 
 def _cuda() -> Any:
-    import torch  # torch costs a second to import, and not every stage needs it otherwise
-
-    return torch.cuda if torch.cuda.is_available() else None
+    torch = sys.modules.get("torch")  # who has not imported it has nothing on a GPU
+    return torch.cuda if torch and torch.cuda.is_available() else None
 
 
 def _reset_peak_rss() -> bool:

@@ -1,13 +1,13 @@
 """The served model and the batch scorer.
 
-Names are imported when they are first used: a served model travels with a few files of this room
-and must not wait for (or even have) the training libraries that the others import.
+A served model travels with a few files of this room, without the libraries that the others import.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.serving._names import ItemNames
@@ -16,21 +16,6 @@ if TYPE_CHECKING:
     from recdistill.serving._score import Scored, Scoring, Workforce, score
     from recdistill.serving._served_model import ServedModel
     from recdistill.serving._top_k import TopK
-
-_HOMES = {
-    "Holder": "_registry",
-    "ItemNames": "_names",
-    "Scored": "_score",
-    "Scoring": "_score",
-    "ServedModel": "_served_model",
-    "TopK": "_top_k",
-    "Workforce": "_score",
-    "gather_student": "_package",
-    "holder_of": "_registry",
-    "log_served_model": "_package",
-    "register": "_registry",
-    "score": "_score",
-}
 
 __all__ = [
     "Holder",
@@ -47,8 +32,4 @@ __all__ = [
     "score",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+import_on_first_use(__name__)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # What the served model runs; it travels with it, so that serving needs no checkout.
 _CODE = (
     "__init__.py",
+    "_lazy.py",
     "checksums.py",
     "errors.py",
     "serving/__init__.py",

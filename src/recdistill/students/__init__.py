@@ -3,35 +3,39 @@
 This room needs torch and nothing of training: the served model travels with it.
 """
 
-from recdistill.students._config import (
-    STUDENT_KINDS,
-    Architecture,
-    ItemStart,
-    StudentConfig,
-    StudentKind,
-    build_student,
-)
-from recdistill.students._dropout import ByteDropout
-from recdistill.students._gru4rec import GRU4Rec
-from recdistill.students._hstu import HSTU
-from recdistill.students._item_table import (
-    ItemContent,
-    ItemKind,
-    TextMap,
-    add_text,
-    fold_text,
-    item_embedding,
-)
-from recdistill.students._ligr import LiGR
-from recdistill.students._model import SequentialModel, score_histories
-from recdistill.students._positions import Positions
-from recdistill.students._recommender import (
-    StudentRecommender,
-    load_model,
-    read_student,
-    save_model,
-)
-from recdistill.students._sasrec import SASRec
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.students._build import build_student
+    from recdistill.students._config import (
+        STUDENT_KINDS,
+        Architecture,
+        ItemStart,
+        Positions,
+        StudentConfig,
+        StudentKind,
+    )
+    from recdistill.students._dropout import ByteDropout
+    from recdistill.students._gru4rec import GRU4Rec
+    from recdistill.students._hstu import HSTU
+    from recdistill.students._item_content import ItemContent, ItemKind
+    from recdistill.students._item_table import (
+        TextMap,
+        add_text,
+        fold_text,
+        item_embedding,
+    )
+    from recdistill.students._ligr import LiGR
+    from recdistill.students._model import SequentialModel, score_histories
+    from recdistill.students._recommender import (
+        StudentRecommender,
+        load_model,
+        read_student,
+        save_model,
+    )
+    from recdistill.students._sasrec import SASRec
 
 __all__ = [
     "HSTU",
@@ -59,3 +63,5 @@ __all__ = [
     "save_model",
     "score_histories",
 ]
+
+import_on_first_use(__name__)

@@ -16,7 +16,8 @@ from recdistill.checksums import (
     write_description,
 )
 from recdistill.errors import UserError
-from recdistill.students._config import StudentConfig, build_student
+from recdistill.students._build import build_student
+from recdistill.students._config import StudentConfig
 from recdistill.students._item_table import TextMap
 from recdistill.students._model import score_histories
 

@@ -10,10 +10,12 @@ from torch.nn import functional as F
 
 from recdistill.students._dropout import ByteDropout
 from recdistill.students._model import SequentialModel, small_start
-from recdistill.students._positions import Positions, PositionScheme, position_scheme
+from recdistill.students._positions import PositionScheme, position_scheme
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from recdistill.students._config import Positions
 
 
 class Block(nn.Module):

@@ -1,44 +1,50 @@
 """Search spaces, studies, workers, and their mirror in MLflow."""
 
-from recdistill.sweeps._best import retrain_best
-from recdistill.sweeps._mirror import Mirror
-from recdistill.sweeps._page import page
-from recdistill.sweeps._parent_run import adopt_study, log_study, log_trials
-from recdistill.sweeps._plots import draw
-from recdistill.sweeps._progress import Progress
-from recdistill.sweeps._queue import (
-    claim,
-    first_attempt,
-    give_up,
-    give_up_stale,
-    give_up_worker,
-    n_finished,
-    running,
-    score,
-    state_of,
-    tally,
-    top_up,
-)
-from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
-from recdistill.sweeps._settings import setting_types, type_of, with_settings
-from recdistill.sweeps._space import Knob, Space, build_space, read_space
-from recdistill.sweeps._stage import space_of, stage_settings, trial_code
-from recdistill.sweeps._storage import open_storage, require_no_password, shown, storage_url
-from recdistill.sweeps._study import (
-    COST,
-    StudySpec,
-    create_study,
-    halt,
-    load_study,
-    parent_run,
-    read_spec,
-    require_code,
-    set_parent_run,
-    study_names,
-)
-from recdistill.sweeps._summary import best_trial, card, importances, trial_table
-from recdistill.sweeps._worker import Trainer, Worker
-from recdistill.sweeps._worker_pool import WorkerPool
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.sweeps._address import require_no_password, shown, storage_url
+    from recdistill.sweeps._best import retrain_best
+    from recdistill.sweeps._mirror import Mirror
+    from recdistill.sweeps._page import page
+    from recdistill.sweeps._parent_run import adopt_study, log_study, log_trials
+    from recdistill.sweeps._plots import draw
+    from recdistill.sweeps._progress import Progress
+    from recdistill.sweeps._queue import (
+        claim,
+        first_attempt,
+        give_up,
+        give_up_stale,
+        give_up_worker,
+        n_finished,
+        running,
+        score,
+        state_of,
+        tally,
+        top_up,
+    )
+    from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
+    from recdistill.sweeps._settings import setting_types, type_of, with_settings
+    from recdistill.sweeps._space import Knob, Space, build_space, read_space
+    from recdistill.sweeps._stage import space_of, stage_settings, trial_code
+    from recdistill.sweeps._storage import open_storage
+    from recdistill.sweeps._study import (
+        COST,
+        StudySpec,
+        create_study,
+        halt,
+        load_study,
+        parent_run,
+        read_spec,
+        require_code,
+        set_parent_run,
+        study_names,
+    )
+    from recdistill.sweeps._summary import best_trial, card, importances, trial_table
+    from recdistill.sweeps._worker import Trainer, Worker
+    from recdistill.sweeps._worker_pool import WorkerPool
 
 __all__ = [
     "COST",
@@ -95,3 +101,5 @@ __all__ = [
     "type_of",
     "with_settings",
 ]
+
+import_on_first_use(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from recdistill.errors import UserError
+from recdistill.sweeps._address import parsed, shown
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
 _WAIT_SECONDS = 60
 # What those read who open an empty database while somebody else is making its tables.
 _N_ATTEMPTS, _RACE = 10, ("already exists", "duplicate key", "UNIQUE constraint", "no such table")
-
-
-STORAGE_VARIABLE = "RECDISTILL_STORAGE"
-"""Names the studies' database for a whole shell; the one place for an address with a password."""
 
 
 def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 0) -> BaseStorage:
@@ -42,7 +36,7 @@ def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 
     UserError
         When the address cannot be understood or the database cannot be reached.
     """
-    address = _parsed(url)
+    address = parsed(url)
     sqlite = address.get_backend_name() == "sqlite"
     engine: dict[str, Any] = {"pool_pre_ping": True}
     if sqlite:
@@ -77,40 +71,6 @@ def open_storage(url: str, *, heartbeat_seconds: int = 20, grace_seconds: int = 
     if sqlite:
         _lock_on_begin(storage.engine)
     return optuna.storages.get_storage(storage)
-
-
-def storage_url(given: str) -> str:
-    """Return where the studies lie: as given, else by the variable, else a file in this folder."""
-    return given or os.environ.get(STORAGE_VARIABLE, "") or "sqlite:///studies.db"
-
-
-def require_no_password(storage: str) -> None:
-    """Refuse an address that MLflow would show to everybody, password and all.
-
-    Raises
-    ------
-    UserError
-    """
-    if storage and _parsed(storage).password:
-        raise UserError(
-            "storage carries a password, which MLflow would show to everybody: leave it out and "
-            f"set PGPASSWORD, or put the whole address into the variable {STORAGE_VARIABLE}."
-        )
-
-
-def shown(url: str) -> str:
-    """Return the address as it may be shown: without its password."""
-    return _parsed(url).render_as_string(hide_password=True)
-
-
-def _parsed(url: str) -> sqlalchemy.engine.URL:
-    try:
-        return make_url(url)
-    except ArgumentError:
-        raise UserError(
-            "storage is no database address; write sqlite:///studies.db or "
-            "postgresql://user@host/database."
-        ) from None
 
 
 def _use_write_ahead_log(url: str) -> None:

@@ -1,55 +1,67 @@
 """Language models that rank: prompts, router, gated LoRA, training."""
 
-from recdistill.teachers._adapted_texts import adapted_encoder
-from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
-from recdistill.teachers._checks import audit_parameters, require_gradients
-from recdistill.teachers._config import TeacherConfig, build_teacher
-from recdistill.teachers._files import load_model, save_model
-from recdistill.teachers._fit import Fitted, fit_teacher
-from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
-from recdistill.teachers._generative import GenerativeTeacher, Prompts
-from recdistill.teachers._generative_fit import (
-    GenerateSettings,
-    choose_by_scores,
-    fit_generative,
-)
-from recdistill.teachers._gguf import cache_root
-from recdistill.teachers._llm import (
-    LLM,
-    Weights,
-    llm_content,
-    load_llm,
-    load_tokenizer,
-    locate_llm,
-)
-from recdistill.teachers._memory_plan import MemoryLimits, PlannedTraining, plan_training
-from recdistill.teachers._memory_step import teacher_step
-from recdistill.teachers._network import TeacherNetwork
-from recdistill.teachers._precision import resolve_precision
-from recdistill.teachers._prompt import ItemTokens, Layout, lay_out, prompt_lengths
-from recdistill.teachers._recommender import Origin, TeacherRecommender
-from recdistill.teachers._router import Router, RouterKind
-from recdistill.teachers._settings import (
-    AdapterKind,
-    HeadSettings,
-    LoraSettings,
-    Prompt,
-    TeacherSettings,
-    TeacherShape,
-    TextSettings,
-)
-from recdistill.teachers._step_config import StepConfig
-from recdistill.teachers._title_test import answer_cases, answers_table
-from recdistill.teachers._token_batches import batch_shapes, token_batches
-from recdistill.teachers._training import TeacherModule
-from recdistill.teachers._training_settings import OptimizerSettings, Precision, TrainingSettings
-from recdistill.teachers._windows import (
-    Batch,
-    Windows,
-    export_windows,
-    training_windows,
-    window_histories,
-)
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.teachers._adapted_texts import adapted_encoder
+    from recdistill.teachers._build import build_teacher
+    from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
+    from recdistill.teachers._checks import audit_parameters, require_gradients
+    from recdistill.teachers._config import TeacherConfig
+    from recdistill.teachers._files import load_model, save_model
+    from recdistill.teachers._fit import Fitted, fit_teacher
+    from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
+    from recdistill.teachers._generative import GenerativeTeacher, Prompts
+    from recdistill.teachers._generative_fit import (
+        choose_by_scores,
+        fit_generative,
+    )
+    from recdistill.teachers._gguf import cache_root
+    from recdistill.teachers._llm import (
+        LLM,
+        llm_content,
+        load_llm,
+        load_tokenizer,
+        locate_llm,
+    )
+    from recdistill.teachers._memory_limits import MemoryLimits
+    from recdistill.teachers._memory_plan import PlannedTraining, plan_training
+    from recdistill.teachers._memory_step import teacher_step
+    from recdistill.teachers._network import TeacherNetwork
+    from recdistill.teachers._precision import resolve_precision
+    from recdistill.teachers._prompt import ItemTokens, Layout, lay_out, prompt_lengths
+    from recdistill.teachers._recommender import Origin, TeacherRecommender
+    from recdistill.teachers._router import Router
+    from recdistill.teachers._settings import (
+        AdapterKind,
+        GenerateSettings,
+        HeadSettings,
+        LoraSettings,
+        Prompt,
+        RouterKind,
+        TeacherSettings,
+        TeacherShape,
+        TextSettings,
+        Weights,
+    )
+    from recdistill.teachers._step_config import StepConfig
+    from recdistill.teachers._title_test import answer_cases, answers_table
+    from recdistill.teachers._token_batches import batch_shapes, token_batches
+    from recdistill.teachers._training import TeacherModule
+    from recdistill.teachers._training_settings import (
+        OptimizerSettings,
+        Precision,
+        TrainingSettings,
+    )
+    from recdistill.teachers._windows import (
+        Batch,
+        Windows,
+        export_windows,
+        training_windows,
+        window_histories,
+    )
 
 __all__ = [
     "LLM",
@@ -116,3 +128,5 @@ __all__ = [
     "training_windows",
     "window_histories",
 ]
+
+import_on_first_use(__name__)

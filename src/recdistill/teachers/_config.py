@@ -1,6 +1,7 @@
 """Which language model, how it is adapted and computed: what a user says of a teacher.
 
-Base of the stages that train a teacher, plan its memory and probe it.
+Base of the stages that train a teacher, plan its memory and probe it: read without torch, which
+its methods import.
 """
 
 from __future__ import annotations
@@ -8,21 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
 from recdistill.errors import UserError
 from recdistill.memory import MemorySettings
-from recdistill.teachers._llm import Weights, load_llm
-from recdistill.teachers._network import TeacherNetwork
-from recdistill.teachers._precision import resolve_precision
-from recdistill.teachers._settings import TeacherShape
+from recdistill.teachers._settings import TeacherShape, Weights
 from recdistill.teachers._training_settings import Precision  # noqa: TC001 - read by the parser
 
 if TYPE_CHECKING:
-    from recdistill.data import Catalog
-    from recdistill.students import SequentialModel
     from recdistill.teachers._llm import LLM
-    from recdistill.teachers._settings import TeacherSettings
 
     Format = Literal["fp32", "bf16", "fp16"]
 
@@ -54,6 +47,11 @@ class TeacherConfig(TeacherShape):
         """Load the language model in the format the device computes in; None for ``head``."""
         if self.adapter == "head":
             return None
+        import torch
+
+        from recdistill.teachers._llm import load_llm
+        from recdistill.teachers._precision import resolve_precision
+
         _, dtype = resolve_precision(self.precision)
         return load_llm(
             self.llm,
@@ -81,6 +79,10 @@ class TeacherConfig(TeacherShape):
         """
         if self.adapter == "head":
             raise UserError("adapter=head has no language model: its memory needs no plan.")
+        import torch
+
+        from recdistill.teachers._precision import resolve_precision
+
         precision: str = self.precision
         if precision == "auto" and device == "cuda" and not torch.cuda.is_available():
             precision = "bf16-mixed"
@@ -103,16 +105,3 @@ class TeacherConfig(TeacherShape):
             device=device,
             **others,
         )
-
-
-def build_teacher(
-    recommender: SequentialModel,
-    llm: LLM | None,
-    catalog: Catalog,
-    settings: TeacherSettings,
-    *,
-    seed: int,
-) -> TeacherNetwork:
-    """Put the network together; equal seeds give equal weights."""
-    torch.manual_seed(seed)
-    return TeacherNetwork(recommender, llm, catalog, settings)

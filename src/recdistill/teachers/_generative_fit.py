@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,34 +24,12 @@ if TYPE_CHECKING:
     from recdistill.data import Cases, PreparedData
     from recdistill.evaluation import Recommender
     from recdistill.teachers._generative import GenerativeTeacher
+    from recdistill.teachers._settings import GenerateSettings
     from recdistill.teachers._training_settings import TrainingSettings
 
 _logger = logging.getLogger(__name__)
 # The authors drop rows with a shorter history.
 _SHORTEST = 3
-
-
-@dataclass(frozen=True)
-class GenerateSettings:
-    """What ``generate`` mode asks beside the training settings.
-
-    Attributes
-    ----------
-    n_history, n_candidates : int
-        Of the prompt; the papers: 10 and 20.
-    n_steps : int
-        Optimiser steps; the papers' five epochs on LastFM are about 1,900.
-    n_prompts : int
-        Prompts per step; the papers: 128.
-    micro_batch : int
-        Prompts per forward; a step accumulates them.
-    """
-
-    n_history: int = 10
-    n_candidates: int = 20
-    n_steps: int = 200
-    n_prompts: int = 16
-    micro_batch: int = 8
 
 
 def fit_generative(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,7 +25,8 @@ from recdistill.teachers._gguf import (
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-Weights = Literal["pretrained", "random"]
+    from recdistill.teachers._settings import Weights
+
 _READ = {".json", ".safetensors", ".model", ".txt", ".jinja"}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,8 +20,6 @@ from recdistill.memory import (
     decoder_config,
     decoder_depth,
     decoder_step,
-    free_bytes,
-    free_host_bytes,
     halves,
     in_flags,
     known_shapes,
@@ -37,32 +35,12 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.memory import Cut, MemorySettings
     from recdistill.teachers._config import TeacherConfig
-    from recdistill.teachers._generative_fit import GenerateSettings
-    from recdistill.teachers._settings import TeacherSettings
+    from recdistill.teachers._memory_limits import MemoryLimits
+    from recdistill.teachers._settings import GenerateSettings, TeacherSettings
     from recdistill.teachers._training_settings import TrainingSettings
 
+
 _MB = 1e6
-
-
-@dataclass(frozen=True)
-class MemoryLimits:
-    """How much memory a training may take, and when to measure before it starts.
-
-    Attributes
-    ----------
-    limit_mb : float
-        In 10^6 bytes; 0: what is free now.
-    probe : {"auto", "always", "never"}
-        ``auto``: on a GPU always; on a CPU only where the plan's own error leaves it open.
-    """
-
-    limit_mb: float = 0.0
-    probe: Literal["auto", "always", "never"] = "auto"
-
-    def budget_bytes(self) -> int:
-        """Bytes the training may take."""
-        on_gpu = torch.cuda.is_available()
-        return int(self.limit_mb * _MB) or (free_bytes() if on_gpu else free_host_bytes())
 
 
 @dataclass(frozen=True)

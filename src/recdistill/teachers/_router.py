@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 if TYPE_CHECKING:
     import torch
 
-RouterKind = Literal["linear", "mlp"]
+    from recdistill.teachers._settings import RouterKind
 
 
 class Router(nn.Module):

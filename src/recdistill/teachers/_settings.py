@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from recdistill.errors import UserError
-from recdistill.teachers._router import RouterKind  # noqa: TC001 - read by the config parser
+
+RouterKind = Literal["linear", "mlp"]
+Weights = Literal["pretrained", "random"]
 
 Prompt = Literal["compact", "hybrid"]
 AdapterKind = Literal["ilora", "lora", "none", "head"]
@@ -127,3 +129,26 @@ class TeacherSettings(TeacherShape):
 
     max_length: int = 100
     text: TextSettings = field(default_factory=TextSettings)
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """What ``generate`` mode asks beside the training settings.
+
+    Attributes
+    ----------
+    n_history, n_candidates : int
+        Of the prompt; the papers: 10 and 20.
+    n_steps : int
+        Optimiser steps; the papers' five epochs on LastFM are about 1,900.
+    n_prompts : int
+        Prompts per step; the papers: 128.
+    micro_batch : int
+        Prompts per forward; a step accumulates them.
+    """
+
+    n_history: int = 10
+    n_candidates: int = 20
+    n_steps: int = 200
+    n_prompts: int = 16
+    micro_batch: int = 8

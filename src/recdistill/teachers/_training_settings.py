@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from recdistill.teachers._windows import Coverage  # noqa: TC001 - read by the config parser
+Coverage = Literal["newest", "all"]
 
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Sequences
-
-Coverage = Literal["newest", "all"]
+    from recdistill.teachers._training_settings import Coverage
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,15 @@
 They run under pytest with hypothesis; ours run over our own models and terms by the same classes.
 """
 
-from recdistill.testing._floors import FloorSuite, RecommenderSuite
-from recdistill.testing._students import StudentSuite
-from recdistill.testing._terms import TermStep, TermSuite
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.testing._floors import FloorSuite, RecommenderSuite
+    from recdistill.testing._students import StudentSuite
+    from recdistill.testing._terms import TermStep, TermSuite
 
 __all__ = ["FloorSuite", "RecommenderSuite", "StudentSuite", "TermStep", "TermSuite"]
+
+import_on_first_use(__name__)

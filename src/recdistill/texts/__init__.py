@@ -1,12 +1,17 @@
 """Item texts -> item vectors: TF-IDF or a language model, reduced, keyed by the catalog."""
 
-from recdistill.texts._config import EmbeddingConfig, Pooling, Reduction
-from recdistill.texts._embed import embed_items
-from recdistill.texts._encoder import TextEncoder
-from recdistill.texts._reduction import Reducer, fit_reducer
-from recdistill.texts._tfidf import TfidfEncoder, TfidfFeatures
-from recdistill.texts._transformer import TransformerEncoder
-from recdistill.texts._vectors import ItemVectors
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.texts._config import EmbeddingConfig, Pooling, Reduction
+    from recdistill.texts._embed import embed_items
+    from recdistill.texts._encoder import TextEncoder
+    from recdistill.texts._reduction import Reducer, fit_reducer
+    from recdistill.texts._tfidf import TfidfEncoder, TfidfFeatures
+    from recdistill.texts._transformer import TransformerEncoder
+    from recdistill.texts._vectors import ItemVectors
 
 __all__ = [
     "EmbeddingConfig",
@@ -21,3 +26,5 @@ __all__ = [
     "embed_items",
     "fit_reducer",
 ]
+
+import_on_first_use(__name__)

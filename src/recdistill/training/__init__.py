@@ -1,33 +1,38 @@
 """Lightning glue: loops, callbacks, resume."""
 
-from recdistill.training._batches import Batch, WindowSampler, window_loader
-from recdistill.training._config import (
-    FitConfig,
-    LossConfig,
-    LossKind,
-    LossOptions,
-    OptimizerConfig,
-)
-from recdistill.training._fit import SELECTED_BY, FitResult, fit
-from recdistill.training._fit_student import (
-    FittedStudent,
-    StudentRecipe,
-    finished,
-    fit_student,
-    said_by,
-    take_in_text,
-)
-from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
-from recdistill.training._recipe_file import load_recipe, save_recipe
-from recdistill.training._resume import (
-    Resumable,
-    interruptible,
-    resumable_checkpoint,
-    signature_lines,
-)
-from recdistill.training._settings import StudentTraining
-from recdistill.training._softmax import weighted_logsumexp
-from recdistill.training._step import LossAlone, Objective, Step
+from typing import TYPE_CHECKING
+
+from recdistill._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from recdistill.training._batches import Batch, WindowSampler, window_loader
+    from recdistill.training._config import (
+        FitConfig,
+        LossConfig,
+        LossKind,
+        LossOptions,
+        OptimizerConfig,
+    )
+    from recdistill.training._fit import SELECTED_BY, FitResult, fit
+    from recdistill.training._fit_student import (
+        FittedStudent,
+        finished,
+        fit_student,
+        said_by,
+        take_in_text,
+    )
+    from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
+    from recdistill.training._recipe import StudentRecipe
+    from recdistill.training._recipe_file import load_recipe, save_recipe
+    from recdistill.training._resume import (
+        Resumable,
+        interruptible,
+        resumable_checkpoint,
+        signature_lines,
+    )
+    from recdistill.training._settings import StudentTraining
+    from recdistill.training._softmax import weighted_logsumexp
+    from recdistill.training._step import LossAlone, Objective, Step
 
 __all__ = [
     "GBCE",
@@ -64,3 +69,5 @@ __all__ = [
     "weighted_logsumexp",
     "window_loader",
 ]
+
+import_on_first_use(__name__)

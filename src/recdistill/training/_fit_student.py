@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,6 @@ from recdistill.students import (
     build_student,
     fold_text,
 )
-from recdistill.training._config import FitConfig, LossConfig
 from recdistill.training._fit import FitResult, fit
 from recdistill.training._losses import build_loss
 
@@ -26,15 +25,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.students import SequentialModel
     from recdistill.texts import ItemVectors
-
-
-@dataclass(frozen=True)
-class StudentRecipe:
-    """All that decides a student's training but the data and the seed."""
-
-    architecture: StudentConfig = field(default_factory=StudentConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    loop: FitConfig = field(default_factory=FitConfig)
+    from recdistill.training._recipe import StudentRecipe
 
 
 @dataclass(frozen=True)

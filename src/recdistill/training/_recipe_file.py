@@ -10,7 +10,7 @@ from recdistill.checksums import read_description, write_description
 from recdistill.errors import UserError
 from recdistill.students import STUDENT_KINDS, StudentConfig
 from recdistill.training._config import FitConfig, LossConfig, OptimizerConfig
-from recdistill.training._fit_student import StudentRecipe
+from recdistill.training._recipe import StudentRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path

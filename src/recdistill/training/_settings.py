@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from recdistill.data import OnData
 from recdistill.students import Architecture, StudentConfig, StudentKind
 from recdistill.training._config import FitConfig, LossConfig, LossKind, LossOptions
-from recdistill.training._fit_student import StudentRecipe
+from recdistill.training._recipe import StudentRecipe
 
 
 @dataclass(frozen=True)

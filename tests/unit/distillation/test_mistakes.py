@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from recdistill.distillation import Ranking, RankingConfig, Teaching, assemble
+from recdistill.distillation import MISTAKES, Ranking, RankingConfig, Teaching, assemble
 from recdistill.distillation._terms import Answer
 from recdistill.distillation.mistakes import (
-    DESCRIPTIONS,
     FaultyObjective,
     InvertedConfidence,
     MistakeInjector,
@@ -74,7 +73,7 @@ def test_no_mistake_changes_nothing(lessons, walks):
     assert sound.assembly(assembly) is assembly
 
 
-@pytest.mark.parametrize("mistake", DESCRIPTIONS)
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_every_mistake_trains_another_student_and_leaves_what_it_was_given(
     mistake, lessons, walks, tmp_path
 ):

@@ -137,7 +137,7 @@ def test_a_run_says_whose_it_is_from_its_first_moment(
 
     child = os.fork()
     if child == 0:
-        monkeypatch.setattr("recdistill.runs._stage.Run", killed)
+        monkeypatch.setattr("recdistill.runs._open_run.Run", killed)
         with open_run("demo", Settings()):
             pass
     os.waitpid(child, 0)

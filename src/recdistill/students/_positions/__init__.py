@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from recdistill.students._positions._decay import Decay
 from recdistill.students._positions._oldest import FromOldest
@@ -10,7 +10,8 @@ from recdistill.students._positions._relative import RelativeBias
 from recdistill.students._positions._rotary import Rotary
 from recdistill.students._positions._scheme import PositionScheme
 
-Positions = Literal["rotary", "relative", "decay", "oldest", "none"]
+if TYPE_CHECKING:
+    from recdistill.students._config import Positions
 
 
 def position_scheme(kind: Positions, *, dim: int, n_heads: int, max_length: int) -> PositionScheme:
@@ -26,4 +27,4 @@ def position_scheme(kind: Positions, *, dim: int, n_heads: int, max_length: int)
     return PositionScheme()
 
 
-__all__ = ["PositionScheme", "Positions", "RelativeBias", "position_scheme"]
+__all__ = ["PositionScheme", "RelativeBias", "position_scheme"]
