@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recdistill.data._on_data import OnData, prepare_for
     from recdistill.data._prepare import prepare, prepared_folder
     from recdistill.data._prepared import Cases, PreparedData
+    from recdistill.data._readers import Reader, reader_for
     from recdistill.data._sequences import Sequences
     from recdistill.data._store import load_prepared
     from recdistill.data._strata import STRATA, strata, targets_by_stratum, training_counts
@@ -34,6 +35,7 @@ __all__ = [
     "DataConfig",
     "OnData",
     "PreparedData",
+    "Reader",
     "Reading",
     "Sequences",
     "SourceKind",
@@ -44,6 +46,7 @@ __all__ = [
     "prepare_for",
     "prepared_folder",
     "read_leakage",
+    "reader_for",
     "strata",
     "summary",
     "targets_by_stratum",

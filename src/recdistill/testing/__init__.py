@@ -9,9 +9,18 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.testing._floors import FloorSuite, RecommenderSuite
+    from recdistill.testing._readers import Interaction, ReaderSuite
     from recdistill.testing._students import StudentSuite
     from recdistill.testing._terms import TermStep, TermSuite
 
-__all__ = ["FloorSuite", "RecommenderSuite", "StudentSuite", "TermStep", "TermSuite"]
+__all__ = [
+    "FloorSuite",
+    "Interaction",
+    "ReaderSuite",
+    "RecommenderSuite",
+    "StudentSuite",
+    "TermStep",
+    "TermSuite",
+]
 
 import_on_first_use(__name__)
