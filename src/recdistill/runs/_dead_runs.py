@@ -46,7 +46,7 @@ def close_dead_runs(client: MlflowClient) -> list[str]:
 def _verdict(run: Run) -> tuple[str, str] | None:
     tags = run.data.tags
     if tags.get("process.host") == socket.gethostname():
-        if not _alive(int(tags["process.pid"]), float(tags["process.started"])):
+        if not alive(int(tags["process.pid"]), float(tags["process.started"])):
             return "KILLED", f"process {tags['process.pid']} ended without closing the run"
     elif "process.host" not in tags and "mlflow.project.entryPoint" in tags:
         age = time.time() * 1000 - run.info.start_time
@@ -55,7 +55,8 @@ def _verdict(run: Run) -> tuple[str, str] | None:
     return None
 
 
-def _alive(pid: int, started: float) -> bool:
+def alive(pid: int, started: float) -> bool:
+    """Whether the process that began at ``started`` (seconds) still works under this id."""
     try:
         process = psutil.Process(pid)
         # The pid alone may meanwhile be somebody else's.

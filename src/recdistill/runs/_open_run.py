@@ -22,12 +22,15 @@ from recdistill.runs._environment import git_state, hardware, packages
 from recdistill.runs._metric_buffer import deliver_waiting
 from recdistill.runs._passing import passing_files_in
 from recdistill.runs._run import STATE, Run
+from recdistill.runs._scratch import clear_dead_scratch
 from recdistill.runs._store import chosen_experiment, open_store, store_or_disk_fault
 from recdistill.runs._surroundings import Asked, leaving_words, signals_raise, system_metrics
 from recdistill.runs._views import run_url, save_views, ui_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from mlflow import MlflowClient
 
 _SERVE = "mlflow server --app-name recdistill --backend-store-uri"
 _NOT_IN_KEY = {"use_cache", "preset", "data_path"}
@@ -49,6 +52,7 @@ def open_run(
     """
     client = open_store()
     close_dead_runs(client)
+    clear_dead_scratch(STATE)
     deliver_waiting(client, STATE)
     run_id = os.environ.pop("MLFLOW_RUN_ID", None) if parent is None else None
     parent = parent or os.environ.pop("RECDISTILL_PARENT_RUN", None)
@@ -66,7 +70,7 @@ def open_run(
         for key, value in as_dotted(config).items()
         if key not in _NOT_IN_KEY and not key.endswith(("_run", "runs"))
     }
-    run = Run(client, run_id, name, settings, code_digest(name))
+    run = _opened(client, run_id, name, settings)
     status = "FAILED"
     monitor = system_metrics(run_id)
     with signals_raise() as closing, passing_files_in(run.folder):
@@ -110,6 +114,21 @@ def say_where(run: Run) -> None:
     here = "make ui" if Path("MLproject").is_file() else f"{_SERVE} {uri}"
     hint = "" if uri.startswith("http") else f"  ('{here}' shows it)"
     print(f"{run.stage}: done. {run_url(ui_base(uri), experiment, run.id)}{hint}", flush=True)
+
+
+def _opened(client: MlflowClient, run_id: str, name: str, settings: dict[str, Any]) -> Run:
+    """Make the handle; where this folder takes no files, say so and leave no run open."""
+    try:
+        return Run(client, run_id, name, settings, code_digest(name))
+    except OSError as error:
+        said = (
+            f"The working folder {Path.cwd()} does not take the run's files in {STATE} "
+            f"({error.strerror}): start the stage in a folder that can be written, with room on "
+            "its disk."
+        )
+        client.set_tag(run_id, "error", said)
+        client.set_terminated(run_id, status="FAILED")
+        raise UserError(said) from None
 
 
 def _describe(run: Run, config: Any, parent: str | None, tags: Mapping[str, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from recdistill.runs._metric_buffer import MetricBuffer, rescue_file
 from recdistill.runs._phases import measured
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
 from recdistill.runs._references import FinishedRuns, RunReference, find_run, search
+from recdistill.runs._scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
 
 STATE = Path(".recdistill")
-"""Checkpoints and locks of runs in progress; safe to remove when none is."""
+"""Checkpoints, locks and scratch of runs in progress; safe to remove when none is."""
 
 _WENT_ON_WITH = "cache.went_on_with"
 
@@ -51,7 +51,7 @@ class Run:
         self, client: MlflowClient, run_id: str, stage: str, settings: dict[str, Any], code: str
     ) -> None:
         self.client, self.id, self.stage = client, run_id, stage
-        self.folder = Path(tempfile.mkdtemp(prefix=f"recdistill-{stage}-"))
+        self.folder = scratch_folder(STATE, stage)
         self._settings, self._code = settings, code
         self._buffer = MetricBuffer(client, run_id)
         self._wrapper: str | None = None
@@ -97,7 +97,13 @@ class Run:
 
     def log_text(self, text: str, name: str) -> None:
         """Keep a text as the artifact ``name``."""
-        self.client.log_text(self.id, text, name)
+        # Not the client's own log_text, whose copy in the system's temporary folder outlives a
+        # process that is killed.
+        path = self.folder / "texts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        inside = Path(name).parent.as_posix()
+        self.client.log_artifact(self.id, str(path), None if inside == "." else inside)
 
     def log_dict(self, content: Any, name: str) -> None:
         """Keep plain values as JSON or YAML, by the ending of ``name``."""

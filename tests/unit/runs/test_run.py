@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -199,3 +200,34 @@ def test_a_missing_artifact_names_run_and_file(store: MlflowClient) -> None:
     compute(0.25)
     with pytest.raises(UserError, match=r"'s0-demo' .* has no artifact 'model'"):
         find_run(store, "latest", stages=("demo",)).artifact("model")
+
+
+def test_the_next_stage_clears_the_scratch_of_a_killed_one_and_of_no_living_one(
+    store: MlflowClient, tmp_path: Path
+) -> None:
+    child = os.fork()
+    if child == 0:
+        with open_run("demo", Settings()) as run:
+            (run.folder / "model").write_text("large")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    scratch = tmp_path / ".recdistill" / "scratch"
+    assert [(folder / "model").read_text() for folder in scratch.iterdir()] == ["large"]
+    with open_run("demo", Settings(seed=1)) as living:
+        with open_run("demo", Settings(seed=2)):
+            assert living.folder.is_dir()
+            assert len(list(scratch.iterdir())) == 2
+        assert living.folder.is_dir()
+    assert not list(scratch.iterdir())
+
+
+def test_a_working_folder_that_takes_no_files_is_one_sentence_and_no_open_run(
+    store: MlflowClient, tmp_path: Path
+) -> None:
+    (tmp_path / ".recdistill").write_text("a file where a folder must be")
+    with (
+        pytest.raises(UserError, match="does not take the run's files"),
+        open_run("demo", Settings()),
+    ):
+        raise AssertionError("unreachable")
+    assert [run.info.status for run in store.search_runs(["0"])] == ["FAILED"]
