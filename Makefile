@@ -24,7 +24,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit recipes e2e docs tables notebooks lock ranges lowest clean
+.PHONY: help install demo ui server server-stop test lint unit recipes e2e faults test-faults docs tables notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -61,7 +61,7 @@ server-stop: ## End the team server cleanly
 	@(umask 077 && $(BIN)/python -m tracking secrets > $@)
 	@echo "Wrote fresh secrets to .env: keep it, and keep it to yourself."
 
-test: install lint docs unit recipes e2e ## Everything CI checks: style, types, layers, all tests
+test: install lint docs unit recipes faults e2e ## Everything CI checks: style, types, layers, all tests
 
 lint: install ## Style, types, dependency directions
 	ruff check .
@@ -74,6 +74,12 @@ unit: install ## Unit tests (seconds)
 
 recipes: install ## Every entry point, small
 	pytest tests/recipes -n 2
+
+faults: install ## A short part of test-faults: settings and spaces that are wrong, a few kills
+	pytest tests/faults
+
+test-faults: install ## Thousands of wrong settings (CASES=), as many kills as fit in ten minutes (KILLS=200 for more)
+	CASES=$(or $(CASES),2000) KILLS=$(or $(KILLS),fit) pytest tests/faults
 
 e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures in build/screenshots
 	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e

@@ -6,7 +6,14 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.config._dump import as_dotted, as_plain, as_yaml
-    from recdistill.config._files import conf_folder, home, merged, read_yaml
+    from recdistill.config._files import (
+        conf_folder,
+        home,
+        merged,
+        parse_yaml,
+        read_text,
+        read_yaml,
+    )
     from recdistill.config._parse import AUTO, parse
     from recdistill.config._parts import part_of
     from recdistill.config._stages import stage_module
@@ -20,7 +27,9 @@ __all__ = [
     "home",
     "merged",
     "parse",
+    "parse_yaml",
     "part_of",
+    "read_text",
     "read_yaml",
     "stage_module",
 ]

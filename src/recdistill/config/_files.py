@@ -35,17 +35,49 @@ def read_yaml(path: Path) -> dict[str, Any]:
     UserError
         When the file is missing, is no YAML, or holds something else than a mapping.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The settings file {path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"The settings file {path} is not valid YAML: {error}.") from None
+    where = f"The settings file {path}"
+    content = parse_yaml(read_text(path, where), where)
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise UserError(f"The settings file {path} must hold 'name: value' lines.")
     return content
+
+
+def read_text(path: Path, where: str) -> str:
+    """Read a text in UTF-8; ``where`` begins the sentence of a file that is none.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, or is no text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise UserError(f"{where} is no text in UTF-8: {_in_one_line(error)}.") from None
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Read YAML; ``where`` begins the sentence of a text that is none.
+
+    Raises
+    ------
+    UserError
+        Also for what the parser itself stumbles over: a 13th month, 5,000 digits or brackets.
+    """
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise UserError(f"{where} is not valid YAML: {_in_one_line(error)}.") from None
+    except RecursionError:
+        raise UserError(f"{where} is not valid YAML: it is nested too deeply.") from None
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import jsonargparse
 
@@ -75,6 +75,7 @@ def parse(
         warnings.simplefilter("ignore")
         parser.set_defaults(_flat(resolved, config_type))
     parsed = _checked(parser, stage, "the command line", lambda: parser.parse_args(given))
+    _refuse_null(config_type, parsed, stage)
     config: C = config_type(
         **_checked(parser, stage, "the settings", lambda: _built(parser, parsed))
     )
@@ -84,6 +85,19 @@ def parse(
 def _built(parser: jsonargparse.ArgumentParser, parsed: Any) -> dict[str, Any]:
     built = parser.instantiate(parsed)
     return dict(vars(built))
+
+
+def _refuse_null(kind: type, parsed: Any, stage: str, prefix: str = "") -> None:
+    """Refuse a null where the setting has no such value; the parser itself takes it everywhere."""
+    for name, hint in get_type_hints(kind).items():
+        value = parsed.get(name)
+        if value is None and type(None) not in (hint, *get_args(hint)) and hint is not Any:
+            raise UserError(
+                f"{prefix}{name} of {stage} is null, and it needs a value; leave the line out to "
+                f"have the default (conf/{stage}.yaml)."
+            )
+        if is_dataclass(hint) and isinstance(hint, type):
+            _refuse_null(hint, value, stage, f"{prefix}{name}.")
 
 
 def _parser(config_type: type, stage: str) -> jsonargparse.ArgumentParser:

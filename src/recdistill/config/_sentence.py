@@ -15,6 +15,8 @@ _UNKNOWN = (
     r'No action for key "([^"]+)"',
 )
 
+_LONGEST = 1000  # a setting of any length must not fill the terminal
+
 
 def sentence(stage: str, where: str, complaint: str, names: Sequence[str]) -> str:
     """Say what is wrong, where, and what is meant.
@@ -27,6 +29,7 @@ def sentence(stage: str, where: str, complaint: str, names: Sequence[str]) -> st
         The parser's own text.
     names : parameters the stage knows, for a suggestion.
     """
+    complaint = complaint if len(complaint) <= _LONGEST else f"{complaint[:_LONGEST]} ..."
     for pattern in _UNKNOWN:
         if found := re.search(pattern, complaint):
             key = found.group(1).lstrip("-").split("=")[0]

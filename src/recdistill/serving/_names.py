@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,9 +102,10 @@ class ItemNames:
         named = self.named(name) if isinstance(name, str) else []
         if len(named) == 1:
             return named[0]
+        shown = reprlib.repr(name)  # a request may hold a name of any length
         if named:
             choices = ", ".join(f"{self.raw_ids[i]!r} ({self.titles[i]})" for i in named[:_SHOWN])
-            wrong.append(f"{name!r} is the title of {len(named)} items, use a raw id: {choices}")
+            wrong.append(f"{shown} is the title of {len(named)} items, use a raw id: {choices}")
         else:
-            wrong.append(f"{name!r} is neither a raw id nor a title of the catalog")
+            wrong.append(f"{shown} is neither a raw id nor a title of the catalog")
         return 0

@@ -126,6 +126,11 @@ def _check_k(
         out = set(barred)
         rows = np.split(items, offsets[1:-1])
         left = n_items - max(len(out.union(row.tolist())) for row in rows)
+    if left < 1:
+        raise UserError(
+            f"Nothing is left to recommend: the catalog has {n_items} items, and history and "
+            "exclude name all of them. keep_history=true recommends from the history too."
+        )
     if not 1 <= k <= left:
         raise UserError(
             f"k is {k}; it must be between 1 and {left}: the catalog has {n_items} items, less "

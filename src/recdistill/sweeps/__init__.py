@@ -25,9 +25,10 @@ if TYPE_CHECKING:
         tally,
         top_up,
     )
+    from recdistill.sweeps._read_space import build_space, read_space
     from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
     from recdistill.sweeps._settings import setting_types, type_of, with_settings
-    from recdistill.sweeps._space import Knob, Space, build_space, read_space
+    from recdistill.sweeps._space import Knob, Space
     from recdistill.sweeps._stage import space_of, stage_settings, trial_code
     from recdistill.sweeps._storage import open_storage
     from recdistill.sweeps._study import (

@@ -1,17 +1,11 @@
-"""What a sweep may change: a commented YAML of knobs, and the points it must try first."""
+"""What a sweep may change: knobs, and the points it must try first."""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from recdistill.config import conf_folder
 from recdistill.errors import UserError
-from recdistill.sweeps._settings import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +13,6 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 _ON = ".on"
-_KEYS = {"range", "choices", "log", "zero", "when"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,14 @@ class Knob:
         """Whether ``value`` lies inside."""
         if self.choices:
             return value in self.choices
+        if not _is_number(value):
+            return False
         return self.low <= value <= self.high or (self.zero and value == 0)
+
+    def __str__(self) -> str:
+        """Say which values lie inside."""
+        inside = str(list(self.choices)) if self.choices else f"[{self.low:g}, {self.high:g}]"
+        return inside + (" or 0" if self.zero else "")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Space:
             if not knob.holds(value):
                 raise UserError(
                     f"A point of the search space has {name}={value}, outside of "
-                    f"{_said(knob)}; widen that knob or change the point."
+                    f"{knob}; widen that knob or change the point."
                 )
             chosen[name] = value
             out.update(knob.fixed(value))
@@ -141,111 +141,5 @@ class Space:
         return out
 
 
-def read_space(text: str, stage: str) -> dict[str, Any]:
-    """Read a space as plain values: a file, a name in ``conf/spaces``, or the YAML itself.
-
-    Parameters
-    ----------
-    text : empty is ``conf/spaces/<stage>.yaml``.
-
-    Raises
-    ------
-    UserError
-        When there is no such file, or it is no YAML of the known form.
-    """
-    folder = conf_folder() / "spaces"
-    named = folder / f"{text or stage}.yaml"
-    where, content = f"the space {text!r}", text
-    if named.is_file():
-        where, content = str(named), named.read_text(encoding="utf-8")
-    elif ":" not in text:
-        if not Path(text).is_file():
-            known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-            raise UserError(
-                f"There is no search space '{text}'; give a YAML file, one of {known}, or knobs as "
-                "in space='{lr: {range: [0.001, 0.01], log: true}}'."
-            )
-        where, content = text, Path(text).read_text(encoding="utf-8")
-    try:
-        plain = yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        raise UserError(f"In {where}: {' '.join(str(error).split())}.") from None
-    if not isinstance(plain, dict):
-        raise UserError(f"{where} must hold 'knobs:' and below it one line for each knob.")
-    return plain if "knobs" in plain else {"knobs": plain}
-
-
-def build_space(plain: Mapping[str, Any], types: Mapping[str, type], stage: str) -> Space:
-    """Check a space against the stage's settings.
-
-    Parameters
-    ----------
-    plain : as :func:`read_space` returns it
-    types : type of every setting of the stage by dotted name
-    stage : for the messages
-
-    Raises
-    ------
-    UserError
-        For a setting the stage does not have, or a knob that cannot be searched.
-    """
-    for section in plain:
-        if section not in ("knobs", "points", "fixed"):
-            raise UserError(f"A search space has knobs, points and fixed; not '{section}'.")
-    knobs = plain.get("knobs") or {}
-    points = plain.get("points") or {}
-    fixed = plain.get("fixed") or {}
-    for name in (*knobs, *fixed, *(n for point in points.values() for n in point)):
-        if type_of(name, types) is None:
-            close = difflib.get_close_matches(name, types, n=1, cutoff=0.5)
-            hint = f"did you mean '{close[0]}'?" if close else f"conf/{stage}.yaml has all."
-            raise UserError(f"The search space names '{name}', no setting of {stage}; {hint}")
-    for name, point in points.items():
-        if stray := [n for n in point if n not in knobs]:
-            raise UserError(f"Point '{name}' sets {stray[0]}, which is no knob of the space.")
-    built = {name: _knob(name, spec, type_of(name, types)) for name, spec in knobs.items()}
-    if not built:
-        raise UserError("The search space has no knobs, so there is nothing to search.")
-    earlier: set[str] = set(fixed)
-    for name, knob in built.items():
-        if late := set(knob.when) - earlier:
-            raise UserError(
-                f"Knob '{name}' depends on '{late.pop()}', which must be a knob above it."
-            )
-        earlier.add(name)
-    return Space(built, {name: dict(point) for name, point in points.items()}, dict(fixed))
-
-
-def _knob(name: str, spec: Any, kind: type) -> Knob:
-    if isinstance(spec, list):
-        spec = {"choices": spec}
-    if not isinstance(spec, dict) or not ("range" in spec) ^ ("choices" in spec):
-        raise UserError(f"Knob '{name}' needs either range: [low, high] or choices: [a, b].")
-    if unknown := set(spec) - _KEYS:
-        raise UserError(f"Knob '{name}' has '{unknown.pop()}'; known are {', '.join(_KEYS)}.")
-    when = spec.get("when", {})
-    if isinstance(when, str):
-        when = {when: []}
-    when = {n: tuple(v) if isinstance(v, list) else (v,) for n, v in when.items()}
-    if "choices" in spec:
-        if not isinstance(spec["choices"], list) or not spec["choices"]:
-            raise UserError(f"Knob '{name}': choices must be a list with at least one value.")
-        return Knob(name, choices=tuple(spec["choices"]), when=when)
-    try:
-        low, high = (float(bound) for bound in spec["range"])
-    except (TypeError, ValueError):
-        raise UserError(f"Knob '{name}': range must be two numbers, [low, high].") from None
-    log = bool(spec.get("log", False))
-    if kind not in (int, float):
-        raise UserError(f"Knob '{name}' is no number; give it choices instead of a range.")
-    if not low < high or (log and low <= 0):
-        raise UserError(
-            f"Knob '{name}': the range [{low:g}, {high:g}] must rise"
-            + (", and start above 0 with log: true (zero: true adds 0)." if log else ".")
-        )
-    return Knob(name, low, high, (), log, bool(spec.get("zero", False)), kind is int, when)
-
-
-def _said(knob: Knob) -> str:
-    inside = str(list(knob.choices)) if knob.choices else f"[{knob.low:g}, {knob.high:g}]"
-    return inside + (" or 0" if knob.zero else "")
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

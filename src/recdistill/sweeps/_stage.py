@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from recdistill.config import parse, stage_module
 from recdistill.runs import code_digest
+from recdistill.sweeps._read_space import build_space
 from recdistill.sweeps._settings import setting_types
-from recdistill.sweeps._space import Space, build_space
 
 if TYPE_CHECKING:
+    from recdistill.sweeps._space import Space
     from recdistill.sweeps._study import StudySpec
 
 

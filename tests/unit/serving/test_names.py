@@ -35,6 +35,7 @@ def test_a_raw_id_wins_over_a_title(names: ItemNames) -> None:
     [
         ("Sabrina", r"the title of 2 items, use a raw id: '2' \(Sabrina \(1954\)\), '3'"),
         ("Heat (1995)", "the title of 2 items"),
+        ("x" * 5000, "x...x"),
         ("Tpy Story", "'Tpy Story' is neither a raw id nor a title"),
         (61, "61 is neither"),
         (None, "None is neither"),

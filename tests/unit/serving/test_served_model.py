@@ -56,6 +56,11 @@ def test_excluded_items_never_come_and_a_kept_history_may(served: ServedModel) -
         (["1"], {}, "history of row 0 is '1'; it must be a list"),
         ([None], {}, "history of row 0 is None"),
         ([], {}, "holds no history"),
+        (
+            [[str(item) for item in range(1, 61)]],
+            {"k": 1},
+            "Nothing is left to recommend: the catalog has 60 items",
+        ),
         ([["1"]], {"k": 60}, "k is 60; it must be between 1 and 59"),
         ([["1"]], {"k": 59, "exclude": ["2"]}, "k is 59; it must be between 1 and 58"),
         ([["1"]], {"k": 0}, "k is 0"),
