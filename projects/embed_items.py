@@ -10,19 +10,17 @@ mlflow run . --env-manager local -e train_baseline -P student.item=id+text -P te
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from recdistill import teachers, texts
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
+from recdistill.progress import progress_of
 from recdistill.runs import stage
 from recdistill.texts import EmbeddingConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
     from recdistill.texts import TextEncoder
@@ -71,7 +69,7 @@ def run(config: Config, run: Run) -> None:
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
-    with run.phase("encode"):
+    with run.phase("encode"), progress_of("encode texts", "texts") as line:
         vectors = texts.embed_items(
             data.catalog,
             encoder_of(config, teacher, data),
@@ -80,7 +78,7 @@ def run(config: Config, run: Run) -> None:
             cache=teachers.cache_root(),
             about=about(config, teacher),
             seed=config.seed,
-            report=progress(time.monotonic),
+            report=line.reach,
         )
     run.log_artifact(run.folder / "vectors", "vectors")
     n_texts = int((vectors.values != 0).any(axis=1).sum())
@@ -121,17 +119,6 @@ def about(config: Config, teacher: RunReference | None) -> dict[str, object]:
     drawn = config.weights == "random" or config.permuted
     facts = {"encoder": config.encoder, "weights": config.weights, **asdict(config.embedding())}
     return facts | ({"seed": config.seed} if drawn else {})
-
-
-def progress(clock: Callable[[], float]) -> Callable[[int, int], None]:
-    """Print how many texts are done, and how long the rest will take."""
-    began = clock()
-
-    def report(done: int, of: int) -> None:
-        left = (clock() - began) * (of - done) / done
-        print(f"encoded {done:,} of {of:,} texts, {left:.0f} s to go", flush=True)
-
-    return report
 
 
 def name(config: Config, teacher: RunReference | None) -> str:

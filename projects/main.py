@@ -67,14 +67,13 @@ def run(config: Config, run: Run) -> None:
     runs.launch(run, "prepare_data", sampled)
     run.log_data(prepare_for(config))
 
-    floors, networks = {}, {}
     teaching = config.teaching if config.with_students else []
-    for kind in dict.fromkeys([*config.floors, *teaching]):
-        if kind in NETWORKS:
-            own = NETWORKS[kind] | {"seed": config.seed + OTHER_SEED}
-            networks[kind] = runs.launch(run, "train_baseline", {**shared, **own, "model": kind})
-        else:
-            floors[kind] = runs.launch(run, "train_baseline", {**shared, "model": kind})
+    kinds = list(dict.fromkeys([*config.floors, *teaching]))
+    floors = train_floors(run, shared, [kind for kind in kinds if kind not in NETWORKS])
+    networks = {}
+    for kind in (k for k in kinds if k in NETWORKS):
+        own = NETWORKS[kind] | {"seed": config.seed + OTHER_SEED}
+        networks[kind] = runs.launch(run, "train_baseline", {**shared, **own, "model": kind})
     baselines = []
     for seed in range(config.seed, config.seed + config.n_seeds):
         settings = {**shared, "model": config.model, "seed": seed}
@@ -97,6 +96,15 @@ def run(config: Config, run: Run) -> None:
     # Every stage has met the test users once, at its end; what is left is to compare.
     models = [*floors.values(), *networks.values(), *baselines, *teachers, *students]
     finish(config, run, baselines[0], models)
+
+
+def train_floors(run: Run, shared: dict[str, Any], kinds: list[str]) -> dict[str, RunReference]:
+    """Train the floors in one process; one run each, by its kind."""
+    if not kinds:
+        return {}
+    started = runs.launch(run, "train_baseline", {**shared, "model": ",".join(kinds)})
+    trained = [started] if len(kinds) == 1 else runs.children_of(run.client, started.id)
+    return dict(zip(kinds, trained, strict=True))
 
 
 def finish(config: Config, run: Run, reference: RunReference, models: list[RunReference]) -> None:
@@ -126,6 +134,8 @@ def story(run: Run) -> str:
         seconds = (child.info.end_time - child.info.start_time) / 1000
         origin = child.data.tags.get("cache.hit_of")
         reused = f"reused from {origin[:8]}" if origin else ""
+        if not origin and "reused" in child.data.tags:
+            reused = f"{child.data.tags['reused']} reused"
         lines.append(
             f"| {child.data.tags['stage']} | {child.info.run_name} | {seconds:.0f} | {reused} |"
         )

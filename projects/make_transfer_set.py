@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from recdistill import lessons, results, saved_models
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
+from recdistill.progress import progress_of
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def run(config: Config, run: Run) -> None:
     said = [f"{t.name} {w:.2f}" for t, w in zip(teachers, weights, strict=True)]
     test = results.log_evaluation(run, pool, data)
 
-    with run.phase("label"):
+    with run.phase("label"), progress_of("ask the teachers", "views") as line:
         made = lessons.label_views(
             pool,
             lessons.draw_views(data.train, config.views(), seed=config.seed),
             data,
             k=config.top_k,
             n_folds=config.folds,
-            report=lambda n, of: print(f"asked about {n:,} of {of:,} views", flush=True),
+            report=line.reach,
         )
     lessons.save_transfer_set(made, run.folder / "transfer_set", data)
     run.log_artifact(run.folder / "transfer_set", "transfer_set")

@@ -1,19 +1,23 @@
-"""Train what everything later is measured against: SASRec, GRU4Rec, or one of the cheap floors.
+"""Train what everything later is measured against: SASRec, GRU4Rec, or the cheap floors.
 
 mlflow run . --env-manager local -e train_baseline -P dataset=ml-100k -P seed=1
-mlflow run . --env-manager local -e train_baseline -P model=counter
+mlflow run . --env-manager local -e train_baseline -P model=floors
+mlflow run . --env-manager local -e train_baseline -P model=counter,ease
 mlflow run . --env-manager local -e train_baseline -P student.item=id+text -P text_run=latest
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from recdistill import floors, results, students, text_runs, training
-from recdistill.data import prepare_for
+from recdistill import floors, results, runs, students, text_runs, training
+from recdistill.data import OnData, prepare_for
+from recdistill.errors import UserError
 from recdistill.floors import (
+    COUNTING_FLOORS,
+    FLOOR_KINDS,
     CounterConfig,
     EASEConfig,
     KNNConfig,
@@ -22,6 +26,7 @@ from recdistill.floors import (
     TfidfConfig,
 )
 from recdistill.runs import stage
+from recdistill.students import STUDENT_KINDS
 from recdistill.training import StudentTraining
 
 if TYPE_CHECKING:
@@ -31,12 +36,14 @@ if TYPE_CHECKING:
     from recdistill.students import StudentKind, StudentRecommender
     from recdistill.texts import ItemVectors
 
+ALL_FLOORS = "floors"
+
 
 @dataclass(frozen=True)
 class Config(StudentTraining):
-    """Which model; conf/train_baseline.yaml says what each knob does and costs."""
+    """Which model or models; conf/train_baseline.yaml says what each knob does and costs."""
 
-    model: Literal[students.StudentKind, floors.FloorKind] = "sasrec"
+    model: str = "sasrec"
     text_run: str = "latest"
     markov: MarkovConfig = field(default_factory=MarkovConfig)
     ease: EASEConfig = field(default_factory=EASEConfig)
@@ -45,21 +52,66 @@ class Config(StudentTraining):
     tfidf: TfidfConfig = field(default_factory=TfidfConfig)
     ease_text: TextEASEConfig = field(default_factory=TextEASEConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = (*STUDENT_KINDS, *FLOOR_KINDS)
+        unknown = [name for name in self.models() if name not in known]
+        if unknown or not self.models():
+            raise UserError(
+                f"model is {self.model!r}, where {(unknown or ['nothing'])[0]!r} is no model: take "
+                f"some of {', '.join(known)} (with commas between), or {ALL_FLOORS}."
+            )
+
+    def models(self) -> tuple[str, ...]:
+        """Return the models that are asked for, each once."""
+        words = [word.strip() for word in self.model.split(",")]
+        named = [k for w in words for k in (COUNTING_FLOORS if w == ALL_FLOORS else (w,)) if k]
+        return tuple(dict.fromkeys(named))
+
+    def unused(self) -> set[str]:
+        """Name the settings of models that are not asked for; see ``runs.used_settings``."""
+        unused = super().unused() | set(FLOOR_KINDS) - set(self.models())
+        if not set(self.models()) & set(STUDENT_KINDS):
+            of_data = {f.name for f in fields(OnData)}
+            unused |= {f.name for f in fields(StudentTraining)} - of_data | {"text_run"}
+        return unused
+
 
 def run(config: Config, run: Run) -> None:
-    """Fit on train, select on val, keep the model, evaluate it once on test."""
+    """Train the model; several ones in one go, each in a run of its own below this one."""
     data = prepare_for(config)
+    kinds = config.models()
+    if len(kinds) == 1:
+        train(replace(config, model=kinds[0]), run, data)
+        return
+    together = ALL_FLOORS if kinds == COUNTING_FLOORS else f"{len(kinds)}-models"
+    run.rename(f"{together}-s{config.seed}-baseline")
+    run.set_tags({"dataset": data.dataset})
+    sentences, n_reused = [], 0
+    for kind in kinds:
+        own = replace(config, model=kind)
+        with runs.open_run("train_baseline", own, parent=run.id) as child:
+            sentences.append(train(own, child, data))
+            n_reused += child.reused is not None
+    run.set_tags({"reused": f"{n_reused} of {len(kinds)}"})
+    run.note("\n".join(f"- {sentence}" for sentence in sentences if sentence))
+
+
+def train(config: Config, run: Run, data: PreparedData) -> str:
+    """Fit one model on train, select on val, keep it, evaluate it once on test; say the result."""
     run.log_data(data)
     run.rename(f"{config.model}-s{config.seed}-baseline")
     run.set_tags({"model": config.model})
-    texts = text_runs.find_texts(config.text_run, config.student.item, run, data)
+    is_floor = config.model in FLOOR_KINDS
+    item = "id" if is_floor else config.student.item
+    texts = text_runs.find_texts(config.text_run, item, run, data)
     run.set_tags(texts.tags())
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest} | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache):
-        return
+        return ""
 
     model: Floor | StudentRecommender
-    if config.model in floors.FLOOR_KINDS:
+    if is_floor:
         model, n_epochs = fit_a_floor(config, run, data), 0
         floors.save_model(model, run.folder / "model", split_digest=data.split_digest)
     else:
@@ -68,10 +120,11 @@ def run(config: Config, run: Run) -> None:
         training.save_recipe(config.recipe(student_kind(config)), run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 
-    test = results.log_evaluation(run, model, data, step=n_epochs)
+    test = results.log_evaluation(run, model, data, step=n_epochs, brief=is_floor)
     summary = results.result_sentence(run.name(), test)
     run.note(f"{summary}\n\nFull ranking of {data.catalog.n_items} items, history masked.")
     print(summary)
+    return summary
 
 
 def student_kind(config: Config) -> StudentKind:

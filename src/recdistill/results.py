@@ -15,9 +15,20 @@ if TYPE_CHECKING:
 
 
 def log_evaluation(
-    run: Run, model: Recommender, data: PreparedData, *, step: int = 0, batch_size: int = 512
+    run: Run,
+    model: Recommender,
+    data: PreparedData,
+    *,
+    step: int = 0,
+    batch_size: int = 512,
+    brief: bool = False,
 ) -> Evaluation:
     """Rank every user's validation and test target; log metrics and the per-user table.
+
+    Parameters
+    ----------
+    brief : bool
+        Log ``Evaluation.main_metrics`` only. The table is whole either way.
 
     Returns
     -------
@@ -30,7 +41,8 @@ def log_evaluation(
             for cases in (data.val, data.test)
         )
     for part, evaluation in (("val", val), ("test", test)):
-        named = {f"{part}/{name}": value for name, value in evaluation.metrics().items()}
+        metrics = evaluation.main_metrics() if brief else evaluation.metrics()
+        named = {f"{part}/{name}": value for name, value in metrics.items()}
         run.log_metrics(named, step=step)
     run.set_tags({"protocol": test.per_user.attrs["protocol"]})
     evaluations.write_evaluation(test, run.folder / "evaluation")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from mlflow import MlflowClient
 
+from recdistill.floors import COUNTING_FLOORS
+from recdistill.runs import children_of
 from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe, artifacts
 
 
@@ -34,6 +36,20 @@ def test_every_floor_trains_and_is_tested(recipe: Recipe, kind: str) -> None:
     assert run.data.metrics["test/n_users"] == 60
     assert 0 <= run.data.metrics["test/recall_at_10"] <= 1
     assert {"config.json", "weights.safetensors"} == artifacts(run, "model")
+
+
+def test_floors_train_in_one_go_with_a_run_each(recipe: Recipe) -> None:
+    together = recipe("train_baseline", "--model=floors", *SMALL, "--seed=7", status="FINISHED")
+    client = MlflowClient()
+    parent = client.get_run(together.data.tags["mlflow.parentRunId"])
+    assert parent.info.run_name == "floors-s7-baseline"
+    below = children_of(client, parent.info.run_id)
+    assert [run.name for run in below] == [f"{kind}-s7-baseline" for kind in COUNTING_FLOORS]
+    for run in below:
+        assert len(run.metrics) <= 60
+        assert len(run.params) <= 30
+    again = recipe("train_baseline", "--model=counter,ease", *SMALL, "--seed=7")
+    assert again.data.tags["cache.hit_of"] == below[2].id, "a floor alone has the same key"
 
 
 @pytest.mark.parametrize("loss", ["sampled_softmax", "gbce", "bce"])

@@ -254,6 +254,17 @@ class DataConfig:
         _require(self.seed >= 0, f"seed is {self.seed}; use 0 or a larger whole number.")
         self._check_files()
 
+    def unused(self) -> set[str]:
+        """Name the settings that mean nothing here: of other splits, of files not given."""
+        of_split = {"temporal": "global_temporal", "cold_items": "cold_items"}
+        names = {name for name, split in of_split.items() if self.split != split}
+        if self.split != "given":
+            names |= {"train_file", "val_file", "test_file"}
+        if not self.data_path and self.split != "given":
+            own_files = {"columns": Columns(), "reading": Reading()}
+            names |= {name for name, plain in own_files.items() if getattr(self, name) == plain}
+        return names
+
     @classmethod
     def of(cls, settings: object) -> DataConfig:
         """Collect the data settings among a stage's, by field name; the rest keep defaults."""

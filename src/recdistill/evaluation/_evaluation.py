@@ -14,6 +14,7 @@ from recdistill.errors import UserError
 from recdistill.evaluation._lists import describe_lists, popularity_percentile
 from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
 from recdistill.evaluation._ranks import rank_batch
+from recdistill.progress import progress_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,6 +77,19 @@ class Evaluation:
                 values[f"{prefix}recall_at_{k}_high"] = high
         return values | self.lists
 
+    def main_metrics(self) -> dict[str, float]:
+        """Those of :meth:`metrics` that a model which is only a measure for others is read by.
+
+        With the history masked: recall, NDCG and MRR at every k, all else at 10.
+        """
+        names = {f"{metric}_at_{k}" for metric in METRICS for k in KS}
+        names.add("n_users")
+        return {
+            name: value
+            for name, value in self.metrics().items()
+            if name in names or ("/" not in name and "_at_10" in name)
+        }
+
 
 def outcome(
     per_user: pd.DataFrame, metric: Metric = "recall", k: int = 10, *, masked: bool = True
@@ -130,7 +144,7 @@ def evaluate(
     order = np.argsort(cases.history.lengths, kind="stable")
     counts = np.zeros((n_cases, 4), np.int32)
     tops = np.zeros((2, n_cases, min(depth, catalog.n_items + 1)), np.int32)
-    with torch.inference_mode():
+    with torch.inference_mode(), progress_of(f"evaluate {name}", "users", n_cases) as line:
         for start in range(0, n_cases, batch_size):
             rows = order[start : start + batch_size]
             histories = cases.history.take(rows)
@@ -145,6 +159,7 @@ def evaluate(
                 counts[rows, 2 * i] = r.n_above.cpu().numpy()
                 counts[rows, 2 * i + 1] = r.n_tied.cpu().numpy()
                 tops[i, rows] = r.top.cpu().numpy()
+            line.advance(len(rows))
 
     popularity = np.bincount(train.items, minlength=catalog.n_items + 1)  # [n_items + 1]
     per_user = pd.DataFrame(

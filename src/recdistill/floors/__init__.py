@@ -6,6 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.floors._config import (
+        COUNTING_FLOORS,
         FLOOR_KINDS,
         CounterConfig,
         EASEConfig,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from recdistill.floors._floor import Floor
 
 __all__ = [
+    "COUNTING_FLOORS",
     "FLOOR_KINDS",
     "CounterConfig",
     "EASEConfig",

@@ -9,6 +9,8 @@ from recdistill.errors import UserError
 
 FloorKind = Literal["popularity", "markov", "ease", "knn", "counter", "tfidf", "ease_text"]
 FLOOR_KINDS: tuple[FloorKind, ...] = get_args(FloorKind)
+COUNTING_FLOORS: tuple[FloorKind, ...] = ("popularity", "markov", "ease", "knn", "counter")
+"""Those that need interactions alone: every data set has them."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from recdistill.runs._open_run import open_run
     from recdistill.runs._passing import fetch_artifact
     from recdistill.runs._recipe_key import RECIPE, recipe_key
-    from recdistill.runs._references import FinishedRuns, RunReference, find_run, newest_of, search
+    from recdistill.runs._references import (
+        FinishedRuns,
+        RunReference,
+        children_of,
+        find_run,
+        newest_of,
+        search,
+    )
     from recdistill.runs._run import Run
     from recdistill.runs._stage import stage
     from recdistill.runs._store import open_store
@@ -31,6 +38,7 @@ __all__ = [
     "FinishedRuns",
     "Run",
     "RunReference",
+    "children_of",
     "close_dead_runs",
     "code_digest",
     "comparison_url",

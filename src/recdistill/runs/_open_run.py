@@ -14,8 +14,9 @@ import mlflow
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
-from recdistill.config import as_dotted, as_plain
+from recdistill.config import as_plain
 from recdistill.errors import UserError
+from recdistill.progress import heard_by
 from recdistill.runs._content_key import code_digest
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._environment import git_state, hardware, packages
@@ -25,6 +26,7 @@ from recdistill.runs._run import STATE, Run
 from recdistill.runs._scratch import clear_dead_scratch
 from recdistill.runs._store import chosen_experiment, open_store, store_or_disk_fault
 from recdistill.runs._surroundings import Asked, leaving_words, signals_raise, system_metrics
+from recdistill.runs._used_settings import used_settings
 from recdistill.runs._views import run_url, save_views, ui_base
 
 if TYPE_CHECKING:
@@ -67,13 +69,13 @@ def open_run(
         client.log_batch(run_id, tags=[RunTag(key, value) for key, value in own.items()])
     settings = {
         key: value
-        for key, value in as_dotted(config).items()
+        for key, value in used_settings(config).items()
         if key not in _NOT_IN_KEY and not key.endswith(("_run", "runs"))
     }
     run = _opened(client, run_id, name, settings)
     status = "FAILED"
     monitor = system_metrics(run_id)
-    with signals_raise() as closing, passing_files_in(run.folder):
+    with signals_raise() as closing, passing_files_in(run.folder), heard_by(run.log_progress):
         try:
             _describe(run, config, parent, tags or {})
             if run_name:
@@ -141,7 +143,7 @@ def _describe(run: Run, config: Any, parent: str | None, tags: Mapping[str, str]
     if parent:
         own["mlflow.parentRunId"] = parent
     run.set_tags({**git, **own, **tags})
-    run.log_params({f"config.{key}": value for key, value in as_dotted(config).items()})
+    run.log_params({f"config.{key}": value for key, value in used_settings(config).items()})
     run.log_dict(as_plain(config), "config.yaml")
     run.log_text(packages(), "environment/packages.txt")
     run.log_dict(hardware(), "environment/hardware.json")

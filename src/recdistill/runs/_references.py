@@ -133,6 +133,12 @@ def find_run(
     return _resolved(client, found)
 
 
+def children_of(client: MlflowClient, parent: str) -> list[RunReference]:
+    """Find the finished runs that a run started below itself, in their order."""
+    finished = ["attributes.status = 'FINISHED'", f"tags.`mlflow.parentRunId` = '{parent}'"]
+    return [_resolved(client, run) for run in search(client, finished)][::-1]
+
+
 def newest_of(client: MlflowClient, stages: Sequence[str], conditions: Sequence[str]) -> Run | None:
     """Find the newest run of these stages; one query for each, whatever else the store holds."""
     found = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,12 +59,21 @@ class Run:
         self._lock: FileLock | None = None
         self._checkpoints: Path | None = None
         self.reused: RunReference | None = None
+        self._n_told = 0
 
     # ---------------------------------------------------------------- writing
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Take metrics; they are written in the background, in batches."""
         self._buffer.add(metrics, step)
+
+    def log_progress(self, share: float, seconds_left: float) -> None:
+        """Take how far the step at hand is; against the time these figures are a curve."""
+        self._n_told += 1
+        figures = {"progress/share": share}
+        if math.isfinite(seconds_left):
+            figures["progress/seconds_left"] = seconds_left
+        self.log_metrics(figures, self._n_told)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Write parameters; MLflow keeps the first value given to a name for ever."""

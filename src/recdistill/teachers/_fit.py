@@ -13,9 +13,10 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from recdistill.progress import progress_of
 from recdistill.teachers._precision import resolve_precision
 from recdistill.teachers._training import TeacherModule
-from recdistill.training import interruptible, resumable_checkpoint
+from recdistill.training import ShownSteps, interruptible, resumable_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -113,7 +114,8 @@ def fit_teacher(
     last = resumable_checkpoint(
         checkpoints / _LAST, module.signature, lambda saved: str(saved["signature"])
     )
-    with warnings.catch_warnings(), _lightning_quiet():
+    showing = progress_of("train the teacher", "steps")
+    with warnings.catch_warnings(), _lightning_quiet(), showing as line:
         # The loader is a handful of index operations; worker processes would only cost memory.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*exists and is not empty.*")
@@ -124,7 +126,7 @@ def fit_teacher(
             devices=1,
             precision=precision,  # type: ignore[arg-type]
             max_epochs=settings.max_epochs,
-            callbacks=[keep_last],
+            callbacks=[keep_last, ShownSteps(line)],
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recdistill.texts._encoder import TextEncoder
 
 _CHUNK = 8_192
+_TEXTS_AT_ONCE = 512  # how often is said how far it is
 
 
 def embed_items(
@@ -99,8 +100,8 @@ def _encode_into(
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(texts), encoder.dim)}
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
-        for start in range(0, len(texts), _CHUNK):
-            chunk = texts[start : start + _CHUNK]
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            chunk = texts[start : start + _TEXTS_AT_ONCE]
             stream.write(np.ascontiguousarray(encoder.encode(chunk), "<f4").tobytes())
             report(start + len(chunk), len(texts))
 

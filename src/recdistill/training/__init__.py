@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         signature_lines,
     )
     from recdistill.training._settings import StudentTraining
+    from recdistill.training._shown_steps import ShownSteps
     from recdistill.training._softmax import weighted_logsumexp
     from recdistill.training._step import LossAlone, Objective, Step
 
@@ -50,6 +51,7 @@ __all__ = [
     "OptimizerConfig",
     "Resumable",
     "SampledSoftmax",
+    "ShownSteps",
     "Softmax",
     "Step",
     "StudentRecipe",

@@ -15,11 +15,13 @@ import torch
 from safetensors.torch import load_model
 
 from recdistill.errors import UserError
+from recdistill.progress import progress_of
 from recdistill.training._allocator import keep_freed_memory
 from recdistill.training._batches import window_loader
 from recdistill.training._module import TrainingModule
 from recdistill.training._progress import SELECTED_BY, Progress
 from recdistill.training._resume import interruptible, resumable_checkpoint, signature_lines
+from recdistill.training._shown_steps import ShownSteps
 from recdistill.training._step import LossAlone, Objective
 
 if TYPE_CHECKING:
@@ -107,8 +109,9 @@ def fit(
         last = resumable_checkpoint(folder / "last.ckpt", lines, Progress.signature_in)
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", message=".*weights_only.*")
-        trainer = _trainer(config, accelerator, progress)
-        with interruptible():
+        name = type(model).__name__.lower()
+        with interruptible(), progress_of(f"train {name}", "steps") as line:
+            trainer = _trainer(config, accelerator, [progress, ShownSteps(line)])
             trainer.fit(module, loader, ckpt_path=last, weights_only=True)
         load_model(model, str(folder / "best.safetensors"))
     return FitResult(progress.best, progress.history, trainer.current_epoch)
@@ -135,7 +138,7 @@ def _accelerator(device: str) -> str:
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
-def _trainer(config: FitConfig, accelerator: str, progress: Progress) -> pl.Trainer:
+def _trainer(config: FitConfig, accelerator: str, callbacks: list[pl.Callback]) -> pl.Trainer:
     # Everything Lightning does per step beyond the step is switched off: at small batches it
     # would cost as much as the arithmetic.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -144,7 +147,7 @@ def _trainer(config: FitConfig, accelerator: str, progress: Progress) -> pl.Trai
         devices=1,
         precision="bf16-mixed" if accelerator == "cuda" else "32-true",
         max_epochs=config.max_epochs,
-        callbacks=[progress],
+        callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
