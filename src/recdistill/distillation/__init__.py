@@ -28,11 +28,8 @@ if TYPE_CHECKING:
     from recdistill.distillation._listwise import Listwise
     from recdistill.distillation._mistake_kinds import MISTAKES, Mistake
     from recdistill.distillation._objective import DistillationObjective, Weighted
-    from recdistill.distillation._ranking import (
-        Ranking,
-        ReferenceRanking,
-        position_weights,
-    )
+    from recdistill.distillation._ranking import Ranking, position_weights
+    from recdistill.distillation._reference_ranking import ReferenceRanking
     from recdistill.distillation._registry import (
         TERMS,
         TermInputs,

@@ -23,6 +23,9 @@ class RankingOptions:
         Weights of the three kinds of importance (gamma_p, gamma_c, gamma_o).
     beta : float
         How slowly importance falls with rank and with the distance.
+    dros : float
+        ``reference_code`` only: weight of the DROS loss that the published code adds to every
+        listed item's, its ``alpha`` (its README's value). 0 leaves it out, and is far cheaper.
     """
 
     variant: Variant = "paper"
@@ -30,6 +33,7 @@ class RankingOptions:
     confidence: float = 0.5
     consistency: float = 0.1
     beta: float = 1.0
+    dros: float = 0.5
 
     def __post_init__(self) -> None:
         if self.variant not in get_args(Variant):
@@ -38,6 +42,8 @@ class RankingOptions:
             )
         if self.beta <= 0:
             raise UserError(f"ranking.beta is {self.beta}; it must be positive.")
+        if self.dros < 0:
+            raise UserError(f"ranking.dros is {self.dros}; it must not be negative.")
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,7 @@ class DROS(Term):
     dense = True
 
     def __init__(self, config: DROSConfig, item_counts: Tensor) -> None:
-        shares = (item_counts[1:].double() + 1) / item_counts[1:].sum()
-        self.scale = shares**config.power / config.beta  # [n_items]
+        self.scale = item_scales(item_counts, config)  # [n_items]
 
     def ask(self, lesson: Lesson, targets: Tensor, n_items: int) -> Question:
         """Ask for the target's score; needs no teacher, so every target counts."""
@@ -52,3 +51,9 @@ class DROS(Term):
         exponents = scale * answer.catalog**2  # [n, n_items]
         wanted = scale[given[0] - 1] * (answer.scores[:, 0] - 1) ** 2
         return torch.scatter(exponents, 1, column, wanted[:, None]).logsumexp(1)
+
+
+def item_scales(item_counts: Tensor, config: DROSConfig) -> Tensor:
+    """Return each item's propensity over ``beta``, float64, shape [n_items]."""
+    smoothed = item_counts[1:].double() + 1
+    return (smoothed / smoothed.sum()) ** config.power / config.beta

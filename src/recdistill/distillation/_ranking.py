@@ -78,51 +78,6 @@ class Ranking(Term):
         return up + weights.sum(1) * (shares * F.softplus(drawn)).sum(1)
 
 
-class ReferenceRanking(Term):
-    """What the published DLLM2Rec code computes, kept to be compared with, not to be used.
-
-    It departs from the paper in ways that matter:
-
-    - the negative term is ``log sigma(1 - s)`` where the paper has ``log(1 - sigma(s))``: the push
-      is weaker and its optimum one logit higher (``main.py`` line 470);
-    - confidence is ``e^(-distance)`` of each listed item, normalised within the row, where the
-      paper has one reliability per sequence; all weights are then renormalised to 1 per row, so
-      an unreliable teacher is never trusted less (452-459);
-    - negatives may be items of the teacher's own list;
-    - the sigmoid is taken before the logarithm, which overflows. Here: the same value, stable.
-
-    Each listed item has one negative of its own. Logits of the lesson are minus the distances.
-    """
-
-    name = "ranking"
-
-    def __init__(self, config: RankingConfig) -> None:
-        self.config = config
-
-    def ask(self, lesson: Lesson, targets: Tensor, n_items: int) -> Question:
-        """Ask for the teacher's list and one drawn item for each."""
-        config, listed = self.config, lesson.listed
-        n, k = listed.shape
-        drawn = torch.randint(1, n_items + 1, (n, k), device=listed.device)
-        distance = -lesson.logits.masked_fill(~listed, -torch.inf)
-        confidence = torch.softmax(-distance / config.beta, 1).nan_to_num(0.0)
-        position = position_weights(k, config.beta).to(listed.device).expand(n, k)
-        fixed = (config.position * position + config.confidence * confidence) * listed
-        return Question(
-            torch.cat([lesson.items, drawn], 1), (fixed, listed), (lesson.weights > 0).float()
-        )
-
-    def row_losses(self, answer: Answer, *given: Tensor) -> Tensor:
-        """See ``Term``; ``given`` is fixed weights [n, k] and listed [n, k]."""
-        fixed, listed = given
-        k = listed.shape[1]
-        teacher, drawn = answer.scores[:, :k], answer.scores[:, k:]
-        agreed = (teacher.detach() >= answer.kth_best(k)).to(fixed) + 1e-8
-        weights = fixed + self.config.consistency * agreed * listed
-        weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-30)
-        return (weights * (F.softplus(-teacher) + F.softplus(drawn - 1))).sum(1)
-
-
 def position_weights(k: int, beta: float) -> Tensor:
     """``e^(-rank / beta)`` for ranks 1..k, summing to 1, shape [k].
 

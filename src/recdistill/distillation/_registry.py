@@ -12,7 +12,8 @@ import torch
 
 from recdistill.distillation._dros import DROS
 from recdistill.distillation._listwise import Listwise
-from recdistill.distillation._ranking import Ranking, ReferenceRanking
+from recdistill.distillation._ranking import Ranking
+from recdistill.distillation._reference_ranking import ReferenceRanking
 from recdistill.distillation._terms import Term
 from recdistill.errors import UserError
 
@@ -43,7 +44,8 @@ class TermInputs:
 def _ranking(configs: TermConfigs, inputs: TermInputs) -> Term:
     config = configs.ranking
     if config.variant == "reference_code":
-        return ReferenceRanking(config)
+        sequences = inputs.lessons.sequences
+        return ReferenceRanking(config, configs.dros, inputs.item_counts, sequences)
     distance = inputs.lessons.distance[inputs.lessons.taught]
     confidence = torch.exp(-distance / config.beta)
     return Ranking(config, float(confidence.mean()) if len(distance) else 1.0)

@@ -31,12 +31,16 @@ class Lesson:
         difference of logits, or a distance for a table of distances.
     weights : float tensor, shape [n_targets]
         0 where the teacher says nothing or the row was not selected.
+    rows, positions : int64 tensors, shape [n_targets]
+        Where the targets stand in the lessons' sequences.
     """
 
     items: Tensor
     logits: Tensor
     distance: Tensor
     weights: Tensor
+    rows: Tensor
+    positions: Tensor
 
     @property
     def listed(self) -> Tensor:
@@ -129,6 +133,8 @@ class Lessons:
             logits=self.logits[at].float().to(device),
             distance=self.distance[at].to(device),
             weights=self.weights[at].to(device),
+            rows=rows,
+            positions=positions,
         )
 
     def weighted(self, weights: Tensor) -> Lessons:

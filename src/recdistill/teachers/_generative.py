@@ -71,6 +71,11 @@ class GenerativeTeacher:
         cut = network.settings.text.max_title_tokens
         encoded = text_tokens(tokenizer, [f" {title}" for title in self.titles])
         self._titles = [row[:cut] for row in encoded]
+        # A long title is taught, and must be wanted back, as far as the prompt spells it.
+        self.names = [
+            tokenizer.decode(row[:cut]).strip() if len(row) > cut else title
+            for title, row in zip(self.titles, encoded, strict=True)
+        ]
         self._before = tokenizer("This user has chosen, oldest first:").input_ids
         self._between, self._after, self._comma, self._end = (
             tokenizer(text, add_special_tokens=False).input_ids
@@ -133,7 +138,7 @@ class GenerativeTeacher:
             written = network.causal_lm.generate(
                 inputs_embeds=embedded,
                 attention_mask=prompts.real.long(),
-                max_new_tokens=_MAX_ANSWER,
+                max_new_tokens=max(_MAX_ANSWER, *map(len, self._titles)),
                 do_sample=False,
                 use_cache=True,
                 pad_token_id=0,
@@ -141,7 +146,7 @@ class GenerativeTeacher:
         picked = []
         for case, tokens in enumerate(written):
             lines = self.tokenizer.decode(tokens, skip_special_tokens=True).strip().splitlines()
-            named = [self.titles[item] for item in candidates[case]]
+            named = [self.names[item] for item in candidates[case]]
             picked.append(read_answer(lines[0] if lines else "", candidates[case].tolist(), named))
         return Choices(np.array(picked, np.int32), targets)
 

@@ -52,7 +52,8 @@ class TermStep:
         weights, doubt = uniform(n), 3 * uniform(n)
         weights[0] = 0
         targets = torch.randint(1, n_items + 1, (n,), generator=random)
-        lesson = Lesson(items, logits, doubt, weights)
+        rows = torch.arange(n)
+        lesson = Lesson(items, logits, doubt, weights, rows, torch.ones_like(rows))
         return cls(states.requires_grad_(), table.requires_grad_(), targets, lesson)
 
 

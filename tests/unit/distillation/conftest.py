@@ -46,4 +46,6 @@ def make_small(n: int = 13, n_items: int = 90, dim: int = 5, k: int = 4, seed: i
     weights[0] = 0
     distance = torch.rand(n, generator=random, dtype=torch.float64) * 3
     targets = torch.randint(1, n_items + 1, (n,), generator=random)
-    return Small(states, table.requires_grad_(), targets, Lesson(items, logits, distance, weights))
+    at = torch.arange(len(items))
+    lesson = Lesson(items, logits, distance, weights, at, torch.ones_like(at))
+    return Small(states, table.requires_grad_(), targets, lesson)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from recdistill.data import Sequences
 from recdistill.distillation import (
     DROS,
     Answer,
@@ -33,13 +34,14 @@ def plain(small, weights, asked):
 
 def terms(small) -> list[Term]:
     counts = torch.arange(small.n_items + 1)
+    histories = Sequences.from_lists([[1, 2]] * len(small.states))
     return [
         Listwise(ListwiseConfig()),
         Listwise(ListwiseConfig(temperature=2.5)),
         Listwise(ListwiseConfig(temperature=0.5, tail="bucket")),
         Listwise(ListwiseConfig(tail="bucket")),
         Ranking(RankingConfig(n_negatives=3, consistency=0)),
-        ReferenceRanking(RankingConfig(variant="reference_code")),
+        ReferenceRanking(RankingConfig(variant="reference_code"), DROSConfig(), counts, histories),
         DROS(DROSConfig(beta=3.0), counts),
     ]
 

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import torch
 
+from recdistill.data import Sequences
 from recdistill.distillation import (
     DROS,
     DROSConfig,
@@ -40,7 +41,9 @@ class TestRanking(TermSuite):
 
 class TestReferenceRanking(TermSuite):
     def term(self):
-        return ReferenceRanking(RankingConfig(variant="reference_code"))
+        config = RankingConfig(variant="reference_code", consistency=0)
+        histories = Sequences.from_lists([[1, 2]] * 13)
+        return ReferenceRanking(config, DROSConfig(), torch.arange(N_ITEMS + 1), histories)
 
 
 class TestDROS(TermSuite):

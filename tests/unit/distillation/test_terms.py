@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recdistill.data import Sequences
 from recdistill.distillation import (
     DROS,
     TERMS,
@@ -25,6 +26,8 @@ from recdistill.distillation import (
 from recdistill.errors import UserError
 from recdistill.lessons import Lesson, Lessons
 
+HISTORY = [6, 1]  # of the only user, who then takes item 5
+
 
 def sigmoid(x):
     return 1 / (1 + math.exp(-x))
@@ -36,6 +39,8 @@ def lesson(items, logits, distance=0.0):
         torch.tensor([logits], dtype=torch.float64),
         torch.tensor([distance], dtype=torch.float64),
         torch.ones(1, dtype=torch.float64),
+        torch.zeros(1, dtype=torch.int64),
+        torch.tensor([len(HISTORY)]),
     )
 
 
@@ -161,28 +166,51 @@ def test_scores_beyond_any_sigmoid_stay_finite():
     assert loss.item() > 400
 
 
-def test_reference_code_by_hand():
-    """Distances 1 and 2, student scores 0.2 and -0.4, negatives 0.5 and 1.5; nothing agreed on."""
-    config = RankingConfig(variant="reference_code", consistency=0.1)
-    term = ReferenceRanking(config)
+def reference(n_items=6, **settings):
+    counts = torch.tensor([0, *range(2, n_items + 2)])
+    config = RankingConfig(variant="reference_code", **settings)
+    history = Sequences.from_lists([[*HISTORY, 5]])
+    return ReferenceRanking(config, DROSConfig(beta=2.0), counts, history)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+def test_reference_code_by_hand(alpha):
+    """Distances 1 and 2, student scores 0.2 and -0.4, one negative at 0.5; nothing agreed on."""
+    term = reference(consistency=0.1, dros=alpha)
     given = term.ask(lesson([1, 2], [-1.0, -2.0]), torch.tensor([5]), 6).given
     confidence = [math.exp(-1), math.exp(-2)]
     confidence = [c / sum(confidence) for c in confidence]
     position = confidence  # ranks 1 and 2 happen to be the distances
     weights = [0.3 * p + 0.5 * c + 0.1 * 1e-8 for p, c in zip(position, confidence, strict=True)]
     weights = [w / sum(weights) for w in weights]
-    scores = torch.tensor([[0.2, -0.4, 0.5, 1.5]], dtype=torch.float64)
-    catalog = torch.tensor([[0.2, -0.4, 0.5, 1.5, 9, 9]], dtype=torch.float64)
+    scores = torch.tensor([[0.2, -0.4, 0.5]], dtype=torch.float64)
+    catalog = torch.tensor([[0.2, -0.4, 0.5, 1.5, 2.0, 2.0]], dtype=torch.float64)
+    popularity = [c / sum(range(3, 9)) for c in range(3, 9)]
+    scale = [x**0.05 / 2 for x in popularity]
+    squares = [math.exp(u * s * s) for u, s in zip(scale, catalog[0].tolist(), strict=True)]
+    dros = [
+        math.log(sum(squares) - squares[i] + math.exp(scale[i] * (s - 1) ** 2))
+        for i, s in enumerate((0.2, -0.4))
+    ]
     expected = sum(
-        -w * (math.log(sigmoid(s)) + math.log(sigmoid(1 - n)))
-        for w, s, n in zip(weights, (0.2, -0.4), (0.5, 1.5), strict=True)
+        -w * (math.log(sigmoid(s)) + math.log(sigmoid(1 - 0.5))) + alpha * w * d
+        for w, s, d in zip(weights, (0.2, -0.4), dros, strict=True)
     )
-    found = term.row_losses(Answer(scores, None, catalog, 1.0), *given).item()
+    found = term.row_losses(Answer(scores, None, catalog, 1.0, catalog), *given).item()
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+def test_reference_code_has_one_negative_outside_history_and_target():
+    term = reference(dros=0.0)
+    drawn = {
+        int(term.ask(lesson([1, 2], [-1.0, -2.0]), torch.tensor([5]), 6).items[0, 2])
+        for _ in range(60)
+    }
+    assert drawn == {2, 3, 4}  # 2 is listed, and may be drawn all the same
+
+
 def test_reference_code_cannot_trust_a_row_less():
-    term = ReferenceRanking(RankingConfig(variant="reference_code"))
+    term = reference()
     near = term.ask(lesson([1, 2], [-1.0, -2.0]), torch.tensor([5]), 6).given[0]
     far = term.ask(lesson([1, 2], [-101.0, -102.0]), torch.tensor([5]), 6).given[0]
     assert torch.allclose(near, far)
@@ -192,7 +220,7 @@ def test_dros_by_hand():
     counts = torch.tensor([0, 4, 1, 5])
     term = DROS(DROSConfig(beta=2.0, power=0.5), counts)
     scores, target = [0.5, -1.0, 1.5], 3
-    scale = [math.sqrt((c + 1) / 10) / 2 for c in (4, 1, 5)]
+    scale = [math.sqrt((c + 1) / 13) / 2 for c in (4, 1, 5)]
     terms = [
         math.exp(u * ((s - 1) if i == target - 1 else s) ** 2)
         for i, (u, s) in enumerate(zip(scale, scores, strict=True))
@@ -210,7 +238,7 @@ def test_position_weights_fall_by_e_and_sum_to_one():
 
 def test_terms_by_name():
     empty = Lessons(
-        torch.tensor([0, 1]),
+        Sequences.from_lists([[1]]),
         torch.zeros(1, 2, dtype=torch.int32),
         torch.full((1, 2), -torch.inf),
         torch.zeros(1),

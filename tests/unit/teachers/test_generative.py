@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,6 +141,20 @@ def test_writing_is_greedy_and_gives_one_choice_per_case(kind: str) -> None:
     first = teacher.generate(HISTORIES.take(np.array([0])), CANDIDATES[:1], TARGETS[:1])
     assert together.picked[0] == first.picked[0]
     assert len(together.picked) == 2
+
+
+def test_a_title_that_the_prompt_cuts_is_wanted_back_as_it_was_taught() -> None:
+    teacher = GenerativeTeacher(make_network(), tiny_tokenizer(), make_catalog())
+    cut = dataclasses.replace(teacher.network.settings.text, max_title_tokens=1)
+    teacher.network.settings = dataclasses.replace(teacher.network.settings, text=cut)
+    short = GenerativeTeacher(teacher.network, tiny_tokenizer(), make_catalog())
+    changed = [i for i, name in enumerate(short.names) if name != teacher.titles[i]]
+    assert changed, "no title was cut"
+    for item in changed:
+        taught = tiny_tokenizer().decode(short._titles[item])
+        assert read_answer(taught, [item], [short.names[item]]) == item
+        assert read_answer(taught, [item], [teacher.titles[item]]) == 0
+    assert [teacher.names[i] for i in range(5)] == teacher.titles[:5]
 
 
 def test_without_a_language_model_there_is_nothing_to_write() -> None:
