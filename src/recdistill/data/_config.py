@@ -160,11 +160,14 @@ class Cleaning:
     unknown_items : an interaction whose item the item file does not list; kept, it is titled
         ``Item <id>``.
     repeats : "first" keeps a user's first interaction with each item.
+    min_rating : interactions rated lower are dropped, before anything is counted; None keeps all,
+        one star like five.
     """
 
     malformed: Treatment = "refuse"
     unknown_items: UnknownItems = "keep"
     repeats: Repeats = "keep"
+    min_rating: float | None = None
 
     def __post_init__(self) -> None:
         _require_choice("cleaning.malformed", self.malformed, Treatment)

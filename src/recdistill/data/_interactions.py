@@ -59,6 +59,7 @@ def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]
     item, raw_items = _codes(raw.interactions["item"])
     rows = _in_order(raw.interactions, user, item, len(users))
     tied = _share_tied(rows) if raw.has_timestamps else None
+    rows = _disliked(rows, config, findings)
     rows = _unknown_items(rows, raw_items, raw.items, config, findings)
     rows = _repeats(rows, config, findings)
     rows = _rare(rows, config.min_interactions, findings)
@@ -167,6 +168,23 @@ def _unknown_items(
         return rows.loc[~of_unknown]
     findings.append(Finding("unknown_items", n, "kept", f"{said}: kept, titled 'Item <id>'."))
     return rows
+
+
+def _disliked(rows: pd.DataFrame, config: DataConfig, findings: list[Finding]) -> pd.DataFrame:
+    """Drop interactions that were rated lower than what counts as liked."""
+    least = config.cleaning.min_rating
+    if least is None:
+        return rows
+    if "rating" not in rows:
+        raise UserError(
+            f"{config.dataset} has no ratings, so cleaning.min_rating={least:g} cannot be applied: "
+            "name the column in columns.rating, or leave min_rating out."
+        )
+    low = rows["rating"].to_numpy() < least
+    if n := int(low.sum()):
+        said = f"{n} interactions are rated below {least:g} (cleaning.min_rating): dropped."
+        findings.append(Finding("low_ratings", n, "dropped", said))
+    return rows[~low]
 
 
 def _repeats(rows: pd.DataFrame, config: DataConfig, findings: list[Finding]) -> pd.DataFrame:

@@ -109,6 +109,26 @@ def test_repeats_are_kept_or_only_the_first(
     assert first.manifest["dropped"] == {"repeats": 1}
 
 
+def test_low_ratings_are_no_interactions_where_that_is_asked_for(
+    folder: Path, shop: Callable[..., PreparedData]
+) -> None:
+    lines = ["user,item,timestamp,rating"]
+    lines += [f"{u},{i},{t},{5 - 4 * (t == 2)}" for u in "xy" for t, i in enumerate("abcde")]
+    (folder / "interactions.csv").write_text("\n".join(lines) + "\n")
+    assert shop().manifest["counts"]["n_interactions"] == 10
+    liked = shop(cleaning=Cleaning(min_rating=2.0))
+    assert liked.manifest["dropped"]["low_ratings"] == 2
+    assert liked.manifest["counts"]["n_interactions"] == 8
+
+
+def test_a_lowest_rating_without_ratings_is_refused(
+    folder: Path, shop: Callable[..., PreparedData]
+) -> None:
+    write_rows(folder / "interactions.csv", ROWS)
+    with pytest.raises(UserError, match=r"has no ratings, so cleaning\.min_rating=4"):
+        shop(cleaning=Cleaning(min_rating=4.0))
+
+
 def test_items_without_a_title_are_told_and_named_by_their_id(
     folder: Path, shop: Callable[..., PreparedData]
 ) -> None:
