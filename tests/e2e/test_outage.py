@@ -58,11 +58,11 @@ def test_five_deaths_of_postgres_lose_no_metric_and_no_trial(
     hill = make_hill(MlflowClient(team_server.url), tmp_path, url)
     hill.fill(N_TRIALS)
     words = [hill.study.study_name, url, team_server.url, hill.mirror.parent, str(tmp_path / "c")]
-    crew = [sys.executable, "-m", "tests.unit.sweeps.crew", *words, "4", "2"]
+    pool = [sys.executable, "-m", "tests.unit.sweeps.pool", *words, "4", "2"]
     env = environment(**known, PYTHONPATH=f"{ROOT}:{ROOT}/src", OMP_NUM_THREADS="1")
     writer = _start_writer(team_server, tmp_path, "five outages", n_metrics=3000, seconds=60)
     run_id = _first_line(writer)
-    sweep = subprocess.Popen(crew, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+    sweep = subprocess.Popen(pool, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
     try:
         for _ in range(5):
             time.sleep(5)
@@ -73,7 +73,7 @@ def test_five_deaths_of_postgres_lose_no_metric_and_no_trial(
         assert writer.returncode == 0, out
         # A sweep that gave up says so and goes on with the same command.
         if sweep.wait(240):
-            subprocess.run(crew, cwd=ROOT, env=env, check=True, timeout=240)
+            subprocess.run(pool, cwd=ROOT, env=env, check=True, timeout=240)
     finally:
         sweep.kill()
         writer.kill()

@@ -79,10 +79,10 @@ class Floor:
         for start in range(1, len(items), _BLOCK):
             stop = min(start + _BLOCK, len(items))
             first = max(0, start - self.n_voters)
-            # Row p hears voter j at age p - 1 - j.
+            # For row p the vote of item j is p - 1 - j steps old.
             ages = np.arange(start - 1, stop - 1)[:, None] - np.arange(first, stop - 1)
-            heard = (ages >= 0) & (ages < self.n_voters)
-            band = np.where(heard, self._weights(ages.clip(0)), np.float32(0))  # [rows, voters]
+            voted = (ages >= 0) & (ages < self.n_voters)
+            band = np.where(voted, self._weights(ages.clip(0)), np.float32(0))  # [rows, voters]
             scores[start:stop] = band_of_votes(self.votes, items[first : stop - 1], band)
         return self._with_prior(scores)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recdistill.reporting._caveats import caveats
-from recdistill.reporting._facts import duration, megabytes, noise_of, seeds_of
+from recdistill.reporting._details import duration, megabytes, noise_of, seeds_of
 from recdistill.reporting._verdict import p_words, signed, verdict
 
 if TYPE_CHECKING:

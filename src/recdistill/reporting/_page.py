@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from recdistill.reporting import _facts as facts
+from recdistill.reporting import _details as details
 from recdistill.reporting._caveats import caveats
-from recdistill.reporting._ink import variable
 from recdistill.reporting._plots import pens
+from recdistill.reporting._style import variable
 from recdistill.reporting._verdict import p_words, signed, verdict
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def render_page(
             {"title": d.title, "caption": d.caption, "svg": Markup(d.svg)}  # noqa: S704
             for d in drawings
         ],
-        tables=[facts.cost_table(comparison), facts.settings_table(comparison)],
-        commands=facts.commands(comparison, ids),
-        facts=facts.data_facts(comparison),
+        tables=[details.cost_table(comparison), details.settings_table(comparison)],
+        commands=details.commands(comparison, ids),
+        data=details.data_details(comparison),
         footer=f"recdistill {version}, {now:%Y-%m-%d %H:%M} UTC"
         + (f", run {made_by}" if made_by else ""),
         links=[{"words": words, "address": address} for words, address in (links or {}).items()],
@@ -117,17 +117,17 @@ def _row(row: Row, comparison: Comparison, colours: Mapping[str, str]) -> dict[s
         "stage": "floor" if group.is_floor else group.newest.stage,
         "is_floor": group.is_floor,
         "colour": colours.get(row.label, "var(--rule)"),
-        "seeds": facts.seeds_of(group),
+        "seeds": details.seeds_of(group),
         "estimates": [_estimate(row.estimates[m], len(group.runs)) for m in row.estimates],
         "hits": f"{row.hits:.0f}",
         "n_cases": f"{comparison.n_cases:,}",
-        "noise": facts.noise_of(row, "ndcg"),
+        "noise": details.noise_of(row, "ndcg"),
         "contrasts": [
             _contrast(row.against_reference.get(m), comparison.level) for m in ("recall", "ndcg")
         ],
         "no_contrast": "reference" if group is comparison.reference else "\u2013",
-        "fit": facts.duration(row.fit_seconds),
-        "peak": facts.megabytes(row.peak_mb),
+        "fit": details.duration(row.fit_seconds),
+        "peak": details.megabytes(row.peak_mb),
     }
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from recdistill.evaluation import hits_interval
 from recdistill.reporting._comparison import K
-from recdistill.reporting._ink import FLOOR, INK, MUTED, PAPER, RULE, SERIES, new_figure
+from recdistill.reporting._style import FLOOR, MUTED, PAPER, RULE, SERIES, TEXT, new_figure
 from recdistill.reporting._verdict import NAMES, signed
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def forest(comparison: Comparison) -> Figure:
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    panels[0].set_yticks(range(len(rows)), [row.label for row in rows], color=INK)
+    panels[0].set_yticks(range(len(rows)), [row.label for row in rows], color=TEXT)
     panels[0].set_ylim(-0.6, len(rows) - 0.4)
     figure.supxlabel(
         f"difference to {comparison.reference.label}, 95 % interval",

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FuncFormatter
 
-from recdistill.reporting._ink import INK, MUTED, PAPER, RULE, new_figure
 from recdistill.reporting._plots import Pen, pens, short_difference
+from recdistill.reporting._style import MUTED, PAPER, RULE, TEXT, new_figure
 from recdistill.reporting._verdict import NAMES
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def reaching(comparison: Comparison) -> Figure:
         axes.xaxis.get_major_locator().set_params(nbins=6)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    panels[0].set_yticks(range(len(students)), students, color=INK)
+    panels[0].set_yticks(range(len(students)), students, color=TEXT)
     panels[0].set_ylim(-0.6, len(students) - 0.4)
     figure.supxlabel("student minus its teachers", fontsize=9, color=MUTED)
     return figure

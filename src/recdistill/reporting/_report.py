@@ -12,11 +12,11 @@ from recdistill.reporting._breakdown import break_down
 from recdistill.reporting._caveats import caveats
 from recdistill.reporting._comparison import K
 from recdistill.reporting._groups import differing_settings
-from recdistill.reporting._ink import as_png, as_svg, styled
 from recdistill.reporting._markdown import as_markdown
 from recdistill.reporting._page import Drawing, render_page
 from recdistill.reporting._plots import cost, forest, recall_curves, shown_in_slices, slice_gains
 from recdistill.reporting._reach_plot import reaching
+from recdistill.reporting._style import as_png, as_svg, styled
 from recdistill.reporting._verdict import verdict
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ class Progress:
     """One line when something changed, at most every ten seconds."""
 
     def __init__(self, study: Study, spec: StudySpec) -> None:
-        self._study, self._facts = study, spec
+        self._study, self._spec = study, spec
         self._said, self._next = "", 0.0
 
     def report(self, *, last: bool = False) -> None:
@@ -43,5 +43,5 @@ class Progress:
         words += [f"{counts[state]} {state}" for state in (*FINISHED, "retried") if counts[state]]
         best = best_trial(self._study)
         if best is not None:
-            words.append(f"best {self._facts.metric} {score(best):.4f} (trial {best.number})")
+            words.append(f"best {self._spec.metric} {score(best):.4f} (trial {best.number})")
         return ", ".join(words)

@@ -49,11 +49,11 @@ class TermStep:
         items[1, 2:], logits[1, 2:] = 0, -torch.inf
         logits = logits.log_softmax(1) + (0.5 + 0.4 * uniform(n, 1)).log()
         items[0], logits[0] = 0, -torch.inf
-        weights, doubt = uniform(n), 3 * uniform(n)
+        weights, distance = uniform(n), 3 * uniform(n)
         weights[0] = 0
         targets = torch.randint(1, n_items + 1, (n,), generator=random)
         rows = torch.arange(n)
-        lesson = Lesson(items, logits, doubt, weights, rows, torch.ones_like(rows))
+        lesson = Lesson(items, logits, distance, weights, rows, torch.ones_like(rows))
         return cls(states.requires_grad_(), table.requires_grad_(), targets, lesson)
 
 

@@ -29,8 +29,10 @@ def test_agreement_with_itself_is_whole(walks, lessons):
 
 def test_claims_are_compared_with_hits(walks, lessons):
     hits = (lessons.items == torch.from_numpy(walks.train.items)[:, None]).any(1)
-    honest = torch.full_like(lessons.logits, float(hits[lessons.taught].float().mean() / 5)).log()
-    fair = inspect_lessons(replace(lessons, logits=honest), 30)
+    calibrated = torch.full_like(
+        lessons.logits, float(hits[lessons.taught].float().mean() / 5)
+    ).log()
+    fair = inspect_lessons(replace(lessons, logits=calibrated), 30)
     assert fair.claimed == pytest.approx(fair.hit_rate, abs=1e-5)
     boast = torch.full_like(lessons.logits, 0.2).log()
     loud = inspect_lessons(replace(lessons, logits=boast), 30)

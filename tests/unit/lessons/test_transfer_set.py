@@ -100,19 +100,19 @@ def test_lists_are_the_pools_and_floors_do_not_know_the_user(walks) -> None:
     floor, network = fit_floor("counter", walks.train, walks.catalog), student(walks)
     pool = Pool([floor, network], [0.7, 0.3], walks.catalog.digest)
     views = draw_views(walks.train, ViewsConfig(2), seed=0)
-    heard: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     made = label_views(
-        pool, views, walks, k=5, n_folds=3, report=lambda n, of: heard.append((n, of))
+        pool, views, walks, k=5, n_folds=3, report=lambda n, of: reported.append((n, of))
     )
-    assert heard[-1] == (len(views.owners), len(views.owners))
+    assert reported[-1] == (len(views.owners), len(views.owners))
     folds = user_folds(len(walks.train), 3, 0)
     for view in (0, len(walks.train) + 2):
         owner = views.owners[view]
         others = walks.train.take(np.flatnonzero(folds != folds[owner]))
-        honest = fit_floor("counter", others, walks.catalog)
+        refitted = fit_floor("counter", others, walks.catalog)
         items = views.sequences.row(view)
         place = len(items) - 1
-        expected = Pool([honest], [0.7], walks.catalog.digest).score(
+        expected = Pool([refitted], [0.7], walks.catalog.digest).score(
             Sequences.from_lists([items[:place]])
         )[0]
         said = score_every_position(network, Sequences.from_lists([items]))[place]

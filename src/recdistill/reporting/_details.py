@@ -1,4 +1,4 @@
-"""What a report says beside the numbers: costs, settings that differ, commands, data."""
+"""What a report shows beside the metrics: costs, settings that differ, commands, data."""
 
 from __future__ import annotations
 
@@ -137,8 +137,8 @@ def commands(comparison: Comparison, selected: Sequence[str]) -> list[Commands]:
     ]
 
 
-def data_facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """Name data, digests and protocol, the same for every run of the report."""
+def data_details(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return name and value of what all runs share: data, digests, protocol, tests."""
     newest = comparison.reference.newest.reference
     attrs = comparison.reference.tables[0].attrs
     draws = comparison.resampling

@@ -1,4 +1,4 @@
-"""The ink of all reports: one palette, figures that follow the reader's light or dark page."""
+"""The style of all figures: palette, fonts, SVG that follows the light or dark page."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-INK, MUTED, RULE, PAPER = "#1b1f24", "#666d75", "#d5d8dc", "#fefefd"
+TEXT, MUTED, RULE, PAPER = "#1b1f24", "#666d75", "#d5d8dc", "#fefefd"
 
 # After Okabe and Ito's set for colour-blind readers; order is order of first use.
 SERIES = ("#0a6aa8", "#c8500a", "#0b8a68", "#a8568a", "#8a6d00", "#3d4fa3")
 FLOOR = "#7d858d"
 
 # The page gives each of these names a light and a dark value (report.css).
-_VARIABLES = {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "paper", FLOOR: "floor"} | {
+_VARIABLES = {TEXT: "text", MUTED: "muted", RULE: "rule", PAPER: "paper", FLOOR: "floor"} | {
     colour: f"series-{i}" for i, colour in enumerate(SERIES)
 }
 
@@ -33,7 +33,7 @@ _STYLE = {
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.titlecolor": INK,
+    "axes.titlecolor": TEXT,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": MUTED,
     "axes.linewidth": 0.6,
@@ -44,7 +44,7 @@ _STYLE = {
     "figure.facecolor": PAPER,
     "grid.color": RULE,
     "grid.linewidth": 0.6,
-    "text.color": INK,
+    "text.color": TEXT,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.major.width": 0.6,
@@ -62,7 +62,7 @@ def variable(colour: str) -> str:
 
 
 def styled() -> AbstractContextManager[None]:
-    """Return a context in which figures are drawn in this ink."""
+    """Return a context in which figures are drawn in this style."""
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # the list has fallbacks
     context: AbstractContextManager[None] = mpl.rc_context(_STYLE)
     return context
