@@ -24,7 +24,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit recipes e2e faults test-faults docs tables notebooks lock ranges lowest clean
+.PHONY: help install demo ui server server-stop test lint unit recipes e2e faults test-faults docs menu tables notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -86,6 +86,11 @@ e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures 
 
 docs: install ## Build the documentation into site/, every warning an error
 	mkdocs build --quiet
+
+menu: install ## Write MLproject anew from the main fields of every stage's settings
+	@mkdir -p build
+	python -c "from recdistill.config import mlproject; print(mlproject(), end='')" > build/MLproject
+	@cmp -s build/MLproject MLproject || cp build/MLproject MLproject
 
 tables: install ## Write every table of README and docs anew from benchmarks/results
 	python -m benchmarks.tables

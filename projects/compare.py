@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recdistill import reporting
+from recdistill.config import main_fields
 from recdistill.errors import UserError
 from recdistill.runs import comparison_url, run_url, stage, ui_base, view_url
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from recdistill.runs import Run
 
 
+@main_fields("runs", "reference", "dataset", "seed")
 @dataclass(frozen=True)
 class Config:
     """Which runs, against which, in whose words."""

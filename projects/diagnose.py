@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from recdistill import distillation, evaluation, lessons, reporting, runs, students
-from recdistill.config import as_dotted
+from recdistill.config import as_dotted, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.lessons import CONTROLS
@@ -50,6 +50,7 @@ LADDER: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
+@main_fields("baseline_run", "teacher_run", "student_run")
 @dataclass(frozen=True)
 class Config(OnData):
     """Whom to diagnose, and how far up the ladder; conf/diagnose.yaml says what it costs."""

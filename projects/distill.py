@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from recdistill import distillation, lessons, results, students, training
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.distillation import (
     Annealing,
@@ -36,6 +37,18 @@ if TYPE_CHECKING:
     from recdistill.training import FittedStudent, StudentRecipe
 
 
+@main_fields(
+    "baseline_run",
+    "teacher_run",
+    "transfer_run",
+    "ranking_weight",
+    "listwise_weight",
+    "fusion_weight",
+    "dros_weight",
+    "temperature",
+    "n_negatives",
+    "selection",
+)
 @dataclass(frozen=True)
 class Config(StudentChanges, OnData):
     """What the student learns from; conf/distill.yaml says what each knob does and costs."""

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from recdistill import teachers, texts
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.progress import progress_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _TFIDF = "tfidf"
 
 
+@main_fields("encoder", "teacher_run", "weights", "permuted", "pooling", "dim", "reduction")
 @dataclass(frozen=True)
 class Config(EmbeddingConfig, OnData):
     """Which encoder, and what becomes of its vectors; conf/embed_items.yaml says the costs."""

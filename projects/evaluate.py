@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recdistill import lessons, results, saved_models
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.runs import stage
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from recdistill.runs import Run
 
 
+@main_fields("model_run")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which model, on which data."""

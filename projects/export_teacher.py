@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from projects import train_teacher
 from recdistill import evaluation, floors, lessons, saved_models, teachers, text_runs, training
-from recdistill.config import parse
+from recdistill.config import main_fields, parse
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import stage
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from recdistill.teachers import TeacherRecommender
 
 
+@main_fields("teacher_run", "top_k", "select", "folds")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which model, and how much of what it knows; conf/export_teacher.yaml says the cost."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from recdistill import runs
-from recdistill.config import as_dotted
+from recdistill.config import as_dotted, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
@@ -33,6 +33,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 OTHER_SEED = 100  # a teacher that is the baseline once more has nothing to add
 
 
+@main_fields()
 @dataclass(frozen=True)
 class Config(OnData):
     """Which steps, how often; conf/main.yaml says what they cost."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recdistill import lessons, results, saved_models
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.progress import progress_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from recdistill.runs import Run, RunReference
 
 
+@main_fields("teacher_run", "n_views", "top_k")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which teachers, and about how many views; conf/make_transfer_set.yaml says the cost."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from recdistill import memory
+from recdistill.config import main_fields
 from recdistill.runs import stage
 from recdistill.teachers import StepConfig
 
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 MB = 1e6
 
 
+@main_fields(
+    "llm",
+    "llm_layers",
+    "prompt",
+    "mode",
+    "adapter",
+    "lora_r",
+    "n_experts",
+    "target_modules",
+    "precision",
+    "checkpointing",
+    "batch",
+    "length",
+    "gpu_gb",
+)
 @dataclass(frozen=True)
 class Config(StepConfig):
     """Settings of plan_memory; conf/plan_memory.yaml says what each does."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recdistill.config import main_fields
 from recdistill.data import DataConfig, prepare, read_leakage, summary
 from recdistill.runs import stage
 
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from recdistill.runs import Run
 
 
+@main_fields(
+    "dataset",
+    "data_path",
+    "source",
+    "split",
+    "train_file",
+    "val_file",
+    "test_file",
+    "max_users",
+    "min_interactions",
+)
 @dataclass(frozen=True)
 class Config(DataConfig):
     """Settings of prepare_data; conf/prepare_data.yaml says what each does and costs."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from recdistill import memory, teachers
+from recdistill.config import main_fields
 from recdistill.runs import stage
 from recdistill.teachers import StepConfig
 
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
 MB = 1e6
 
 
+@main_fields(
+    "llm",
+    "llm_layers",
+    "prompt",
+    "mode",
+    "adapter",
+    "lora_r",
+    "n_experts",
+    "target_modules",
+    "precision",
+    "checkpointing",
+    "batch",
+    "length",
+    "loop",
+)
 @dataclass(frozen=True)
 class Config(StepConfig):
     """Settings of probe_memory; conf/probe_memory.yaml says what each does."""

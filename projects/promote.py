@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recdistill import evaluation, serving
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.evaluation import Metric  # noqa: TC001 - read by the parser
@@ -25,6 +26,7 @@ K = 10
 TAGGED = ("test/recall_at_10", "test/ndcg_at_10", "test/n_users", "val/ndcg_at_10")
 
 
+@main_fields("model_run", "name", "alias", "metric", "force")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which student, under which name, judged by what."""

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recdistill import sweeps
+from recdistill.config import main_fields
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from recdistill.runs import Run
 
 
+@main_fields("study", "storage")
 @dataclass(frozen=True)
 class Config:
     """Which studies; conf/reconcile.yaml says more."""

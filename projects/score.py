@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recdistill import serving
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import stage
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from recdistill.runs import Run, RunReference
 
 
+@main_fields("model_run", "users", "output", "k", "exclude", "titles", "devices")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which student recommends how many items to whom, and where they go."""

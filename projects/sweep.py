@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from recdistill import lessons, sweeps, training
-from recdistill.config import as_dotted, as_plain, parse, part_of, stage_module
+from recdistill.config import as_dotted, as_plain, main_fields, parse, part_of, stage_module
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.lessons import Control  # noqa: TC001 - read by the parser
@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from recdistill.sweeps import StudySpec
 
 
+@main_fields(
+    "baseline_run",
+    "teacher_run",
+    "transfer_run",
+    "stage",
+    "space",
+    "n_trials",
+    "workers",
+    "storage",
+    "study",
+    "join",
+)
 @dataclass(frozen=True)
 class Config(OnData):
     """What is searched, how long, by how many; conf/sweep.yaml says what each knob does."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from recdistill import floors, results, runs, students, text_runs, training
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 ALL_FLOORS = "floors"
 
 
+@main_fields("model", "loss", "n_negatives", "max_epochs", "max_length", "text_run")
 @dataclass(frozen=True)
 class Config(StudentTraining):
     """Which model or models; conf/train_baseline.yaml says what each knob does and costs."""

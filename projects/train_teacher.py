@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from recdistill import evaluation, memory, results, students, teachers
-from recdistill.config import part_of
+from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import stage
@@ -39,6 +39,21 @@ if TYPE_CHECKING:
     )
 
 
+@main_fields(
+    "baseline_run",
+    "llm",
+    "llm_layers",
+    "prompt",
+    "mode",
+    "adapter",
+    "lora_r",
+    "n_experts",
+    "target_modules",
+    "weights",
+    "precision",
+    "checkpointing",
+    "batch",
+)
 @dataclass(frozen=True)
 class Config(TeacherConfig, TrainingSettings, OnData):
     """Which teacher; conf/train_teacher.yaml says what each knob does and costs."""

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from recdistill.config import as_plain, merged
+from recdistill.config import STAGES, as_plain, merged, mlproject
 from recdistill.data import OnData
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +90,12 @@ def assert_named(kind: type, given: dict[str, object], elsewhere: set[str], wher
     for name, hint in get_type_hints(kind).items():
         if name in given and isinstance(hint, type) and is_dataclass(hint):
             assert_named(hint, given[name], set(), f"{where}, {name}")  # type: ignore[arg-type]
+
+
+def test_the_menu_is_what_the_settings_make_it() -> None:
+    assert (ROOT / "MLproject").read_text() == mlproject(), "run: make menu"
+    stages = {path.stem for path in (ROOT / "projects").glob("[a-z]*.py")}
+    assert stages - {"ladder"} == set(STAGES)  # diagnose starts the ladder, nobody else
 
 
 def test_no_file_names_this_machine_or_a_registry() -> None:

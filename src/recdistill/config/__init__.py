@@ -14,21 +14,33 @@ if TYPE_CHECKING:
         read_text,
         read_yaml,
     )
+    from recdistill.config._help import help_text
+    from recdistill.config._main_fields import main_fields, main_fields_of
+    from recdistill.config._menu import STAGES, mlproject
+    from recdistill.config._notes import COMMON, Notes, read_notes
     from recdistill.config._parse import AUTO, parse
     from recdistill.config._parts import part_of
     from recdistill.config._stages import stage_module
 
 __all__ = [
     "AUTO",
+    "COMMON",
+    "STAGES",
+    "Notes",
     "as_dotted",
     "as_plain",
     "as_yaml",
     "conf_folder",
+    "help_text",
     "home",
+    "main_fields",
+    "main_fields_of",
     "merged",
+    "mlproject",
     "parse",
     "parse_yaml",
     "part_of",
+    "read_notes",
     "read_text",
     "read_yaml",
     "stage_module",

@@ -6,7 +6,8 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
-    from recdistill.evaluation._evaluation import Evaluation, cases_digest, evaluate, outcome
+    from recdistill.evaluation._evaluate import cases_digest, evaluate
+    from recdistill.evaluation._evaluation import Evaluation, outcome
     from recdistill.evaluation._groups import group_metrics
     from recdistill.evaluation._new_items import (
         Calibration,

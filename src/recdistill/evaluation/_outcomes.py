@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from scipy.stats import beta
 
 from recdistill.errors import UserError
 
@@ -82,6 +81,8 @@ def hits_interval(hits: float, n: int, confidence: float = 0.95) -> tuple[float,
     Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the
     binomial", Biometrika 26 (1934).
     """
+    from scipy.stats import beta  # here: a setting called Metric is no reason to import it
+
     tail = (1 - confidence) / 2
     low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
     high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0

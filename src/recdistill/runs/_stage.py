@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from recdistill.config import parse
+from recdistill.config import help_text, parse
 from recdistill.errors import UserError
 from recdistill.runs._surroundings import INTERRUPTED
 
@@ -32,7 +32,8 @@ def stage(
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if {"-h", "--help"} & set(words):
-        parse(config_type, name, ["--help"])
+        print(help_text(config_type, name), end="")
+        sys.exit(0)
     try:
         try:
             config = parse(config_type, name, words)

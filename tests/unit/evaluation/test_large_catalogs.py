@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from recdistill.data import Cases, Sequences
-from recdistill.evaluation import _evaluation as module
+from recdistill.evaluation import _evaluate as module
 from recdistill.evaluation import evaluate
 from tests.unit.floors.conftest import make_catalog
 
