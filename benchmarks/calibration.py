@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import baselines, calibration_grid
+from benchmarks.pages import Block
 from projects.train_baseline import Config
 from recdistill.config import parse
 from recdistill.data import DataConfig, prepare
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESULTS = Path(__file__).parent / "results" / "calibration"
-PAGE = Path(__file__).parents[1] / "docs" / "guides" / "reading_a_comparison.md"
+PAGE = "docs/guides/reading_a_comparison.md"
 DATASET, RECIPE, N_SEEDS = "ml-100k", "sasrec-quick", 40
 KEPT = ["user", "n_above", "n_tied"]
 LEVEL, N_GROUPINGS = 0.05, 600
@@ -141,10 +142,7 @@ def seeds_table(found: dict[str, Any]) -> str:
 
 def put(mark: str, text: str) -> None:
     """Put a table between its marks on the page."""
-    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    before, found, rest = PAGE.read_text("utf-8").partition(begin)
-    if found:
-        PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")
+    Block(PAGE, mark, text).write()
     print(f"{mark}\n{text}\n", flush=True)
 
 
@@ -155,18 +153,28 @@ PARTS = {
 }
 
 
+def blocks() -> list[Block]:
+    """Make the page's tables of what was measured."""
+    paths = {name: RESULTS / f"{name}.json" for name in PARTS}
+    return [
+        Block(PAGE, f"calibration {name}", PARTS[name][1](json.loads(path.read_text("utf-8"))))
+        for name, path in paths.items()
+        if path.is_file()
+    ]
+
+
 def main() -> None:
     """Read the command line."""
     asked = sys.argv[1] if len(sys.argv) > 1 else "all"
     if asked == "train":
         train(*(int(word) for word in sys.argv[2:]))
         return
-    for name, (measure, as_table) in PARTS.items():
+    for name, (measure, _) in PARTS.items():
         path = RESULTS / f"{name}.json"
         if asked in (name, "all"):
             path.write_text(json.dumps(measure(), indent=1) + "\n", "utf-8")
-        if path.is_file():
-            put(f"calibration {name}", as_table(json.loads(path.read_text("utf-8"))))
+    for block in blocks():
+        block.write()
 
 
 if __name__ == "__main__":

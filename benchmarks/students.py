@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from benchmarks.pages import Block
 from projects.train_baseline import Config
 from recdistill.config import parse
 from recdistill.data import DataConfig, prepare
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from recdistill.students import StudentKind
 
 RESULTS = Path(__file__).parent / "results" / "students"
-PAGE = Path(__file__).parents[1] / "docs" / "students.md"
+PAGE = "docs/students.md"
 
 TRIALS: dict[str, list[str]] = {
     "rotary": [],
@@ -116,14 +117,12 @@ def table(dataset: str) -> str:
     return "\n".join([*head, *(line for _, line in sorted(lines.values(), reverse=True))])
 
 
-def write_page() -> None:
-    """Replace the tables between the page's markers."""
-    text = PAGE.read_text(encoding="utf-8")
-    for folder in sorted(RESULTS.iterdir()):
-        start, end = f"<!-- students {folder.name} -->", f"<!-- /students {folder.name} -->"
-        before, after = text.split(start)[0], text.split(end)[1]
-        text = f"{before}{start}\n{table(folder.name)}\n{end}{after}"
-    PAGE.write_text(text, encoding="utf-8")
+def blocks() -> list[Block]:
+    """Make the page's tables."""
+    return [
+        Block(PAGE, f"students {folder.name}", table(folder.name))
+        for folder in sorted(RESULTS.iterdir())
+    ]
 
 
 def main() -> None:
@@ -137,7 +136,8 @@ def main() -> None:
         for seed in asked.seeds:
             for trial in asked.trials:
                 run(asked.dataset, trial, seed)
-    write_page()
+    for block in blocks():
+        block.write()
 
 
 if __name__ == "__main__":

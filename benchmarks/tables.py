@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks import baselines
+from benchmarks import (
+    baselines,
+    calibration,
+    speed_tables,
+    students,
+    teacher_lastfm,
+    teacher_quality,
+)
 from benchmarks.distillation import tables as distillation
 
 if TYPE_CHECKING:
@@ -18,7 +25,15 @@ if TYPE_CHECKING:
 
 def blocks() -> list[Block]:
     """Make every block of every page."""
-    return [*distillation.blocks(), *baselines.blocks()]
+    rooms = (
+        baselines,
+        calibration,
+        students,
+        teacher_quality,
+        teacher_lastfm,
+        speed_tables,
+    )
+    return [*distillation.blocks(), *(block for room in rooms for block in room.blocks())]
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import baselines
+from benchmarks.pages import Block
 from projects.train_teacher import Config
 from recdistill.config import parse
 from recdistill.data import DataConfig, prepare
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from recdistill.teachers import Choices
 
 RESULTS = Path(__file__).parent / "results" / "teacher_lastfm"
-PAGE = Path(__file__).parents[1] / "docs" / "research" / "teacher.md"
+PAGE = "docs/research/teacher.md"
 SCRATCH = Path(tempfile.gettempdir()) / "recdistill-teacher-lastfm"
 DATASET = "lastfm-ilora"
 PAPERS_PROMPTS = 5 * 50_800
@@ -146,12 +147,9 @@ def row(name: str, seen: str, counts: dict[str, int]) -> str:
     return f"| {name} | {seen} | {rate} | {of_valid} | {valid / n:.3f} |"
 
 
-def write_page() -> None:
-    """Replace the table between the page's markers."""
-    text = PAGE.read_text(encoding="utf-8")
-    start, end = "<!-- lastfm -->", "<!-- /lastfm -->"
-    before, after = text.split(start)[0], text.split(end)[1]
-    PAGE.write_text(f"{before}{start}\n{table()}\n{end}{after}", encoding="utf-8")
+def blocks() -> list[Block]:
+    """Make the page's table."""
+    return [Block(PAGE, "lastfm", table())]
 
 
 def main() -> None:
@@ -171,7 +169,8 @@ def main() -> None:
         name = f"trained-{options.layers or 'all'}"
         run(name, options.layers, options.steps, options.prompts, options.seed)
     if options.what == "table":
-        write_page()
+        for block in blocks():
+            block.write()
     print(table())
 
 

@@ -27,10 +27,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import baselines
+from benchmarks.pages import Block
 from projects.train_teacher import Config
 from recdistill.config import parse
 from recdistill.data import DataConfig, prepare
-from recdistill.evaluation import compare_paired, evaluate, outcome
+from recdistill.evaluation import boil_down, compare_paired, compare_recipes, evaluate, outcome
 from recdistill.students import load_model, save_model
 from recdistill.teachers import TeacherRecommender, build_teacher, fit_teacher
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     Tables = dict[int, pd.DataFrame]
 
 RESULTS = Path(__file__).parent / "results" / "teacher_quality"
-PAGE = Path(__file__).parents[1] / "docs" / "research" / "teacher.md"
+PAGE = "docs/research/teacher.md"
 SCRATCH = Path(tempfile.gettempdir()) / "recdistill-teacher-quality"
 VARIANTS = {
     "pretrained": [],
@@ -166,9 +167,17 @@ def facts(dataset: str, variant: str, name: str) -> float:
 
 
 def difference(a: Tables, b: Tables, metric: Metric) -> str:
-    """Say a paired difference over the seeds both have, with its interval and p."""
+    """Say a difference with its interval and p over users and trainings.
+
+    With one training a side there is no verdict on methods, and the interval is over users alone.
+    """
     seeds = sorted(a.keys() & b.keys())
-    test = compare_paired([a[s] for s in seeds], [b[s] for s in seeds], metric=metric)
+    sides = [[table[s] for s in seeds] for table in (a, b)]
+    if len(seeds) < 2:
+        two = compare_paired(*sides, metric=metric)
+        return f"{two.delta:+.4f} [{two.low:+.4f}, {two.high:+.4f}], these two models"
+    both = [boil_down(outcome(table, metric) for table in side) for side in sides]
+    test = compare_recipes(*both)
     return f"{test.delta:+.4f} [{test.low:+.4f}, {test.high:+.4f}], p = {test.p:.2g}"
 
 
@@ -232,17 +241,14 @@ def part(found: Tables, members: NDArray[np.bool_]) -> Tables:
     return {seed: table[members] for seed, table in found.items()}
 
 
-def write_page(dataset: str) -> None:
-    """Replace the tables between the page's markers."""
-    text = PAGE.read_text(encoding="utf-8")
-    for name, make in (("quality", quality), ("controls", controls)):
-        start, end = f"<!-- {dataset} {name} -->", f"<!-- /{dataset} {name} -->"
-        body = make(dataset)
-        print(body)
-        if start in text:
-            before, after = text.split(start)[0], text.split(end)[1]
-            text = f"{before}{start}\n{body}\n{end}{after}"
-    PAGE.write_text(text, encoding="utf-8")
+def blocks() -> list[Block]:
+    """Make the page's tables."""
+    made = {"quality": quality, "controls": controls}
+    return [
+        Block(PAGE, f"{dataset} {name}", make(dataset))
+        for dataset in DATASETS
+        for name, make in made.items()
+    ]
 
 
 def main() -> None:
@@ -259,8 +265,8 @@ def main() -> None:
         for dataset in options.datasets or ["ml-100k"]:
             run(dataset, range(options.seeds), options.variants)
     elif options.what == "table":
-        for folder in sorted(RESULTS.iterdir()):
-            write_page(folder.name)
+        for block in blocks():
+            block.write()
 
 
 if __name__ == "__main__":
