@@ -1,3 +1,3 @@
 """Distil LLM recommenders into fast sequential ones, and prove whether it helped."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

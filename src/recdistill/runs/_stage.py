@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from recdistill.config import help_text, parse
 from recdistill.errors import UserError
+from recdistill.extras import missing_library_named
 from recdistill.runs._surroundings import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def stage(
         # Here: MLflow takes seconds to import, and whoever mistyped a setting need not wait for it.
         from recdistill.runs._open_run import open_run, say_where
 
-        with open_run(name, config) as run:
+        with open_run(name, config) as run, missing_library_named(name):
             run_stage(config, run)
             say_where(run)
     except UserError as error:
