@@ -58,11 +58,15 @@ def recipe(workshop: Path) -> Recipe:
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tiny language model in a folder as the Hugging Face Hub would give it, weights random."""
+    return make_llama(tmp_path_factory.mktemp("llama"))
+
+
+def make_llama(folder: Path) -> str:
+    """Write a language model of two layers, and a tokenizer of single characters."""
     import torch
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    folder = tmp_path_factory.mktemp("llama")
     vocabulary = {token: i for i, token in enumerate(["<unk>", "<s>", *string.printable])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
