@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from recdistill.distillation import MISTAKES, Ranking, RankingConfig, Teaching, assemble
+from recdistill.distillation import (
+    MISTAKES,
+    Ranking,
+    RankingConfig,
+    Teaching,
+    TermConfigs,
+    assemble,
+    distil_student,
+)
 from recdistill.distillation._terms import Answer
 from recdistill.distillation.mistakes import (
     FaultyObjective,
@@ -92,3 +100,19 @@ def test_every_mistake_trains_another_student_and_leaves_what_it_was_given(
         )
     assert losses["none"] != losses[mistake]
     assert torch.equal(lessons.items, before)
+
+
+def test_the_published_ranking_trains_on_real_steps(lessons, walks, tmp_path):
+    terms = TermConfigs(ranking=RankingConfig(variant="reference_code", dros=0.5))
+    losses: dict[str, float] = {}
+    for name, weight in (("off", 0.0), ("on", 0.5)):
+        teaching = Teaching(lessons, {"ranking": weight}, terms)
+        distil_student(
+            RECIPE,
+            teaching,
+            walks,
+            seed=0,
+            log=lambda metrics, _, name=name: losses.setdefault(name, metrics["val/ndcg_at_10"]),
+            checkpoint_folder=tmp_path / name,
+        )
+    assert losses["on"] != losses["off"]
