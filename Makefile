@@ -114,7 +114,8 @@ ranges: install ## Resolve both ends of every range for every Python, check type
 lowest: ranges ## Pass the unit tests with the lowest versions that the ranges allow (needs uv)
 	test -x build/lowest/bin/python || uv venv --quiet --python $(PYTHON) build/lowest
 	uv pip install -q --python build/lowest/bin/python -r build/ranges/3.11-lowest-direct.txt hypothesis pytest pytest-xdist ir-measures hatchling
-	PYTHONPATH=src:. build/lowest/bin/python -m pytest tests/unit -q -n 2
+	uv pip install -q --python build/lowest/bin/python --no-deps -e .
+	build/lowest/bin/python -m pytest tests/unit -q -n 2
 
 clean: ## Remove caches and finished build files; runs and data stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis site
