@@ -1,4 +1,4 @@
-"""Questions to the machine before a long run, one sentence per finding."""
+"""Checks of the machine before a long run, one sentence per finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place where item ids are born."""
+"""The one place where item ids are assigned."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Interactions:
 def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]]:
     """Give users and items numbers, drop what the stated rules drop, and put rows in order.
 
-    The catalog is born here, before users are sampled and before the split: ``max_users`` and
+    The catalog is made here, before users are sampled and before the split: ``max_users`` and
     ``split`` never change it, so a model of a sample can be loaded on the whole.
     """
     findings = list(raw.findings)

@@ -16,7 +16,7 @@ _LOSS_WEIGHT_ON_VIEWS = 0.3
 
 @dataclass(frozen=True)
 class StudentChanges:
-    """What a student's training changes about its baseline's; None is as the baseline has it.
+    """How a student's training differs from its baseline's; None keeps the baseline's value.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class StudentChanges:
         views : Sequences, optional
             What the student is trained on in its place.
         taught : bool
-            Whether it is told anything about the views; without lists it needs the baseline's own
+            Whether there are teachers' lists; on views alone it needs the baseline's own
             regularisation, and its own loss alone.
         """
         like = StudentChanges(

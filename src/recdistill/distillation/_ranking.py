@@ -36,7 +36,7 @@ class Ranking(Term):
     ----------
     config : RankingConfig
     mean_confidence : float
-        Mean of ``e^(-distance / beta)`` over the taught training targets.
+        Mean of ``e^(-distance / beta)`` over the training targets that have a list.
     """
 
     name = "ranking"

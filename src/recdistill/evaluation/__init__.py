@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
     from recdistill.evaluation._evaluate import cases_digest, evaluate
     from recdistill.evaluation._evaluation import Evaluation, outcome
-    from recdistill.evaluation._groups import group_metrics
     from recdistill.evaluation._new_items import (
         Calibration,
         Shifted,
@@ -54,7 +53,6 @@ __all__ = [
     "compare_recipes",
     "evaluate",
     "expected_outcome",
-    "group_metrics",
     "hits_interval",
     "holm",
     "load_evaluation",

@@ -59,7 +59,7 @@ def load_model(folder: Path, catalog: Catalog) -> Floor:
     path = folder / "config.json"
     description = read_description(path, "model", formats=_READABLE, checked_from=2)
     if description.get("family") != "floor":
-        raise UserError(f"{folder} holds a {description.get('family')}, where a floor was due.")
+        raise UserError(f"{folder} holds a {description.get('family')}, not a floor.")
     catalog.require(str(description.get("catalog_digest")), f"the floor in {folder}")
     weights = read_tensors(folder / _WEIGHTS, "model")
     with understanding(path, "floor"):

@@ -24,7 +24,7 @@ Policy = Literal["all", "random", "uncertain", "disagreement"]
 Control = Literal["none", "no_lists", "random_lists", "permuted_lists", "random_teacher"]
 
 CONTROLS: dict[Control, str] = {
-    "no_lists": "the teachers' views without a word about them",
+    "no_lists": "the transfer set's views without the teachers' lists",
     "random_lists": "every list holds items drawn at random, with the teachers' probabilities",
     "permuted_lists": "the teachers' lists are dealt out to other positions",
     "random_teacher": "the lists are those of a network that was never trained",
@@ -33,7 +33,7 @@ CONTROLS: dict[Control, str] = {
 
 @dataclass(frozen=True)
 class SelectionConfig:
-    """Which taught targets the terms may use.
+    """Which of the targets with a teacher's list the terms may use.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class SelectionConfig:
         ``uncertain``: where the baseline gives the true item the least probability.
         ``disagreement``: where the teacher's list and the baseline's share the fewest items.
     budget : float
-        Share of the taught targets to keep; "all" ignores it.
+        Share of the targets with a list to keep; "all" ignores it.
     """
 
     policy: Policy = "all"

@@ -22,13 +22,13 @@ _BINS = 10
 
 @dataclass(frozen=True)
 class Inspection:
-    """Facts about lessons, over the taught training targets.
+    """Statistics of lessons, over the training targets that have a teacher's list.
 
     Attributes
     ----------
     n_taught : int
     coverage : float
-        Share of the training targets that are taught.
+        Share of the training targets that have a list.
     hit_rate : float
         Share of targets whose true item is among the list's first ten.
     hit_rate_shuffled : float

@@ -47,13 +47,13 @@ def join_tables(
     k : int
         Length of the joint lists.
     min_coverage : float
-        Refuse tables that together teach a smaller share of the targets.
+        Refuse tables that together cover a smaller share of the targets.
 
     Raises
     ------
     UserError
         If a table has rows that are no training target (validation or test would leak), a key
-        twice, an item that is not in the catalog, or a NaN; or if the tables teach too little.
+        twice, an item that is not in the catalog, or a NaN; or if the tables cover too few targets.
     """
     if not tables or len(tables) != len(factors):
         raise UserError("Distilling takes at least one teacher table, and one factor for each.")
@@ -84,7 +84,7 @@ def join_tables(
         _settle_tail(lessons, train.items)
     if lessons.coverage < min_coverage or not lessons.n_taught:
         raise UserError(
-            f"The teacher tables teach {lessons.n_taught} of {lessons.n_targets} training targets "
+            f"The teacher tables cover {lessons.n_taught} of {lessons.n_targets} training targets "
             f"({lessons.coverage:.0%}), below min_coverage={min_coverage:.0%}: export the teacher "
             "for more positions (select=all), or lower min_coverage."
         )

@@ -93,7 +93,7 @@ class Lessons:
 
     @classmethod
     def none(cls, train: Sequences) -> Lessons:
-        """Say nothing about any training position."""
+        """Return lessons without a list at any training position."""
         n = len(train.items)
         nothing = torch.zeros(n, 1)
         silence = torch.full((n, 1), -torch.inf)
@@ -116,7 +116,7 @@ class Lessons:
 
     @property
     def coverage(self) -> float:
-        """Share of the targets that are taught."""
+        """Share of the targets that have a list."""
         return self.n_taught / max(1, self.n_targets)
 
     @property
@@ -138,7 +138,7 @@ class Lessons:
         )
 
     def weighted(self, weights: Tensor) -> Lessons:
-        """Return the same lessons under other row weights, still 0 where nothing is taught."""
+        """Return the same lessons under other row weights, still 0 where there is no list."""
         return replace(self, weights=weights * self.taught)
 
     def shortened(self, k: int) -> Lessons:

@@ -1,4 +1,4 @@
-"""Which training targets are taught: all, or a budget spent where it should matter."""
+"""Which training targets keep their list: all, or a budget spent where it should matter."""
 
 from __future__ import annotations
 

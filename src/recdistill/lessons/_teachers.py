@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Teachers(Protocol):
-    """What gives lessons: tables, a transfer set, or nobody.
+    """What gives lessons: tables, a transfer set, or no teacher at all.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ def open_teachers(sources: Sources, data: PreparedData) -> Teachers:
 
 
 class NoTeachers:
-    """Nobody says anything; see ``Teachers``.
+    """No teacher and no lists; see ``Teachers``.
 
     Parameters
     ----------

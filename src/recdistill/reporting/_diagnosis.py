@@ -45,7 +45,7 @@ class Diagnosis:
     ----------
     student, teacher : paired tests against the baseline, by metric
     only_teacher, only_baseline, both : share of test users hit in the first ten by one or both
-    table : facts of ``distillation.Inspection``
+    table : what ``lessons.Inspection`` says of the lessons, by name
     rungs : the ladder
     asked_many_views : whether the teacher is several asked about many views, not one table
     """

@@ -1,4 +1,4 @@
-"""Does a student reach its teachers? Not being told apart is no answer: a margin is."""
+"""Does a student reach its teachers? A margin decides, not a missing significance."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reach:
         the teachers are these ones and count as given.
     margin : shortfall that counts as none; ``stated`` says whether it was given, else it is half of
         what the teachers gain over the reference. None where they gain nothing.
-    known : whether the student's seed noise is; without it there is no interval.
+    known : whether the student's seed noise is known; without it there is no interval.
     """
 
     of: str

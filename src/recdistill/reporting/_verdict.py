@@ -79,7 +79,7 @@ def _words(contrast: Contrast, other: str, level: float) -> str:
         return f"{contrast.of} {outcome_words(contrast, level)} {other}"
     side = "is better than" if contrast.delta > 0 else "is worse than"
     if contrast.p_adjusted >= level:
-        side = "cannot be told from"
+        side = "does not differ significantly from"
     return f"These trained models only: {contrast.of} {side} {other}"
 
 

@@ -195,7 +195,7 @@ def _short(value: Any) -> str:
 
 @contextlib.contextmanager
 def tolerated(consequence: str) -> Iterator[None]:
-    """Go on when the tracking store does not take something, and say what lacks."""
+    """Warn instead of failing when the tracking store refuses something, naming the consequence."""
     try:
         yield
     except (MlflowException, OSError) as error:

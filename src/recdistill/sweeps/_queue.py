@@ -1,4 +1,4 @@
-"""The study as a queue: every wanted trial is a place in it, taken once, given back by the dead.
+"""The study as a queue: every wanted trial is a place, taken once, returned if its worker dies.
 
 The trials of a sweep are enqueued before any worker starts, without parameters unless they are
 known points; a worker that takes one asks the sampler then. So no two workers can both start the
@@ -127,16 +127,16 @@ def give_up(study: Study, storage: BaseStorage, trial: FrozenTrial, *, again: bo
     return True
 
 
-def repeat(study: Study, dead: FrozenTrial) -> None:
-    """Enqueue a trial that does again what ``dead`` was doing, unless it died too often."""
-    if state_of(dead) != "retried":
+def repeat(study: Study, lost: FrozenTrial) -> None:
+    """Enqueue a successor of ``lost`` with its parameters, unless it was lost too often."""
+    if state_of(lost) != "retried":
         return
     # Being asked to stop is nothing that the trial did; it does not use up an attempt.
-    attempt = attempt_of(dead) + (INTERRUPTED not in dead.user_attrs)
-    known = {name: dead.user_attrs[name] for name in _INHERITED if name in dead.user_attrs}
+    attempt = attempt_of(lost) + (INTERRUPTED not in lost.user_attrs)
+    known = {name: lost.user_attrs[name] for name in _INHERITED if name in lost.user_attrs}
     study.enqueue_trial(
-        dead.params or dead.system_attrs.get("fixed_params", {}),
-        user_attrs=known | {RETRY_OF: dead.number, FIRST: first_attempt(dead), ATTEMPT: attempt},
+        lost.params or lost.system_attrs.get("fixed_params", {}),
+        user_attrs=known | {RETRY_OF: lost.number, FIRST: first_attempt(lost), ATTEMPT: attempt},
     )
 
 
@@ -152,7 +152,7 @@ def give_up_stale(study: Study, storage: BaseStorage, grace_seconds: float) -> N
 
 
 def give_up_worker(study: Study, storage: BaseStorage, worker: str) -> None:
-    """End and enqueue again what a worker known to be dead was at; no heartbeat is waited for."""
+    """End and enqueue again the trials of a worker known to be dead, without waiting."""
     for trial in running(study):
         if trial.user_attrs.get(WORKER) == worker:
             give_up(study, storage, trial)

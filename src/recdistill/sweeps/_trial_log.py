@@ -35,7 +35,7 @@ class Clock:
 
 
 class TrialLog:
-    """Hears of every epoch: tells the pruner and MLflow, and keeps the time."""
+    """Passes every epoch's metrics to the pruner and to MLflow, and keeps the time."""
 
     def __init__(self, spec: StudySpec, trial: Trial, shown: TrialRun, began: Clock) -> None:
         self.spec, self.trial, self.shown = spec, trial, shown

@@ -71,5 +71,5 @@ class LossAlone:
         return loss, {"loss": loss}
 
     def epoch_metrics(self) -> Mapping[str, float]:
-        """Return nothing: the loss says it all."""
+        """Return nothing: a plain loss has no further diagnostics."""
         return {}

@@ -220,7 +220,8 @@ def test_users_needed_are_named_when_there_are_too_few(store):
     store.write("sasrec", table=tables[1])
     said = verdict(compared(store))[0]
     assert said.words == (
-        "These trained models only: sasrec cannot be told from the best floor, counter"
+        "These trained models only: sasrec does not differ significantly from the best floor, "
+        "counter"
     )
     assert "A verdict on the methods would take at least" in said.figures
     assert "users and 5 seeds a side" in said.figures
