@@ -1,4 +1,4 @@
-"""The study as a queue: every wanted trial is a place, taken once, returned if its worker dies.
+"""The study as a queue: a wanted trial is a place, taken once, returned if its worker dies.
 
 The trials of a sweep are enqueued before any worker starts, without parameters unless they are
 known points; a worker that takes one asks the sampler then. So no two workers can both start the
