@@ -29,29 +29,32 @@ endif
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-install: $(VENV)/.installed ## Prepare .venv with pinned versions (uses uv when it is there)
+# One stamp for each set of extras: the demo does not wait for a browser driver or an object store.
+install: $(VENV)/.with-dev,docs,server ## Prepare .venv for everything here, pinned (uses uv when it is there)
 
-$(VENV)/.installed: pyproject.toml requirements.lock
+$(VENV)/.with-%: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "recdistill needs Python 3.11; set PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Preparing $(VENV) with $$($(PYTHON) --version); a few minutes with pip, less with uv ..."
+	@echo "Preparing $(VENV) with $$($(PYTHON) --version) for $*; a few minutes with pip, less with uv ..."
 ifneq ($(UV),)
-	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip install --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[dev,docs,server]'
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[$*]'
 else
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c requirements.lock -e '.[dev,docs,server]'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[$*]'
 endif
-	@touch $@
+	@for extra in $$(echo '$*' | tr , ' '); do touch "$(VENV)/.with-$$extra"; done
+	@case '$*' in *dev*) touch $(VENV)/.with-llm;; esac # dev has it
+	@touch '$@'
 
-demo: install ## Run the whole story on MovieLens-100K (quick preset), under ten minutes
+demo: $(VENV)/.with-llm ## Run the whole story on MovieLens-100K (quick preset), under ten minutes
 	mlflow run . --env-manager local --experiment-name $(MLFLOW_EXPERIMENT_NAME) -P preset=quick
 	@echo
 	@echo "Now look at it:  make ui   ->  http://127.0.0.1:$(PORT)"
 
-ui: install ## Browse the runs at http://127.0.0.1:5000 (PORT=... to change)
+ui: $(VENV)/.with-llm ## Browse the runs at http://127.0.0.1:5000 (PORT=... to change)
 	@tracking/local.sh $(PORT)
 
-server: install .env ## Start the team server: PostgreSQL, S3, logins (make server-stop ends it)
+server: $(VENV)/.with-server .env ## Start the team server: PostgreSQL, S3, logins (make server-stop ends it)
 	@set -a && . ./.env && python -m tracking start
 
 server-stop: ## End the team server cleanly
@@ -63,16 +66,16 @@ server-stop: ## End the team server cleanly
 
 test: install lint docs unit recipes faults e2e ## Everything CI checks: style, types, layers, all tests
 
-lint: install ## Style, types, dependency directions
+lint: $(VENV)/.with-dev ## Style, types, dependency directions
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-cache
 
-unit: install ## Unit tests (seconds)
+unit: $(VENV)/.with-dev ## Unit tests (seconds)
 	pytest tests/unit -n 2
 
-recipes: install ## Every entry point, small
+recipes: $(VENV)/.with-dev ## Every entry point, small
 	pytest tests/recipes -n 2
 
 faults: install ## A short part of test-faults: settings and spaces that are wrong, a few kills
@@ -92,7 +95,7 @@ menu: install ## Write MLproject anew from the main fields of every stage's sett
 	python -c "from recdistill.config import mlproject; print(mlproject(), end='')" > build/MLproject
 	@cmp -s build/MLproject MLproject || cp build/MLproject MLproject
 
-tables: install ## Write every table of README and docs anew from benchmarks/results
+tables: $(VENV)/.with-llm ## Write every table of README and docs anew from benchmarks/results
 	python -m benchmarks.tables
 
 notebooks: install ## Execute the notebooks; the documentation then shows their results

@@ -105,7 +105,7 @@ def describe(run: Run, comparison: Comparison, runs: list[ScoredRun]) -> None:
         }
     )
     best = comparison.rows[0].label
-    run.rename(f"{best}-first-of-{len(comparison.rows)}-compare"[:60])
+    run.rename(best.replace(" ", "-"), f"first-of-{len(comparison.rows)}")
     table = reporting.as_markdown(comparison, limit=SHOWN_ON_TERMINAL).split("\n- ")[0]
     said = [*reporting.verdict(comparison), *reporting.caveats(comparison)]
     claims = "\n".join(f"- {claim}" for claim in said)

@@ -88,7 +88,7 @@ def run(config: Config, run: Run) -> None:
     baseline = run.find(baseline_run, "train_baseline", data=data)
     sources = sources_of(config, run, student, baseline, data)
     teacher = sources.all_teachers()[0]
-    run.rename(f"{student.name}-diagnose"[:60])
+    run.rename(student.name, "diagnose")
     run.set_tags({"baseline_run_id": baseline.id, "student_run_id": student.id})
 
     users = {

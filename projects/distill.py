@@ -188,7 +188,7 @@ class Config(StudentChanges, OnData):
 
 def run(config: Config, run: Run) -> None:
     """Distil."""
-    run.rename(name(config))
+    run.rename(what_differs(config), f"s{config.seed}-distill")
     distil(config, run)
 
 
@@ -265,8 +265,8 @@ def gather(config: Config, run: Run, teachers: Teachers) -> Lessons:
     return taught
 
 
-def name(config: Config) -> str:
-    """Lead with what distinguishes this run from its neighbours."""
+def what_differs(config: Config) -> str:
+    """Say what distinguishes this run from its neighbours."""
     weights = {**config.term_weights()}
     if config.fusion_weight:
         weights["fusion"] = config.fusion_weight
@@ -275,7 +275,7 @@ def name(config: Config) -> str:
         terms += "-transfer"
     if config.control != "none":
         terms = config.control if config.control == "no_lists" else f"{terms}-{config.control}"
-    return f"{terms}-s{config.seed}-distill"
+    return terms
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     teacher = find_teacher(config, run, data)
-    run.rename(name(config, teacher))
+    run.rename(what_differs(config, teacher), f"d{config.dim}-texts")
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
     if teacher:
         run.set_tags({"teacher_run_id": teacher.id})
@@ -123,12 +123,12 @@ def about(config: Config, teacher: RunReference | None) -> dict[str, object]:
     return facts | ({"seed": config.seed} if drawn else {})
 
 
-def name(config: Config, teacher: RunReference | None) -> str:
-    """Lead with what distinguishes these vectors from others."""
+def what_differs(config: Config, teacher: RunReference | None) -> str:
+    """Say what distinguishes these vectors from others."""
     encoder = teacher.name if teacher else config.encoder.rstrip("/").rsplit("/", 1)[-1]
     drawn = f"-random{config.seed}" if config.weights == "random" else ""
     permuted = f"-permuted{config.seed}" if config.permuted else ""
-    return f"{encoder}{drawn}{permuted}-d{config.dim}-texts"
+    return f"{encoder}{drawn}{permuted}"
 
 
 if __name__ == "__main__":

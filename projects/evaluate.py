@@ -31,7 +31,7 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     model_run = run.find(config.model_run, *lessons.MODEL_STAGES, data=data)
-    run.rename(f"{model_run.name}-again")
+    run.rename(model_run.name, "again")
     run.set_tags({"model_run_id": model_run.id})
     if run.already_done(
         {"split": data.split_digest, "model": model_run.id}, use_cache=config.use_cache

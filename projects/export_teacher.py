@@ -59,8 +59,8 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     teacher_run = run.find(config.teacher_run, *teacher_stages(config), data=data)
-    folds = f"-f{config.folds}" if config.folds else ""
-    run.rename(f"{teacher_run.name}{folds}-table")
+    folds = f"f{config.folds}-" if config.folds else ""
+    run.rename(teacher_run.name, f"{folds}table")
     run.set_tags({"teacher_run_id": teacher_run.id, "teacher": teacher_run.name})
     inputs = {"split": data.split_digest, "teacher": teacher_run.id}
     if run.already_done(inputs, use_cache=config.use_cache):

@@ -27,7 +27,7 @@ class Config(distill.Config):
 
 def run(config: Config, run: Run) -> None:
     """Distil, with the mistake; a student with one is not kept."""
-    run.rename(f"{config.rung or config.mistake}-s{config.seed}-ladder")
+    run.rename(config.rung or config.mistake, f"s{config.seed}-ladder")
     run.set_tags({"rung": config.rung or config.mistake})
     # Here: it imports torch, and a mistyped setting is answered without.
     from recdistill.distillation.mistakes import distil_with_mistake

@@ -61,7 +61,7 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Run the steps in order, each on the data the first one prepared."""
-    run.rename(f"{config.dataset}-{config.preset}-main")
+    run.rename(f"{config.dataset}-{config.preset}", "main")
     shared = given(config)
 
     sampled = {k: v for k, v in shared.items() if k != "data_seed"} | {"seed": config.data_seed}

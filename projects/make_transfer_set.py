@@ -18,8 +18,6 @@ from recdistill.progress import progress_of
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from recdistill.lessons import Lessons, ViewsConfig
     from recdistill.runs import Run, RunReference
 
@@ -56,7 +54,7 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     references, asked = lessons.weighted_references(config.teacher_run)
     teachers = [run.find(r, *stages(r), data=data) for r in references]
-    run.rename(name(config, teachers))
+    run.rename("+".join(map(model_of, teachers)), f"s{config.seed}-transfer")
     run.set_tags({"teacher_run_id": ",".join(t.id for t in teachers)})
     inputs = {"split": data.split_digest, "teachers": ",".join(t.id for t in teachers)}
     if run.already_done(inputs, use_cache=config.use_cache):
@@ -104,10 +102,9 @@ def size(made: Lessons) -> str:
     )
 
 
-def name(config: Config, teachers: Sequence[RunReference]) -> str:
-    """Name the teachers: the first, and how many more."""
-    more = f"-and-{len(teachers) - 1}-more" if len(teachers) > 1 else ""
-    return f"{teachers[0].name}{more}-s{config.seed}-transfer"
+def model_of(teacher: RunReference) -> str:
+    """Say which model a teacher is."""
+    return teacher.tags.get("model", teacher.name)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Config(StepConfig):
 def run(config: Config, run: Run) -> None:
     """Plan, log bytes by cause, price every knob, and find what fits the GPU."""
     settings = config.settings(config.device)
-    run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-plan_memory")
+    run.rename(config.llm.split("/")[-1], f"b{config.batch}-plan")
     with run.phase("plan"):
         planned = memory.plan(settings)
     found = memory.savings(settings, before=planned)

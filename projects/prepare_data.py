@@ -39,7 +39,7 @@ def run(config: Config, run: Run) -> None:
     with run.phase("prepare"):
         data = prepare(DataConfig.of(config), Path("data"), rebuild=not config.use_cache)
     run.log_data(data)
-    run.rename(f"{data.folder.name}-prepare_data")
+    run.rename(data.folder.name, "data")
     report = summary(data)
     print(report)
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest}

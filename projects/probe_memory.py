@@ -50,7 +50,7 @@ def run(config: Config, run: Run) -> None:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
     settings = config.settings(device)
-    run.rename(f"{config.llm.split('/')[-1]}-b{config.batch}-probe_memory")
+    run.rename(config.llm.split("/")[-1], f"b{config.batch}-probe")
     build = teachers.teacher_step if config.model == "teacher" else memory.decoder_step
     snapshot = run.folder / "snapshot.pickle" if device == "cuda" else None
     with run.phase("probe"):

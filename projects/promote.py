@@ -45,7 +45,7 @@ def run(config: Config, run: Run) -> None:
     stages = ("distill",) if config.model_run == "latest" else ("distill", "train_baseline")
     student_run = run.find(config.model_run, *stages, data=data)
     name = config.name or f"recdistill-{data.dataset}"
-    run.rename(f"{student_run.name}-{config.alias}")
+    run.rename(student_run.name, config.alias)
     run.set_tags({"model_run_id": student_run.id})
 
     holder = None if config.force else serving.holder_of(run.client, name, config.alias)

@@ -35,7 +35,7 @@ def run(config: Config, run: Run) -> None:
 
     storage = sweeps.open_storage(sweeps.storage_url(config.storage))
     names = sweeps.study_names(storage) if config.study == "all" else [config.study]
-    run.rename(f"{config.study}-reconcile")
+    run.rename(config.study, "reconcile")
     totals: dict[str, float] = {}
     for name in names:
         study, spec = sweeps.load_study(name, storage)

@@ -52,7 +52,7 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     model_run = student_run(config, run, data)
-    run.rename(f"{model_run.name}-score")
+    run.rename(model_run.name, "score")
     run.set_tags({"model_run_id": model_run.id, "output": str(Path(config.output).absolute())})
     if config.k > data.catalog.n_items:
         raise UserError(f"k is {config.k}, and the catalog has {data.catalog.n_items} items.")

@@ -137,7 +137,7 @@ def join(config: Config, run: Run) -> None:
             "that the sweep was started with."
         ) from None
     sweeps.require_code(study, sweeps.trial_code(spec.stage))
-    run.rename(f"{socket.gethostname()}-joins-{name}")
+    run.rename(f"{socket.gethostname()}-joins-{name}", "sweep")
     run.set_tags({"mlflow.parentRunId": parent, "study": name, "dataset": spec.dataset})
     storage = sweeps.open_storage(address, heartbeat_seconds=spec.heartbeat_seconds)
     work(config, run, study, storage, spec)

@@ -87,7 +87,7 @@ def run(config: Config, run: Run) -> None:
         train(replace(config, model=kinds[0]), run, data)
         return
     together = ALL_FLOORS if kinds == COUNTING_FLOORS else f"{len(kinds)}-models"
-    run.rename(f"{together}-s{config.seed}-baseline")
+    run.rename(together, f"s{config.seed}-baseline")
     run.set_tags({"dataset": data.dataset})
     sentences, n_reused = [], 0
     for kind in kinds:
@@ -102,7 +102,7 @@ def run(config: Config, run: Run) -> None:
 def train(config: Config, run: Run, data: PreparedData) -> str:
     """Fit one model on train, select on val, keep it, evaluate it once on test; say the result."""
     run.log_data(data)
-    run.rename(f"{config.model}-s{config.seed}-baseline")
+    run.rename(config.model, f"s{config.seed}-baseline")
     run.set_tags({"model": config.model})
     is_floor = config.model in FLOOR_KINDS
     item = "id" if is_floor else config.student.item

@@ -86,7 +86,7 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     baseline_run = run.find(config.baseline_run, "train_baseline", data=data)
-    run.rename(f"{label(config)}-s{config.seed}-teacher")
+    run.rename(label(config), f"s{config.seed}-teacher")
     run.set_tags({"baseline_run_id": baseline_run.id, "model": label(config)})
     inputs = {
         "catalog": data.catalog.digest,

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from recdistill.errors import UserError
 from recdistill.runs._content_key import content_key
 from recdistill.runs._metric_buffer import MetricBuffer, rescue_file
+from recdistill.runs._names import run_name
 from recdistill.runs._phases import measured
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
 from recdistill.runs._references import FinishedRuns, RunReference, find_run, search
@@ -89,10 +90,10 @@ class Run:
         """Return the run's readable name."""
         return self.client.get_run(self.id).info.run_name or self.id
 
-    def rename(self, name: str) -> None:
-        """Give the run its readable name, unless a person already gave it one."""
+    def rename(self, lead: str, end: str = "") -> None:
+        """Give the run its readable name (:func:`run_name`), unless a person already gave one."""
         if _is_random(self.name()):
-            self.client.set_tag(self.id, "mlflow.runName", name)
+            self.client.set_tag(self.id, "mlflow.runName", run_name(lead, end))
 
     def note(self, markdown: str) -> None:
         """Set the card shown on top of the run's page."""

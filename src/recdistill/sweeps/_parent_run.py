@@ -66,7 +66,7 @@ def _become_parent(run: Run, study: Study, data: PreparedData) -> None:
 
 def log_study(run: Run, study: Study, spec: StudySpec, *, storage: str, n_trials: int) -> None:
     """Say on the run what is searched, and where."""
-    run.rename(f"{study.study_name}-sweep")
+    run.rename(study.study_name, "sweep")
     run.set_tags(
         {
             "study": study.study_name,
