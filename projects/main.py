@@ -10,21 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from recdistill import runs
+from recdistill import evaluation, runs
 from recdistill.config import as_dotted, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
+from recdistill.lessons import Control  # noqa: TC001 - read by the parser
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from recdistill.runs import Run, RunReference
 
-PROVES_NOTHING = (
-    "This is a quick run: it shows how everything works and proves nothing, because models were "
-    "cut short and single seeds differ by more than the models do. preset=full is the real one."
+QUICK = (
+    "This is a quick run: models are cut short, so what it finds holds for such short trainings "
+    "and proves nothing about longer ones. preset=full is the real one."
 )
 
+NEXT = (
+    "recdistill prepare_data --dataset=shop --data_path=your.csv   (your own data: "
+    "docs/guides/your_own_data.md; the report: make ui)"
+)
 # Networks that can teach beside the baseline, and where they differ from its settings.
 NETWORKS: dict[str, dict[str, Any]] = {
     "sasrec": {},
@@ -45,7 +50,9 @@ class Config(OnData):
     model: str = "sasrec"
     n_seeds: int = 3
     with_teacher: bool = True
+    teacher_teaches: bool = True
     with_students: bool = True
+    controls: list[Control] = field(default_factory=list)
     teaching: list[str] = field(default_factory=lambda: ["gru4rec", "ease", "counter"])
 
     def __post_init__(self) -> None:
@@ -63,6 +70,7 @@ def run(config: Config, run: Run) -> None:
     """Run the steps in order, each on the data the first one prepared."""
     run.rename(f"{config.dataset}-{config.preset}", "main")
     shared = given(config)
+    print(plan(config), flush=True)
 
     sampled = {k: v for k, v in shared.items() if k != "data_seed"} | {"seed": config.data_seed}
     runs.launch(run, "prepare_data", sampled)
@@ -81,11 +89,13 @@ def run(config: Config, run: Run) -> None:
         baselines.append(runs.launch(run, "train_baseline", settings))
 
     teachers, students = [], []
+    controls: dict[str, list[RunReference]] = {}
     if config.with_teacher:
         settings = {**shared, "baseline_run": baselines[0].id, "seed": config.seed}
         teachers.append(runs.launch(run, "train_teacher", settings))
     if config.with_students:
-        together = [baselines[0], *((floors | networks)[kind] for kind in teaching), *teachers]
+        together = [baselines[0], *((floors | networks)[kind] for kind in teaching)]
+        together += teachers if config.teacher_teaches else []
         named = ",".join(teacher.id for teacher in together)
         settings = {**shared, "teacher_run": named, "seed": config.seed}
         transfer = runs.launch(run, "make_transfer_set", settings)
@@ -93,10 +103,41 @@ def run(config: Config, run: Run) -> None:
         for seed, baseline in enumerate(baselines, start=config.seed):
             taught = {"baseline_run": baseline.id, "transfer_run": transfer.id, "seed": seed}
             students.append(runs.launch(run, "distill", {**shared, **taught}))
+            for control in config.controls:
+                settings = {**shared, **taught, "control": control}
+                controls.setdefault(control, []).append(runs.launch(run, "distill", settings))
 
     # Every stage has met the test users once, at its end; what is left is to compare.
-    models = [*floors.values(), *networks.values(), *baselines, *teachers, *students]
+    untaught = [student for group in controls.values() for student in group]
+    models = [*floors.values(), *networks.values(), *baselines, *teachers, *students, *untaught]
     finish(config, run, baselines[0], models)
+    others = {f"the control {name}": trained for name, trained in controls.items()}
+    for name, trainings in ({"its baseline": baselines} | others).items():
+        if students and len(trainings) > 1:
+            print(difference("The student", students, name, trainings))
+    if config.preset == "quick":
+        print(QUICK)
+    print(f"Next: {NEXT}")
+
+
+def plan(config: Config) -> str:
+    """Say what will be done, step by step."""
+    seeds = f"{config.n_seeds} times" if config.n_seeds > 1 else "once"
+    steps = [
+        f"prepare {config.dataset}",
+        f"count the floors {', '.join(config.floors)}",
+        f"train the baseline, {config.model}, {seeds}",
+    ]
+    if config.with_teacher:
+        steps.append("adapt a language model")
+    if config.with_students:
+        teachers = [config.model, *config.teaching]
+        teachers += ["the language model"] if config.with_teacher and config.teacher_teaches else []
+        steps.append(f"ask {', '.join(teachers)} together about views of every history")
+        beside = f", beside it {', '.join(config.controls)}" if config.controls else ""
+        steps.append(f"train the student on what they say, {seeds}{beside}")
+    lines = [f"  {i}. {step}" for i, step in enumerate([*steps, "compare all of them"], start=1)]
+    return "\n".join(["main:", *lines])
 
 
 def train_floors(run: Run, shared: dict[str, Any], kinds: list[str]) -> dict[str, RunReference]:
@@ -112,14 +153,30 @@ def finish(config: Config, run: Run, reference: RunReference, models: list[RunRe
     """Compare everything with the baselines, and say which steps were computed."""
     asked: dict[str, Any] = {"runs": ",".join(m.id for m in models), "reference": reference.id}
     if config.preset == "quick":
-        asked |= {"title": f"A quick look at {config.dataset}", "question": PROVES_NOTHING}
+        asked |= {"title": f"A quick look at {config.dataset}", "question": QUICK}
     compared = runs.launch(run, "compare", asked)
     run.log_metrics({k: v for k, v in compared.metrics.items() if k.startswith(("delta/", "p/"))})
     steps = story(run)
-    run.note(f"{PROVES_NOTHING}\n\n{steps}" if config.preset == "quick" else steps)
+    run.note(f"{QUICK}\n\n{steps}" if config.preset == "quick" else steps)
     print(steps)
-    if config.preset == "quick":
-        print(PROVES_NOTHING)
+
+
+def difference(
+    name: str, runs_a: list[RunReference], other: str, runs_b: list[RunReference]
+) -> str:
+    """Say how two recipes differ in NDCG@10, over users and trainings."""
+    import numpy as np  # not before the settings are read
+
+    trained = []
+    for trainings in (runs_a, runs_b):
+        tables = [evaluation.load_evaluation(run.artifact("evaluation")) for run in trainings]
+        trained.append(evaluation.boil_down(np.stack([one.outcome("ndcg") for one in tables])))
+    found = evaluation.compare_recipes(*trained)
+    return (
+        f"{name} against {other}: {found.delta:+.4f} NDCG@10 "
+        f"[{found.low:+.4f}, {found.high:+.4f}], p {found.p:.3f}, "
+        f"over {found.n_users} users and {found.n_seeds_a} trainings a side."
+    )
 
 
 def story(run: Run) -> str:

@@ -39,7 +39,9 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, llama: str) -> None:
     monkeypatch.setattr("recdistill.runs.launch", launch)
 
 
-FEW = ["--floors=[popularity]", "--teaching=[ease]"]  # one process for both
+# One seed and no controls; the floors share a process.
+FLOORS = ["--floors=[popularity]", "--teaching=[ease]"]
+FEW = [*FLOORS, "--n_seeds=1", "--controls=[]", "--teacher_teaches=true"]
 
 
 def test_main_tells_the_whole_story_and_what_it_is_worth(
@@ -74,10 +76,14 @@ def test_main_again_reuses_every_step(
     assert "nothing to compute" in said
 
 
-def test_main_without_a_teacher_learns_from_floors_alone(
-    recipe: Recipe, in_this_process: None
+def test_main_without_a_teacher_learns_from_floors_alone_and_is_measured_against_a_control(
+    recipe: Recipe, in_this_process: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = recipe("main", "--preset=quick", "--with_teacher=false", *FEW, *SMALL)
+    run = recipe("main", "--with_teacher=false", "--n_seeds=2", *FLOORS, *SMALL)
+    said = capsys.readouterr().out
+    assert "The student against its baseline: " in said
+    assert "The student against the control no_lists: " in said
+    assert "over 60 users and 2 trainings a side." in said
     children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     assert "train_teacher" not in {child.data.tags["stage"] for child in children}
     assert "distill" in {child.data.tags["stage"] for child in children}
