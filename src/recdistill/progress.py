@@ -112,11 +112,14 @@ class Line:
         )
 
     def close(self) -> None:
-        """Take the line away; a step that was told of ends with its last share."""
+        """Take the line away."""
         if self._bar is not None:
             self._bar.close()
+
+    def finish(self) -> None:
+        """Tell of the end, also of a step that stopped before its estimated total."""
         if self._listener is not None and self._told:
-            self._listener(self.done / self.total, 0.0)
+            self._listener(1.0, 0.0)
 
 
 _listening: ContextVar[Listener | None] = ContextVar("listening", default=None)
@@ -150,6 +153,7 @@ def progress_of(what: str, unit: str, total: int = 0) -> Iterator[Line]:
     with heard_by(None):
         try:
             yield line
+            line.finish()
         finally:
             line.close()
 
