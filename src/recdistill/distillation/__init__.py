@@ -6,7 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.distillation._catalog_pass import Asked, catalog_pass
-    from recdistill.distillation._changes import CHANGED, StudentChanges
+    from recdistill.distillation._changes import StudentChanges
     from recdistill.distillation._config import (
         DROSConfig,
         FusionConfig,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from recdistill.distillation._terms import Answer, Question, Term
 
 __all__ = [
-    "CHANGED",
     "DROS",
     "MISTAKES",
     "TERMS",

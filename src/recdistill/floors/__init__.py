@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from recdistill.floors._cross_fitting import cross_fitted_scores, user_folds
     from recdistill.floors._files import load_model, save_model
-    from recdistill.floors._fit import FloorConfig, config_of, fit_floor, refit, refit_without
+    from recdistill.floors._fit import FloorConfig, fit_floor, refit, refit_without
     from recdistill.floors._floor import Floor
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "PopularityConfig",
     "TextEASEConfig",
     "TfidfConfig",
-    "config_of",
     "cross_fitted_scores",
     "fit_floor",
     "load_model",

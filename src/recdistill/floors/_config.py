@@ -15,7 +15,7 @@ COUNTING_FLOORS: tuple[FloorKind, ...] = ("popularity", "markov", "ease", "knn",
 
 @dataclass(frozen=True)
 class PopularityConfig:
-    """Nothing to choose."""
+    """Popularity has no settings."""
 
 
 @dataclass(frozen=True)

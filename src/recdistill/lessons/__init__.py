@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recdistill.lessons._label import label_views
     from recdistill.lessons._lessons import Lesson, Lessons, shuffled
     from recdistill.lessons._out_of_fold import out_of_fold_scores
-    from recdistill.lessons._pool import Pool, weigh, weigh_on_validation
+    from recdistill.lessons._pool import Pool, weigh
     from recdistill.lessons._positions import score_every_position, score_positions
     from recdistill.lessons._selection import (
         BaselineView,
@@ -105,7 +105,6 @@ __all__ = [
     "standardised",
     "view_training",
     "weigh",
-    "weigh_on_validation",
     "weighted_references",
     "write_dllm2rec",
 ]

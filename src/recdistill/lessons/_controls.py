@@ -1,4 +1,4 @@
-"""Lessons that teach nothing: what a gain must be measured against before it is the teachers'."""
+"""Controls: lessons without the teachers' knowledge, to measure a gain against."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
-    from recdistill.reporting._groups import Group, load_groups, read_per_user
+    from recdistill.reporting._groups import Group, load_groups
     from recdistill.reporting._history import History, read_history
     from recdistill.reporting._markdown import as_markdown
     from recdistill.reporting._reach import Reach
@@ -45,7 +45,6 @@ __all__ = [
     "find_scored_run",
     "load_groups",
     "read_history",
-    "read_per_user",
     "render_diagnosis",
     "require_same_data",
     "select_runs",

@@ -161,7 +161,7 @@ def differing_settings(groups: Sequence[Sequence[ScoredRun]]) -> dict[str, list[
 
 
 def _labels(groups: Sequence[Sequence[ScoredRun]]) -> list[str]:
-    """Say the model's kind, then only what tells groups of one kind apart."""
+    """Label groups by their model's kind, then by the settings that differ within it."""
     labels = [group[0].model for group in groups]
     for model in {label for label in labels if labels.count(label) > 1}:
         alike = [i for i, group in enumerate(groups) if group[0].model == model]

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
         parent_run,
         read_spec,
         require_code,
-        set_parent_run,
         study_names,
     )
     from recdistill.sweeps._summary import best_trial, card, importances, trial_table
@@ -86,7 +85,6 @@ __all__ = [
     "retrain_best",
     "running",
     "score",
-    "set_parent_run",
     "setting_types",
     "shown",
     "space_of",

@@ -1,7 +1,7 @@
-"""Trials as MLflow runs, children of the sweep's. A copy: what Optuna says is what is true.
+"""Trials as MLflow runs, children of the sweep's run.
 
-Whatever MLflow refuses is left out with one warning, and :func:`reconcile` adds it later; a trial
-never fails because its picture does.
+This is a copy; Optuna's study is authoritative. What MLflow refuses is left out with one warning,
+and :func:`reconcile` adds it later: a trial never fails because its copy could not be written.
 """
 
 from __future__ import annotations

@@ -30,12 +30,12 @@ _LOG = logging.getLogger(__name__)
 
 
 def adopt_study(run: Run, study: Study, storage: BaseStorage, data: PreparedData) -> None:
-    """Make ``run`` the parent of the study's trials, or go on with the run that is.
+    """Make ``run`` the parent of the study's trials, or continue the parent run it has.
 
     Raises
     ------
     UserError
-        When another sweep is at this study now.
+        When another sweep is working on this study.
     """
     before = parent_run(study)
     if not before:

@@ -59,7 +59,7 @@ def trial_table(study: Study, spec: StudySpec, space: Space) -> pd.DataFrame:
 
 
 def evaluator() -> optuna.importance.FanovaImportanceEvaluator:
-    """Make the judge of what mattered, seeded so that card, page and pictures say the same."""
+    """Return the importance evaluator, seeded so that card, page and pictures agree."""
     return optuna.importance.FanovaImportanceEvaluator(seed=0)
 
 

@@ -125,7 +125,7 @@ class Worker:
         )
 
     def _do(self, trial: Trial) -> bool:
-        """Train one trial; True when it came to an end of its own."""
+        """Train one trial; True when it ended by itself."""
         began = Clock()
         study, frozen = trial.study, _frozen(trial)
         study.sampler = self.spec.sampler_for(frozen)
@@ -180,7 +180,7 @@ class Worker:
             return True
 
     def _leave(self, log: TrialLog) -> bool:
-        """Leave a trial to others, who held this worker for dead and gave it to somebody else."""
+        """Abandon a trial that was requeued because this worker's heartbeat came too late."""
         log.shown.close(state_of(_frozen(log.trial)))
         return False
 

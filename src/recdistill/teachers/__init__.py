@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from recdistill.teachers._adapted_texts import adapted_encoder
     from recdistill.teachers._build import build_teacher
     from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
-    from recdistill.teachers._checks import audit_parameters, require_gradients
+    from recdistill.teachers._checks import audit_parameters
     from recdistill.teachers._config import TeacherConfig
     from recdistill.teachers._files import load_model, save_model
     from recdistill.teachers._fit import Fitted, fit_teacher
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from recdistill.teachers._memory_step import teacher_step
     from recdistill.teachers._network import TeacherNetwork
     from recdistill.teachers._precision import resolve_precision
-    from recdistill.teachers._prompt import ItemTokens, Layout, lay_out, prompt_lengths
+    from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
     from recdistill.teachers._recommender import Origin, TeacherRecommender
     from recdistill.teachers._router import Router
     from recdistill.teachers._settings import (
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from recdistill.teachers._step_config import StepConfig
     from recdistill.teachers._title_test import answer_cases, answers_table
-    from recdistill.teachers._token_batches import batch_shapes, token_batches
+    from recdistill.teachers._token_batches import token_batches
     from recdistill.teachers._training import TeacherModule
     from recdistill.teachers._training_settings import (
         OptimizerSettings,
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
         Windows,
         export_windows,
         training_windows,
-        window_histories,
     )
 
 __all__ = [
@@ -102,7 +101,6 @@ __all__ = [
     "answers_table",
     "attach_gate",
     "audit_parameters",
-    "batch_shapes",
     "build_teacher",
     "cache_root",
     "choose_by_scores",
@@ -117,16 +115,13 @@ __all__ = [
     "load_tokenizer",
     "locate_llm",
     "plan_training",
-    "prompt_lengths",
     "read_answer",
     "register_gate",
-    "require_gradients",
     "resolve_precision",
     "save_model",
     "teacher_step",
     "token_batches",
     "training_windows",
-    "window_histories",
 ]
 
 import_on_first_use(__name__)

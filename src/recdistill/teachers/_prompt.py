@@ -43,7 +43,7 @@ class ItemTokens:
 
 
 def text_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
-    """Tokenise texts that come with the data, so that none of them can speak for the program.
+    """Tokenise texts that come with the data, so that none becomes a control token.
 
     A title may spell ``<|im_end|>`` or any other of the model's control tokens; here it is read as
     the characters it is written in. Tokenizers mark some of their control tokens as ordinary added

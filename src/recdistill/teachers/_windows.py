@@ -60,7 +60,7 @@ def training_windows(histories: Sequences, length: int, coverage: Coverage) -> W
     ``newest`` takes every user's newest window: on long histories a fraction of the cost, and the
     part that resembles what is asked at test time. ``all`` cuts whole histories into windows that
     ask for every position once. A window at the very start of a history is also asked for the
-    first item, from the instruction alone; elsewhere that would be a lie.
+    first item, from the instruction alone; elsewhere there are items before it.
     """
     rows, last = [], []
     for row, n in enumerate(histories.lengths.tolist()):

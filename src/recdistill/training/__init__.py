@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         LossOptions,
         OptimizerConfig,
     )
-    from recdistill.training._fit import SELECTED_BY, FitResult, fit
+    from recdistill.training._fit import FitResult, fit
     from recdistill.training._fit_student import (
         FittedStudent,
         finished,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GBCE",
-    "SELECTED_BY",
     "Batch",
     "FitConfig",
     "FitResult",

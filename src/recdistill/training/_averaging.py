@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class AveragedWeights:
-    """A moving average of a model's parameters, swapped in where it is judged.
+    """A moving average of a model's parameters, swapped in for validation.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Taking up a fit from its last checkpoint: only a whole one, and only one of this very fit."""
+"""Resume a fit from its last checkpoint, if that is undamaged and belongs to this fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Resumable(Protocol):
-    """What counts along over a fit and goes on with it, such as an objective's diagnostics."""
+    """State beside the model's that a resumed fit restores, such as an objective's diagnostics."""
 
     def state(self) -> Mapping[str, Any]:
         """Return numbers, texts and tensors that :meth:`restore` needs."""
@@ -46,7 +46,7 @@ def interruptible() -> Iterator[None]:
 
 
 def signature_lines(facts: Mapping[str, object]) -> str:
-    """Say what is being fitted, one fact a line, so that two fits can be told apart."""
+    """List what identifies a fit, one ``name=value`` a line."""
     return "\n".join(f"{name}={facts[name]}" for name in sorted(facts))
 
 
