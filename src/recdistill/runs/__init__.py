@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recdistill.runs._run import Run
     from recdistill.runs._stage import stage
     from recdistill.runs._store import open_store
+    from recdistill.runs._verify import Verification, compare_records, read_record, repeat
     from recdistill.runs._views import (
         comparison_url,
         model_url,
@@ -38,9 +39,11 @@ __all__ = [
     "FinishedRuns",
     "Run",
     "RunReference",
+    "Verification",
     "children_of",
     "close_dead_runs",
     "code_digest",
+    "compare_records",
     "comparison_url",
     "fetch_artifact",
     "find_run",
@@ -52,7 +55,9 @@ __all__ = [
     "open_store",
     "page_of_run",
     "process_tags",
+    "read_record",
     "recipe_key",
+    "repeat",
     "run_stage",
     "run_url",
     "save_views",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 30
 
 
-def launch(parent: Run, stage: str, parameters: Mapping[str, Any]) -> RunReference:
+def launch(
+    parent: Run, stage: str, parameters: Mapping[str, Any], *, checkout: Path | None = None
+) -> RunReference:
     """Run ``projects/<stage>.py`` as a child of ``parent`` and wait for its end.
 
     A process of its own, so that memory peaks are the stage's alone and a crash is its own too. The
     child run exists before the process does: it can be found also when the process never starts.
+    With ``checkout``, the folder of another checkout, it runs that one's code, and works there.
 
     Raises
     ------
@@ -48,7 +52,10 @@ def launch(parent: Run, stage: str, parameters: Mapping[str, Any]) -> RunReferen
     print(f"--- {stage} {' '.join(words)}", flush=True)
     process = subprocess.Popen(
         [sys.executable, "-m", f"projects.{stage}", *words],
-        env=os.environ | {"MLFLOW_RUN_ID": child, "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri()},
+        env=os.environ
+        | {"MLFLOW_RUN_ID": child, "MLFLOW_TRACKING_URI": _absolute(mlflow.get_tracking_uri())}
+        | (_code_of(checkout) if checkout else {}),
+        cwd=checkout,
     )
     try:
         code = process.wait()
@@ -61,6 +68,19 @@ def launch(parent: Run, stage: str, parameters: Mapping[str, Any]) -> RunReferen
         why = client.get_run(child).data.tags.get("error", f"it left with status {code}")
         raise UserError(f"Stage {stage} failed (run {child}): {why}")
     return find_run(client, child, stages=(stage,))
+
+
+def _absolute(uri: str) -> str:
+    """Let a store in a file be found from any folder."""
+    path = uri.removeprefix("sqlite:///")
+    return uri if path == uri or not path else f"sqlite:///{Path(path).absolute()}"
+
+
+def _code_of(checkout: Path) -> dict[str, str]:
+    return {
+        "PYTHONPATH": os.pathsep.join([str(checkout / "src"), str(checkout)]),
+        "PYTHONSAFEPATH": "1",
+    }
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
