@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from benchmarks import (
     baselines,
     calibration,
+    house,
     speed_tables,
+    start_up,
     students,
     teacher_lastfm,
     teacher_quality,
@@ -32,6 +34,8 @@ def blocks() -> list[Block]:
         teacher_quality,
         teacher_lastfm,
         speed_tables,
+        house,
+        start_up,
     )
     return [*distillation.blocks(), *(block for room in rooms for block in room.blocks())]
 

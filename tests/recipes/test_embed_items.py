@@ -53,7 +53,8 @@ def test_a_student_with_texts_is_saved_as_a_plain_one_that_knows_its_texts(
 ) -> None:
     run = MlflowClient().get_run(student)
     assert run.data.tags["text_run_id"] == texts
-    assert artifacts(run, "model") == {"config.json", "weights.safetensors", "text.safetensors"}
+    kept = {"config.json", "recipe.json", "weights.safetensors", "text.safetensors"}
+    assert artifacts(run, "model") == kept
     assert run.data.metrics["test/n_users"] == 60
 
 
