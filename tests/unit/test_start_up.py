@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def start(
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, ",".join(HEAVY), module, absent, *words],
         capture_output=True, text=True, check=False, cwd=where,
+        env=os.environ | {"PYTHONPATH": str(home())},
     )  # fmt: skip
     *said, has = done.stderr.rstrip().rpartition("HAS")
     return done.returncode, set(has.split()), done.stdout + "".join(said)

@@ -179,7 +179,7 @@ def test_training_makes_the_written_answer_likelier(prepared: PreparedData) -> N
         teacher,
         prepared,
         how,
-        TrainingSettings(optimizer=OptimizerSettings(lr=0.02, head_lr=0.01)),
+        TrainingSettings(optimizer=OptimizerSettings(lr=0.02, head_lr=0.01), report_seconds=3600),
         log=lambda metrics, step: logged.append(step),
     )
     assert loss() < before - 0.05

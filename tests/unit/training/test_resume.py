@@ -115,6 +115,9 @@ def test_ctrl_c_leaves_as_ctrl_c_and_can_be_pressed_again(
 ) -> None:
     import signal
 
+    # A shell starts what runs in its background with Ctrl-C ignored, these tests too.
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     class Interrupting(Counting):
         def __call__(self, step: Step, progress: float):
             if self.n_here == 3:
@@ -125,3 +128,4 @@ def test_ctrl_c_leaves_as_ctrl_c_and_can_be_pressed_again(
     with pytest.raises(KeyboardInterrupt):
         _fit(walks, tmp_path, FIT, loss=Interrupting())
     assert signal.getsignal(signal.SIGINT) is before
+    signal.signal(signal.SIGINT, outside)
