@@ -81,9 +81,10 @@ def hits_interval(hits: float, n: int, confidence: float = 0.95) -> tuple[float,
     Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the
     binomial", Biometrika 26 (1934).
     """
-    from scipy.stats import beta  # here: a setting called Metric is no reason to import it
+    # The quantile itself: scipy.stats, which wraps it, takes most of a second to import.
+    from scipy.special import betaincinv
 
     tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, n - hits)) if hits < n else 1.0
+    low = float(betaincinv(hits, n - hits + 1, tail)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
     return low, high
