@@ -78,8 +78,8 @@ unit: $(VENV)/.with-dev ## Unit tests (seconds)
 recipes: $(VENV)/.with-dev ## Every entry point, small
 	pytest tests/recipes -n 2
 
-faults: install ## A short part of test-faults: settings and spaces that are wrong, a few kills
-	pytest tests/faults
+faults: install ## The part of test-faults that is over in seconds: settings and spaces that are wrong
+	pytest tests/faults -m "not slow"
 
 test-faults: install ## Thousands of wrong settings (CASES=), as many kills as fit in ten minutes (KILLS=200 for more)
 	CASES=$(or $(CASES),2000) KILLS=$(or $(KILLS),fit) pytest tests/faults

@@ -1,4 +1,4 @@
-"""A few kills in CI; KILLS=200, or as many as fit into ten minutes, by ``make test-faults``."""
+"""Kills at random moments: KILLS=200, or as many as ten minutes hold, by ``make test-faults``."""
 
 from __future__ import annotations
 
