@@ -14,6 +14,10 @@ if sys.argv[:1] == ["-m"]:
 # MLflow decides while it is imported whether to report usage to its makers.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+# Threads that wait for each other sleep instead of spinning: on a machine with other work, spinning
+# makes a step of training ten times slower. Read when torch is loaded, so it stands here.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # An environment that `mlflow run` built holds the libraries but not this checkout.
 if find_spec("recdistill") is None:
     sys.path.insert(0, str(Path(__file__).parents[1] / "src"))

@@ -83,3 +83,14 @@ def test_a_floor_is_trained_evaluated_and_compared_without_training_libraries(
     status, imported, said = start("recdistill", "runs", where=tmp_path, absent=without)
     assert (status, imported) == (0, {"mlflow"}), said
     assert "popularity" in said
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [("", "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_a_stage_wait_without_spinning(chosen: str, expected: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    environment |= {"PYTHONPATH": str(home())} | ({"OMP_WAIT_POLICY": chosen} if chosen else {})
+    asked = "import os, projects, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [expected, "False"]
