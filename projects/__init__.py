@@ -15,7 +15,7 @@ if sys.argv[:1] == ["-m"]:
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 # Threads that wait for each other sleep instead of spinning: on a machine with other work, spinning
-# makes a step of training ten times slower. Read when torch is loaded, so it stands here.
+# makes a step of training many times slower. Read when torch is loaded, so it stands here.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # An environment that `mlflow run` built holds the libraries but not this checkout.

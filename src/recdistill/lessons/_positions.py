@@ -65,8 +65,8 @@ def score_every_position(model: Recommender, histories: Sequences) -> Tensor:
     Row ``offsets[r] + p`` is what the model says after the first ``p`` items of row ``r``. What a
     network says before the first item is not defined and comes out as zeros.
 
-    A student reads windows, as it was trained: one to five times faster than one prefix after the
-    other. That is what it says when serving, but for histories longer than it reads.
+    A student reads windows, as it was trained, and not one prefix after the other. That is what it
+    says when serving, but for histories longer than it reads.
 
     Parameters
     ----------
