@@ -83,7 +83,11 @@ BASELINE, CONTROL = "sasrec", "sasrec-on-views"
 POOL, STUDENT = "teacher-networks-and-floors", "student-networks-and-floors"
 OTHERS = (BASELINE, CONTROL, "gru4rec", "counter")
 GRU4REC = ("--student.n_blocks=1", "--loss_options.label_smoothing=0")
-COUNTER = Recipe("counts", "counter", ((), ("--counter.window=5",), ("--counter.decay=0.9",)))
+COUNTER = Recipe(
+    "counts",
+    "counter",
+    ((), ("--counter.window=5",), ("--counter.decay=0.9",), ("--counter.window=20",)),
+)
 
 SETTINGS = {
     "ml-100k": Setting(
@@ -91,12 +95,22 @@ SETTINGS = {
             BASELINE: Recipe(
                 "network",
                 "sasrec",
-                ((), ("--student.dropout=0.5",), ("--student.dropout=0.3",)),
+                (
+                    (),
+                    ("--student.dropout=0.5",),
+                    ("--student.dropout=0.3",),
+                    ("--student.dropout=0.2",),
+                ),
             ),
             "gru4rec": Recipe(
                 "network",
                 "gru4rec",
-                (GRU4REC, (*GRU4REC, "--student.dropout=0.5"), (*GRU4REC, "--student.dropout=0.3")),
+                (
+                    GRU4REC,
+                    (*GRU4REC, "--student.dropout=0.5"),
+                    (*GRU4REC, "--student.dropout=0.3"),
+                    (*GRU4REC, "--student.dropout=0.2"),
+                ),
             ),
             "counter": COUNTER,
             CONTROL: Recipe(
@@ -106,6 +120,7 @@ SETTINGS = {
                     ("--max_epochs=4",),
                     ("--max_epochs=4", "--dropout=0.2"),
                     ("--max_epochs=2",),
+                    ("--max_epochs=4", "--dropout=0.1"),
                 ),
             ),
             STUDENT: Recipe(
@@ -115,6 +130,7 @@ SETTINGS = {
                     ("--max_epochs=4",),
                     ("--max_epochs=4", "--dropout=0.1"),
                     ("--max_epochs=6",),
+                    ("--max_epochs=4", "--loss_weight=0.1"),
                 ),
             ),
         },
