@@ -43,7 +43,9 @@ def stage(
             raise
         # Here: MLflow takes seconds to import, and whoever mistyped a setting need not wait for it.
         from recdistill.runs._open_run import open_run, say_where
+        from recdistill.runs._temporary import own_temporary_folder
 
+        own_temporary_folder()
         with open_run(name, config) as run, missing_library_named(name):
             run_stage(config, run)
             say_where(run)

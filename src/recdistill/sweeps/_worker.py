@@ -143,17 +143,16 @@ class Worker:
             except optuna.TrialPruned:
                 return self._tell(log, folder, TrialState.PRUNED)
             except (Interrupted, KeyboardInterrupt):
-                with without_interruption():
-                    with suppress(UpdateFinishedTrialError):
-                        trial.set_user_attr(INTERRUPTED, True)
-                    give_up(study, self.storage, _frozen(trial))
-                    log.shown.close(state_of(_frozen(trial)))
+                self._hand_back(log)
                 raise
             except UpdateFinishedTrialError:
                 return self._leave(log)
             except STORAGE_TROUBLE:
                 raise  # no fault of the trial's: this worker ends, and the trial is tried again
             except Exception as error:
+                if sweep_is_gone():  # with it go the temporary files that it kept for its workers
+                    self._hand_back(log)
+                    raise Interrupted from error
                 return self._fail(log, folder, f"{type(error).__name__}: {error}"[:2000])
             return self._tell(log, folder, TrialState.COMPLETE, values)
 
@@ -178,6 +177,14 @@ class Worker:
             log.shown.close(state_of(_frozen(log.trial)), log.overhead())
             shutil.rmtree(folder, ignore_errors=True)
             return True
+
+    def _hand_back(self, log: TrialLog) -> None:
+        """Let another worker go on with the trial: this one ends before it is done."""
+        with without_interruption():
+            with suppress(UpdateFinishedTrialError):
+                log.trial.set_user_attr(INTERRUPTED, True)
+            give_up(log.trial.study, self.storage, _frozen(log.trial))
+            log.shown.close(state_of(_frozen(log.trial)))
 
     def _leave(self, log: TrialLog) -> bool:
         """Abandon a trial that was requeued because this worker's heartbeat came too late."""

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 
 from recdistill.data import load_prepared
 from recdistill.errors import UserError
-from recdistill.runs import FinishedRuns
+from recdistill.runs import FinishedRuns, fetch_artifact
 from recdistill.sweeps._mirror import Mirror
 from recdistill.sweeps._stage import space_of, stage_settings
 from recdistill.sweeps._storage import open_storage
@@ -78,8 +78,10 @@ def fetch_data(client: MlflowClient, parent: str, spec: StudySpec) -> PreparedDa
     with FileLock(folder.with_suffix(".lock")):
         if not folder.is_dir():
             partial = folder.with_suffix(".partial")
+            artifacts = client.get_run(parent).info.artifact_uri
             shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(client.download_artifacts(parent, DATA), partial)
+            # Not the client's own download, which leaves an empty folder behind each time.
+            shutil.copytree(fetch_artifact(f"{artifacts}/{DATA}"), partial)
             partial.replace(folder)
     data = load_prepared(folder)
     if data.split_digest != spec.split_digest:

@@ -117,6 +117,24 @@ def test_sigterm_hands_the_trial_back_and_the_next_worker_goes_on_from_its_check
     assert seen == [1, 2, 2, 3], "epoch 1 had been kept, and epoch 2 not yet"
 
 
+def test_what_fails_because_the_sweep_is_gone_is_handed_back(
+    hill: Hill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The temporary files that a sweep keeps for its workers go when it is dead, before they do."""
+    gone = False
+
+    def fail(settings: Mapping[str, Any], **rest: Any) -> Mapping[str, float]:
+        nonlocal gone
+        gone = True
+        raise FileNotFoundError("tmp/checkpoint")
+
+    monkeypatch.setattr("recdistill.sweeps._worker.sweep_is_gone", lambda: gone)
+    hill.fill(1)
+    with pytest.raises(Interrupted):
+        hill.worker(fail).work()
+    assert tally(hill.study) == {"retried": 1, "waiting": 1}
+
+
 @pytest.mark.parametrize("at", ["an epoch", "an error", "the end", "a signal"])
 def test_a_worker_that_was_held_for_dead_leaves_its_trial_to_its_successor(
     hill: Hill, at: str

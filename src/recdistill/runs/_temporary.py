@@ -1,0 +1,84 @@
+"""The temporary folder of a stage's process: one of its own, so that everything in it goes.
+
+Libraries write into the system's temporary folder what they remove themselves unless they are
+killed: a checkpoint before it has its name, a copy of an artifact, the sockets of a sweep's
+workers. In a folder that says whose it is the next stage finds it.
+
+In the system's temporary folder and not beside the scratch: the path of a socket may have about a
+hundred letters, and a working folder alone may have more.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from recdistill.runs._dead_runs import alive, process_tags
+
+_PREFIX = "recdistill-tmp-"
+_OWNER = "owner.json"
+_UNSIGNED_SECONDS = 60.0
+
+
+def own_temporary_folder() -> None:
+    """Make a folder that this process and those it starts use for what is temporary.
+
+    It goes when the process ends; those of dead ones go now. For the main program of a stage alone:
+    a notebook's temporary files are not ours to keep. Where none can be made, things stay as they
+    are, and whoever needs room there says that there is none.
+    """
+    try:
+        here = Path(tempfile.gettempdir())
+        place = here.parent if _owner(here) else here  # started by a stage, as ``main`` starts them
+        clear_dead_folders(place)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        folder.joinpath(_OWNER).write_text(json.dumps(process_tags()))
+    except OSError:
+        return
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
+    atexit.register(_leave, folder, os.getpid(), str(here))
+
+
+def clear_dead_folders(place: Path) -> list[str]:
+    """Remove this user's folders below ``place`` whose processes are gone; return their names."""
+    removed = []
+    for folder in sorted(place.glob(f"{_PREFIX}*")):
+        try:
+            about = folder.lstat()
+        except OSError:  # removed by another stage at this moment
+            continue
+        if about.st_uid == os.geteuid() and not folder.is_symlink() and _is_dead(folder, about):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder.name)
+    return removed
+
+
+def _is_dead(folder: Path, about: os.stat_result) -> bool:
+    owner = _owner(folder)
+    if owner is None:  # killed before it signed, or about to sign
+        return time.time() - about.st_mtime > _UNSIGNED_SECONDS
+    if owner.get("process.host") != socket.gethostname():
+        return False
+    return not alive(int(owner["process.pid"]), float(owner["process.started"]))
+
+
+def _owner(folder: Path) -> dict[str, Any] | None:
+    try:
+        owner = json.loads((folder / _OWNER).read_text())
+    except (OSError, ValueError):
+        return None
+    return owner if isinstance(owner, dict) else None
+
+
+def _leave(folder: Path, owner: int, before: str) -> None:
+    """Remove the folder at the end of its process; a forked child must not take its parent's."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
+        tempfile.tempdir = os.environ["TMPDIR"] = before

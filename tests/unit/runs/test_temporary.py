@@ -1,0 +1,147 @@
+"""What a stage's process has in the temporary folder is its own, and goes with it or after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from recdistill.runs._dead_runs import process_tags
+from recdistill.runs._temporary import clear_dead_folders, own_temporary_folder
+
+NAME = "recdistill-tmp-*"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A temporary folder that is the system's for this test."""
+
+    path: Path
+
+    def process(self, then: str) -> subprocess.Popen[str]:
+        """Start a process that has a folder of its own, says so, and then does ``then``."""
+        code = (
+            "import os, signal, subprocess, sys, tempfile\n"
+            "from recdistill.runs._temporary import own_temporary_folder\n"
+            "own_temporary_folder()\n"
+            "print(tempfile.mkdtemp(), flush=True)\n"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", code + then],
+            env=os.environ | {"TMPDIR": str(self.path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.path.glob(NAME))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return Place(tmp_path)
+
+
+def test_everything_temporary_goes_with_the_process(place: Place) -> None:
+    process = place.process("")
+    made, _ = process.communicate(timeout=60)
+    assert Path(made.strip()).relative_to(place.path).parts[0].startswith("recdistill-tmp-")
+    assert process.returncode == 0
+    assert not list(place.path.iterdir())
+
+
+def test_the_next_one_removes_what_a_killed_one_left_and_nothing_of_a_living_one(
+    place: Place,
+) -> None:
+    living = place.process("input()")
+    assert living.stdout is not None
+    theirs = Path(living.stdout.readline().strip())
+    killed = place.process("os.kill(os.getpid(), signal.SIGKILL)")
+    assert killed.wait(60) == -signal.SIGKILL
+    assert len(place.names()) == 2
+    assert len(clear_dead_folders(place.path)) == 1
+    assert theirs.is_dir()
+    living.communicate("\n", timeout=60)
+    assert not place.names()
+
+
+def test_a_stage_that_a_stage_started_has_its_own_beside_it(place: Place) -> None:
+    then = (
+        "if len(sys.argv) == 1:\n"
+        "    again = subprocess.run([sys.executable, '-c', CODE, 'inner'], capture_output=True)\n"
+        "    print(again.stdout.decode(), flush=True)\n"
+    )
+    process = place.process(f"CODE = {_INNER!r}\n{then}")
+    said, _ = process.communicate(timeout=60)
+    outer, inner = [Path(line) for line in said.split()]
+    assert outer.parent != inner.parent
+    assert outer.parent.parent == inner.parent.parent == place.path
+    assert not place.names()
+
+
+_INNER = (
+    "import tempfile\n"
+    "from recdistill.runs._temporary import own_temporary_folder\n"
+    "own_temporary_folder()\n"
+    "print(tempfile.mkdtemp(), flush=True)\n"
+)
+
+
+def test_a_forked_child_takes_nothing_of_its_parents(place: Place) -> None:
+    process = place.process(
+        "child = os.fork()\n"
+        "if child:\n    os.waitpid(child, 0)\n    print(os.listdir(tempfile.gettempdir()))\n"
+    )
+    said, _ = process.communicate(timeout=60)
+    assert "owner.json" in said
+
+
+@pytest.mark.parametrize(
+    ("owner", "age", "goes"),
+    [
+        (None, 3600, True),
+        (None, 0, False),  # somebody is about to sign it
+        ("no JSON", 3600, True),
+        ({"process.host": "elsewhere", "process.pid": "1", "process.started": "0"}, 3600, False),
+        ({"process.pid": "1", "process.started": "0"}, 3600, True),
+    ],
+)
+def test_whose_it_is_decides(
+    place: Place, owner: dict[str, str] | str | None, age: float, goes: bool
+) -> None:
+    folder = place.path / "recdistill-tmp-abcdefgh"
+    folder.mkdir()
+    if isinstance(owner, str):
+        (folder / "owner.json").write_text(owner)
+    elif owner is not None:
+        here = {"process.host": process_tags()["process.host"]}
+        (folder / "owner.json").write_text(json.dumps(here | owner))
+    os.utime(folder, (time.time() - age,) * 2)
+    assert (clear_dead_folders(place.path) == [folder.name]) is goes
+
+
+def test_a_link_is_not_followed(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "kept").touch()
+    (place.path / "recdistill-tmp-abcdefgh").symlink_to(elsewhere)
+    clear_dead_folders(place.path)
+    assert (elsewhere / "kept").exists()
+
+
+def test_a_temporary_folder_that_takes_nothing_is_not_this_ones_trouble(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(place.path / "gone"))
+    own_temporary_folder()
+    assert tempfile.gettempdir() == str(place.path / "gone")
