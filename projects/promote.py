@@ -1,107 +1,115 @@
-"""Register a student as the model that serves, unless the present one is better.
+"""Let a student challenge the one that serves, and replace it when it is not worse.
 
 mlflow run . --env-manager local -e promote -P model_run=latest
+mlflow run . --env-manager local -e promote -P rollback=true
 mlflow models serve --env-manager local -m models:/recdistill-ml-100k@champion
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
 
-from recdistill import evaluation, serving
+from recdistill import serving
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
-from recdistill.evaluation import Metric  # noqa: TC001 - read by the parser
 from recdistill.runs import model_url, stage, ui_base
+from recdistill.serving import CHAMPION, ChallengeRules
 
 if TYPE_CHECKING:
-    from recdistill.data import PreparedData
-    from recdistill.evaluation import PairedTest
-    from recdistill.runs import Run, RunReference
-    from recdistill.serving import Holder
+    from pathlib import Path
 
-K = 10
+    from recdistill.data import PreparedData
+    from recdistill.runs import Run, RunReference
+    from recdistill.serving import Registry, Verdict, Version
+
 TAGGED = ("test/recall_at_10", "test/ndcg_at_10", "test/n_users", "val/ndcg_at_10")
 
 
-@main_fields("model_run", "name", "alias", "metric", "force")
+@main_fields("model_run", "name", "alias", "metric", "margin", "force", "reason", "rollback")
 @dataclass(frozen=True)
-class Config(OnData):
-    """Which student, under which name, judged by what."""
+class Config(ChallengeRules, OnData):
+    """Which student, under which name, by which rules; conf/promote.yaml says what each means."""
 
     model_run: str = "latest"
     name: str = ""
-    alias: str = "champion"
-    metric: Metric = "ndcg"
+    alias: Literal["champion", "challenger"] = "champion"
     force: bool = False
+    reason: str = ""
+    rollback: bool = False
+
+    def __post_init__(self) -> None:
+        ChallengeRules.__post_init__(self)
+        OnData.__post_init__(self)
+        if self.force and not self.reason.strip():
+            raise UserError(
+                "force=true replaces the champion whatever the comparison says: give a reason, "
+                'which is kept with the version, as in reason="the champion sells what is gone".'
+            )
+
+    def rules(self) -> ChallengeRules:
+        """Pick what decides a challenge."""
+        return ChallengeRules(**{f.name: getattr(self, f.name) for f in fields(ChallengeRules)})
 
 
 def run(config: Config, run: Run) -> None:
-    """Find the student, hold it against the present holder of the alias, register it."""
+    """Find the student, let it challenge the champion, register it, seat it when it won."""
+    registry = serving.Registry(run.client, config.name or f"recdistill-{config.dataset}")
+    if config.rollback:
+        roll_back(config, run, registry)
+        return
     data = prepare_for(config)
     run.log_data(data)
     stages = ("distill",) if config.model_run == "latest" else ("distill", "train_baseline")
     student_run = run.find(config.model_run, *stages, data=data)
-    name = config.name or f"recdistill-{data.dataset}"
     run.rename(student_run.name, config.alias)
     run.set_tags({"model_run_id": student_run.id})
-
-    holder = None if config.force else serving.holder_of(run.client, name, config.alias)
-    judged = f"There was no {config.alias} before."
-    if config.force:
-        judged = f"Not compared with the {config.alias} before: force=true."
-    elif holder:
-        judged = judge(config, student_run, holder, f"{name}@{config.alias}", run)
-
     student = serving.gather_student(
         student_run.artifact("model"), data.folder / "catalog.csv", run.folder / "student"
     )
     tags = version_tags(student_run, data)
-    import mlflow
-
-    with mlflow.start_run(run_id=run.id, log_system_metrics=False), run.phase("package"):
-        address = serving.log_served_model(student, run.folder, tags=tags)
-    version = serving.register(name, config.alias, address, tags)
-    run.set_tags({"registered": f"{name} version {version}"})
-    describe(run, name, config.alias, version, student_run, judged)
-
-
-def judge(config: Config, student: RunReference, holder: Holder, who: str, run: Run) -> str:
-    """Say how the student does against the holder on the same test users; refuse a worse one."""
-    if holder.run.id == student.id:
-        return f"It was {who} already (version {holder.version})."
-    splits = [one.tags.get("split.digest", "unknown") for one in (student, holder.run)]
-    if splits[0] != splits[1]:
-        raise UserError(
-            f"{who} (version {holder.version}) was tested on another split ({splits[1][:12]}, this "
-            f"is {splits[0][:12]}), so they cannot be compared. Replace it unseen with force=true."
+    made, champion = registry.same(tags), registry.holder(CHAMPION)
+    if made and champion and made.number == champion.number:
+        said = f"{student_run.name} is {registry.name}@{CHAMPION} already (version {made.number})."
+        run.note(said)
+        print(said)
+        return
+    with run.phase("challenge"):
+        decision = serving.decide(
+            registry, student, made, data, config.rules(), reason=config.reason * config.force
         )
-    test = against(student, holder.run, config.metric)
-    compared = f"{config.metric}_at_{K}_vs_{config.alias}"
-    run.log_metrics({f"delta/{compared}": test.delta, f"p/{compared}": test.p})
-    numbers = (
-        f"{config.metric}@{K} {test.value_a:.4f} against {test.value_b:.4f} of {holder.run.name} "
-        f"({who}, version {holder.version}), difference {test.delta:+.4f} "
-        f"[{test.low:+.4f}, {test.high:+.4f}], p = {test.p:.3g}, on the same {test.n_users} users"
-    )
-    if test.delta < 0:
+    if decision.verdict:
+        log_verdict(decision.verdict, config, run)
+    version = made or register(registry, student, tags, run)
+    card = serving.settle(registry, version, decision, config.alias)
+    run.set_tags({"registered": version.address, "challenge": decision.outcome})
+    run.note(card)
+    if not decision.wins:
         raise UserError(
-            f"{student.name} is worse than what serves: {numbers}. Replace it all the same with "
-            "force=true, or register it beside it with alias=challenger."
+            f"{student_run.name} (version {version.number}, now the challenger) does not replace "
+            f"{registry.name}@{CHAMPION}. {decision.words} Replace the champion all the same with "
+            "force=true and a reason."
         )
-    return f"Held against what served before: {numbers}."
+    say(registry, version, decision.words, config.alias)
 
 
-def against(student: RunReference, other: RunReference, metric: Metric) -> PairedTest:
-    """Compare the per-user tables of two runs; other data or protocol is refused there."""
-    import pandas as pd
+def roll_back(config: Config, run: Run, registry: Registry) -> None:
+    """Let the version serve again that the champion replaced."""
+    restored, removed = registry.roll_back(config.reason)
+    run.rename(f"v{removed.number}-to-v{restored.number}", "rollback")
+    run.set_tags({"registered": restored.address})
+    said = f"Version {removed.number} was rolled back."
+    run.note(said)
+    say(registry, restored, said, CHAMPION)
 
-    one, two = (
-        pd.read_parquet(run.artifact("evaluation") / "per_user.parquet") for run in (student, other)
-    )
-    return evaluation.compare_paired([one], [two], metric=metric, k=K)
+
+def log_verdict(verdict: Verdict, config: Config, run: Run) -> None:
+    """Keep the table for readers and the checks for programs."""
+    if test := verdict.checks[0].test:
+        run.log_metrics({f"delta/{config.metric}_at_10_vs_{CHAMPION}": test.delta})
+    run.log_text(verdict.table() + "\n", "challenge/table.md")
+    run.log_dict([check.plain() for check in verdict.checks], "challenge/checks.json")
 
 
 def version_tags(student: RunReference, data: PreparedData) -> dict[str, str]:
@@ -119,20 +127,23 @@ def version_tags(student: RunReference, data: PreparedData) -> dict[str, str]:
     return tags | {key: f"{student.metrics[key]:.6g}" for key in TAGGED if key in student.metrics}
 
 
-def describe(
-    run: Run, name: str, alias: str, version: int, student: RunReference, judged: str
-) -> None:
-    """Write the run's and the version's card, and say how to serve it."""
-    address = f"models:/{name}@{alias}"
-    serve = f"mlflow models serve --env-manager local -m {address} --port 5100"
-    card = (
-        f"**{address}** is now version {version}: student `{student.name}` (run {student.id}).\n\n"
-        f"{judged}\n\n```\n{serve}\n```"
+def register(registry: Registry, student: Path, tags: dict[str, str], run: Run) -> Version:
+    """Package the student, have MLflow load it and ask it an example, make it a version."""
+    import mlflow
+
+    with mlflow.start_run(run_id=run.id, log_system_metrics=False), run.phase("package"):
+        address = serving.log_served_model(student, run.folder, tags=tags)
+    return registry.register(address, tags)
+
+
+def say(registry: Registry, version: Version, words: str, alias: str) -> None:
+    """Print who serves, where that is seen, and how to start it."""
+    address = f"models:/{registry.name}@{alias}"
+    page = model_url(ui_base(registry.client.tracking_uri), registry.name, version.number)
+    print(
+        f"{address} is version {version.number}, {version.tags.get('model_run', '')}. {words}\n"
+        f"{page}\nServe it: mlflow models serve --env-manager local -m {address} --port 5100"
     )
-    run.note(card)
-    run.client.update_model_version(name, str(version), card)
-    page = model_url(ui_base(run.client.tracking_uri), name, version)
-    print(f"{address} is version {version}, {student.name}. {judged}\n{page}\nServe it: {serve}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
 
+STUDENTS = ("distill", "train_baseline")
+
 
 @main_fields("model_run", "users", "output", "k", "exclude", "titles", "devices")
 @dataclass(frozen=True)
@@ -88,13 +90,10 @@ def run(config: Config, run: Run) -> None:
 def student_run(config: Config, run: Run, data: PreparedData) -> RunReference:
     """Return the run of the student: by id, by name, the newest, or the one that serves."""
     if config.model_run != "champion":
-        stages = ("distill",) if config.model_run == "latest" else ("distill", "train_baseline")
+        stages = STUDENTS[:1] if config.model_run == "latest" else STUDENTS
         return run.find(config.model_run, *stages, data=data)
-    name = f"recdistill-{data.dataset}"
-    holder = serving.holder_of(run.client, name, "champion")
-    if holder is None:
-        raise UserError(f"There is no {name}@champion yet; run promote first.")
-    return holder.run
+    champion = serving.Registry(run.client, f"recdistill-{data.dataset}").champion()
+    return run.find(champion.tags.get("model_run_id", ""), *STUDENTS, data=data)
 
 
 if __name__ == "__main__":

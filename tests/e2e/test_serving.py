@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from recdistill.data import Catalog
 from recdistill.runs import model_url
-from recdistill.serving import gather_student, log_served_model, register
+from recdistill.serving import Registry, gather_student, log_served_model
 from recdistill.students import StudentConfig, StudentRecommender, build_student, save_model
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     tags = {"dataset": "films", "test/ndcg_at_10": "0.1523"}
     with mlflow.start_run(experiment_id=experiment, run_name="lam0.3-s0-distill"):
         address = log_served_model(student, folder, tags=tags)
-    register(NAME, "champion", address, tags)
+    registry = Registry(MlflowClient(store), NAME)
+    registry.seat(registry.register(address, tags))
     mlflow.set_tracking_uri(before)
     return store, f"models:/{NAME}@champion"
 

@@ -12,13 +12,15 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe
+from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe, artifacts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "recdistill-ml-100k"
 GIVEN = [*SMALL, f"--name={NAME}"]
+# Sixty users show nothing, and a busy machine's clock even less.
+FEW_USERS = ["--undecided=replace", "--limits.latency=50", "--limits.coverage=0"]
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +38,15 @@ def students(recipe: Recipe) -> dict[str, str]:
 def champion(recipe: Recipe, students: dict[str, str]) -> str:
     """The better student, promoted after the worse one; its run id."""
     recipe("promote", f"--model_run={students['worse']}", *GIVEN)
-    run = recipe("promote", f"--model_run={students['better']}", *GIVEN)
+    run = recipe("promote", f"--model_run={students['better']}", *GIVEN, *FEW_USERS)
     assert run.data.metrics["delta/ndcg_at_10_vs_champion"] > 0
+    assert artifacts(run, "challenge") == {"table.md", "checks.json"}
     return students["better"]
+
+
+def holders() -> dict[str, int]:
+    aliases = MlflowClient().get_registered_model(NAME).aliases
+    return {alias: int(version) for alias, version in aliases.items()}
 
 
 def test_the_champion_is_a_version_with_alias_tags_and_card(champion: str) -> None:
@@ -46,31 +54,62 @@ def test_the_champion_is_a_version_with_alias_tags_and_card(champion: str) -> No
     assert int(version.version) == 2
     assert version.tags["model_run_id"] == champion
     assert {"dataset", "protocol", "catalog.digest", "test/ndcg_at_10"} <= set(version.tags)
-    assert "mlflow models serve" in version.description
-    assert "against" in version.description
+    assert version.tags["challenge"] == "passed"
+    assert version.tags["replaced_version"] == "1"
+    assert "| all test users (ndcg@10) |" in version.description
+    assert holders() == {"champion": 2, "previous": 1}
 
 
-def test_a_worse_student_is_refused_with_the_numbers_unless_forced(
+def test_a_worse_student_is_refused_with_the_numbers_and_kept_as_challenger(
     recipe: Recipe,
     students: dict[str, str],
     champion: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    short = [*SMALL, *TINY_STUDENT, "--max_epochs=1", "--optimizer.lr=1e-9"]
+    worst = recipe("train_baseline", *short, "--student.item_start=random", "--seed=7").info.run_id
     with pytest.raises(SystemExit):
-        recipe("promote", f"--model_run={students['worse']}", *GIVEN)
+        recipe("promote", f"--model_run={worst}", *GIVEN)
     said = capsys.readouterr().err
-    assert "is worse than what serves: ndcg@10 0." in said
+    assert "does not replace recdistill-ml-100k@champion. Against version 2: ndcg@10 0." in said
     assert "on the same 60 users" in said
     assert "force=true" in said
-    beside = f"--model_run={students['worse']}", "--alias=challenger", *GIVEN
-    recipe("promote", *beside)
-    client = MlflowClient()
-    assert client.get_model_version_by_alias(NAME, "champion").tags["model_run_id"] == champion
-    aliases = client.get_registered_model(NAME).aliases
-    assert {alias: int(version) for alias, version in aliases.items()} == {
-        "champion": 2,
-        "challenger": 3,
-    }
+    assert holders() == {"champion": 2, "previous": 1, "challenger": 3}
+    refused = MlflowClient().get_model_version(NAME, "3")
+    assert refused.tags["challenge"] == "not passed"
+    with pytest.raises(SystemExit):
+        recipe("promote", f"--model_run={worst}", *GIVEN, "--force=true")
+    assert "give a reason" in capsys.readouterr().err
+    recipe("promote", f"--model_run={worst}", *GIVEN, "--force=true", "--reason=only a test")
+    assert holders() == {"champion": 3, "previous": 2}
+    forced = MlflowClient().get_model_version(NAME, "3")
+    assert forced.tags["challenge"] == "forced"
+    assert "Promoted by force: only a test." in forced.description
+
+
+def test_rollback_is_one_command_and_refuses_where_nobody_was_before(
+    recipe: Recipe, students: dict[str, str], champion: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = recipe("promote", "--rollback=true", *GIVEN, "--reason=it was a test")
+    assert run.data.tags["registered"] == f"models:/{NAME}/2"
+    assert holders() == {"champion": 2, "previous": 1}
+    bad = MlflowClient().get_model_version(NAME, "3")
+    assert bad.tags["rolled_back"].endswith("to version 2: it was a test")
+    with pytest.raises(SystemExit):
+        recipe("promote", f"--model_run={bad.tags['model_run_id']}", *GIVEN, *FEW_USERS)
+    assert "was rolled back" in capsys.readouterr().err
+    recipe("promote", f"--model_run={students['worse']}", *SMALL, "--name=fresh")
+    with pytest.raises(SystemExit):
+        recipe("promote", "--rollback=true", "--name=fresh")
+    assert "which replaced nobody" in capsys.readouterr().err
+
+
+def test_the_champion_again_is_no_new_version(
+    recipe: Recipe, champion: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe("promote", f"--model_run={champion}", *GIVEN)
+    assert "is recdistill-ml-100k@champion already (version 2)" in capsys.readouterr().out
+    assert len(MlflowClient().search_model_versions(f"name='{NAME}'")) == 3
 
 
 def test_the_registered_model_answers_by_itself(champion: str) -> None:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
         TradeOff,
         calibrate_new_items,
     )
+    from recdistill.evaluation._non_inferiority import (
+        Finding,
+        NonInferiority,
+        compare_to_margin,
+    )
     from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
     from recdistill.evaluation._paired import PairedTest, compare_paired
     from recdistill.evaluation._planning import Plan, plan_verdict
@@ -35,7 +40,9 @@ __all__ = [
     "NOTHING_DRAWN",
     "Calibration",
     "Evaluation",
+    "Finding",
     "Metric",
+    "NonInferiority",
     "PairedTest",
     "Plan",
     "PositionScores",
@@ -51,6 +58,7 @@ __all__ = [
     "cases_digest",
     "compare_paired",
     "compare_recipes",
+    "compare_to_margin",
     "evaluate",
     "expected_outcome",
     "hits_interval",

@@ -101,7 +101,7 @@ def compare_paired(
     if not a or not b:
         raise UserError("A paired comparison needs at least one run on either side.")
     for table in [*a[1:], *b]:
-        _require_same_cases(a[0], table)
+        require_same_cases(a[0], table)
     first = np.stack([outcome(t, metric, k, masked=masked) for t in a])  # [n_seeds, n_users]
     second = np.stack([outcome(t, metric, k, masked=masked) for t in b])
     # A hit in exactly the same seeds must cancel exactly, whatever the order of summation.
@@ -137,7 +137,14 @@ def _spread(outcomes: np.ndarray[Any, Any]) -> float:
     return float(outcomes.mean(1).std(ddof=1)) if len(outcomes) > 1 else 0.0
 
 
-def _require_same_cases(one: pd.DataFrame, other: pd.DataFrame) -> None:
+def require_same_cases(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Refuse two per-user tables that are not of the same cases.
+
+    Raises
+    ------
+    UserError
+        Naming what differs.
+    """
     for key, what in (
         ("protocol", "protocol differs"),
         ("catalog_digest", "catalog digests differ"),

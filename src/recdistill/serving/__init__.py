@@ -10,26 +10,50 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.serving._challenge import challenge
+    from recdistill.serving._in_catalog import InCatalog
     from recdistill.serving._names import ItemNames
     from recdistill.serving._package import gather_student, log_served_model
-    from recdistill.serving._registry import Holder, holder_of, register
+    from recdistill.serving._promotion import Decision, decide, settle
+    from recdistill.serving._registry import (
+        CHALLENGER,
+        CHAMPION,
+        PREVIOUS,
+        Registry,
+        Version,
+        now,
+    )
+    from recdistill.serving._rules import ChallengeRules, Limits
     from recdistill.serving._score import Scored, Scoring, Workforce, score
     from recdistill.serving._served_model import ServedModel
     from recdistill.serving._top_k import TopK
+    from recdistill.serving._verdict import Check, Verdict
 
 __all__ = [
-    "Holder",
+    "CHALLENGER",
+    "CHAMPION",
+    "PREVIOUS",
+    "ChallengeRules",
+    "Check",
+    "Decision",
+    "InCatalog",
     "ItemNames",
+    "Limits",
+    "Registry",
     "Scored",
     "Scoring",
     "ServedModel",
     "TopK",
+    "Verdict",
+    "Version",
     "Workforce",
+    "challenge",
+    "decide",
     "gather_student",
-    "holder_of",
     "log_served_model",
-    "register",
+    "now",
     "score",
+    "settle",
 ]
 
 import_on_first_use(__name__)

@@ -1,0 +1,115 @@
+"""From a challenge to the seat: what was decided, why, and who serves from then on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from recdistill.errors import UserError
+from recdistill.serving._challenge import challenge
+from recdistill.serving._registry import CHALLENGER, CHAMPION, now
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recdistill.data import PreparedData
+    from recdistill.serving._registry import Registry, Version
+    from recdistill.serving._rules import ChallengeRules
+    from recdistill.serving._verdict import Verdict
+
+Outcome = Literal["first", "passed", "not passed", "forced"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a student may serve.
+
+    Attributes
+    ----------
+    outcome : "first", "passed", "not passed" or "forced"
+    words : str
+        Why, in a sentence or two.
+    verdict : Verdict or None
+        None where nothing could be compared.
+    """
+
+    outcome: Outcome
+    words: str
+    verdict: Verdict | None = None
+
+    @property
+    def wins(self) -> bool:
+        """Whether it may serve."""
+        return self.outcome != "not passed"
+
+
+def decide(
+    registry: Registry,
+    student: Path,
+    made: Version | None,
+    data: PreparedData,
+    rules: ChallengeRules,
+    *,
+    reason: str = "",
+) -> Decision:
+    """Let a student challenge the champion, where there is one.
+
+    Parameters
+    ----------
+    registry : Registry
+    student : a folder from ``gather_student``
+    made : Version, optional
+        The version that holds this very student already.
+    data : PreparedData
+        The student's.
+    rules : ChallengeRules
+    reason : str
+        Why it must serve whatever the comparison says; empty where the comparison decides.
+
+    Raises
+    ------
+    UserError
+        When nothing can be compared, or the student was rolled back, and no reason is given.
+    """
+    champion = registry.holder(CHAMPION)
+    forced = f"Promoted by force: {reason}." if reason else ""
+    if champion is None:
+        return Decision("first", "Nobody served before, so there was nothing to challenge.")
+    try:
+        if made and made.rolled_back:
+            raise UserError(
+                f"version {made.number} is this very model and was rolled back, {made.rolled_back}"
+            )
+        verdict = challenge(student, champion.student(), data, rules)
+    except UserError as error:
+        if not forced:
+            raise
+        return Decision("forced", f"Not compared with version {champion.number}: {error} {forced}")
+    words = f"Against version {champion.number}: {verdict.words()}."
+    if verdict.passed:
+        return Decision("passed", words, verdict)
+    if forced:
+        return Decision("forced", f"{words} {forced}", verdict)
+    return Decision("not passed", words, verdict)
+
+
+def settle(registry: Registry, version: Version, decision: Decision, alias: str) -> str:
+    """Write the story on the version, then move the alias; return the version's card.
+
+    Parameters
+    ----------
+    alias : str
+        "champion" seats whoever wins; else it is only registered as challenger.
+    """
+    seated = decision.wins and alias == CHAMPION
+    address = f"models:/{registry.name}@{CHAMPION if seated else CHALLENGER}"
+    table = f"\n\n{decision.verdict.table()}" if decision.verdict else ""
+    student = version.tags.get("model_run", "")
+    card = f"**{address}** since {now()}: student `{student}`.\n\n{decision.words}{table}"
+    tags = {"challenge": decision.outcome, "challenge.words": decision.words}
+    registry.tell(version, tags, card)
+    if seated:
+        registry.seat(version)
+    else:
+        registry.set_challenger(version)
+    return card
