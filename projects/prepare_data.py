@@ -1,11 +1,17 @@
-"""Read a data set, clean and split it, and write the folder that every other stage works on."""
+"""Read a data set, clean and split it, and write the folder that every other stage works on.
+
+mlflow run . --env-manager local -e prepare_data -P dataset=ml-100k
+mlflow run . --env-manager local -e prepare_data -P dataset=shop -P data_path=new.csv \
+    -P extends=latest
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recdistill import data_runs
 from recdistill.config import main_fields
 from recdistill.data import DataConfig, prepare, read_leakage, summary
 from recdistill.runs import stage
@@ -20,6 +26,8 @@ if TYPE_CHECKING:
     "data_path",
     "source",
     "split",
+    "extends",
+    "until",
     "train_file",
     "val_file",
     "test_file",
@@ -36,8 +44,10 @@ class Config(DataConfig):
 
 def run(config: Config, run: Run) -> None:
     """Prepare the folder, then log what is in it, what was dropped and what leaks."""
+    asked = DataConfig.of(config)
+    asked = replace(asked, extends=data_runs.folder_of(config.extends, run))
     with run.phase("prepare"):
-        data = prepare(DataConfig.of(config), Path("data"), rebuild=not config.use_cache)
+        data = prepare(asked, Path("data"), rebuild=not config.use_cache)
     run.log_data(data)
     run.rename(data.folder.name, "data")
     report = summary(data)
@@ -57,6 +67,9 @@ def figures(data: PreparedData) -> dict[str, float]:
     out = {f"data/{name}": float(count) for name, count in data.manifest["counts"].items()}
     dropped = data.manifest["dropped"]
     out |= {f"data/n_dropped_{name}": float(count) for name, count in dropped.items()}
+    if parent := data.manifest.get("parent"):
+        out |= {f"data/{name}": float(parent[name]) for name in ("n_new_items", "n_new_users")}
+        out |= {f"data/n_rows_{name}": float(count) for name, count in parent["rows"].items()}
     leakage = read_leakage(data.folder)
     for part in ("val", "test"):
         out |= {f"leakage/{part}/{name}": float(v) for name, v in leakage[part].items()}

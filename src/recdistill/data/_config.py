@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Literal, get_args
 
 from recdistill.errors import UserError
 
-SplitRule = Literal["leave_one_out", "global_temporal", "cold_items", "given"]
+SplitRule = Literal["leave_one_out", "global_temporal", "rolling", "cold_items", "given"]
 SourceKind = Literal["auto", "wheel", "url", "path"]
 Format = Literal["auto", "movielens", "recbole", "csv", "parquet"]
 Treatment = Literal["refuse", "drop"]
 UnknownItems = Literal["keep", "drop", "refuse"]
 Targets = Literal["first", "last", "all"]
 Repeats = Literal["keep", "first"]
+LateRows = Literal["keep", "drop", "refuse"]
+
+
+OF_SPLIT = {"temporal": "global_temporal", "rolling": "rolling", "cold_items": "cold_items"}
+"""Groups of settings that mean something to one split alone, and which that is."""
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -131,6 +137,20 @@ class Reading:
             _check_timestamp_format(self.timestamp_format)
 
 
+def parse_day(text: str, setting: str) -> int:
+    """Read ``YYYY-MM-DD`` as days since 1970.
+
+    Raises
+    ------
+    UserError
+        When it is no such date, naming the setting.
+    """
+    try:
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    except ValueError:
+        raise UserError(f"{setting} is {text!r}; write a day as 2026-01-31.") from None
+
+
 def _is_text_codec(name: str) -> bool:
     try:
         return "a".encode(name).decode(name) == "a"
@@ -193,6 +213,33 @@ class Temporal:
 
 
 @dataclass(frozen=True)
+class Rolling:
+    """The windows of the split ``rolling``: train until yesterday, test today.
+
+    Attributes
+    ----------
+    days : length of the test window, the last whole days of the data, and of the one before it,
+        which validates.
+    val_users : share of the users who validate: their part of the window before the last is held
+        out of training, everybody else's trains. 1 holds out the whole window, and models then
+        know nothing of the newest one.
+    targets : of a user in a window, as in ``Temporal``.
+    """
+
+    days: int = 7
+    val_users: float = 0.2
+    targets: Targets = "first"
+
+    def __post_init__(self) -> None:
+        _require(self.days >= 1, f"rolling.days is {self.days}; use 1 or more.")
+        _require(
+            0 < self.val_users <= 1,
+            f"rolling.val_users is {self.val_users}; it is a share of the users, above 0 up to 1.",
+        )
+        _require_choice("rolling.targets", self.targets, Targets)
+
+
+@dataclass(frozen=True)
 class ColdItems:
     """Shares of the catalog's items that the split ``cold_items`` holds out whole."""
 
@@ -217,6 +264,9 @@ class DataConfig:
     data_path: str = ""
     source: SourceKind = "auto"
     split: SplitRule = "leave_one_out"
+    extends: str = ""
+    late_rows: LateRows = "keep"
+    until: str = ""
     train_file: str = ""
     val_file: str = ""
     test_file: str = ""
@@ -227,6 +277,7 @@ class DataConfig:
     reading: Reading = field(default_factory=Reading)
     cleaning: Cleaning = field(default_factory=Cleaning)
     temporal: Temporal = field(default_factory=Temporal)
+    rolling: Rolling = field(default_factory=Rolling)
     cold_items: ColdItems = field(default_factory=ColdItems)
 
     def __post_init__(self) -> None:
@@ -254,13 +305,27 @@ class DataConfig:
             "min_interactions cannot be combined with split=given, which takes the files as they "
             "are: filter before you split, or leave min_interactions at 0.",
         )
+        _require_choice("late_rows", self.late_rows, LateRows)
+        _require(
+            not (self.extends and (self.max_users or self.split == "given")),
+            "extends cannot be combined with max_users or split=given: a log grows as a whole.",
+        )
+        _require(
+            not (self.until and self.split == "given"),
+            "until cannot be combined with split=given, which takes the files as they are.",
+        )
+        if self.until:
+            parse_day(self.until, "until")
         _require(self.seed >= 0, f"seed is {self.seed}; use 0 or a larger whole number.")
         self._check_files()
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here: of other splits, of files not given."""
-        of_split = {"temporal": "global_temporal", "cold_items": "cold_items"}
-        names = {name for name, split in of_split.items() if self.split != split}
+        names = {name for name, split in OF_SPLIT.items() if self.split != split}
+        if not self.extends:
+            names |= {"extends", "late_rows"}
+        if not self.until:
+            names.add("until")
         if self.split != "given":
             names |= {"train_file", "val_file", "test_file"}
         if not self.data_path and self.split != "given":

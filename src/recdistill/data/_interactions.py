@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data._config import DataConfig
-    from recdistill.data._raw import RawData
+    from recdistill.data._raw import Clock, RawData
 
 _SPREAD = 4
 """Numbers that spread over no more than this many times the rows are coded by a table."""
@@ -46,13 +46,17 @@ class Interactions:
     catalog: Catalog
     has_timestamps: bool
     share_tied: float | None = None
+    clock: Clock = "number"
 
 
-def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]]:
+def clean(
+    raw: RawData, config: DataConfig, known: Catalog | None = None
+) -> tuple[Interactions, list[Finding]]:
     """Give users and items numbers, drop what the stated rules drop, and put rows in order.
 
     The catalog is made here, before users are sampled and before the split: ``max_users`` and
-    ``split`` never change it, so a model of a sample can be loaded on the whole.
+    ``split`` never change it, so a model of a sample can be loaded on the whole. ``known`` is the
+    catalog that is to grow: its items keep their ids, and stay also where no row of theirs is left.
     """
     findings = list(raw.findings)
     user, users = _codes(raw.interactions["user"])
@@ -75,14 +79,41 @@ def clean(raw: RawData, config: DataConfig) -> tuple[Interactions, list[Finding]
         )
         kept_users = np.isin(np.arange(len(users)), drawn)
         rows = rows[kept_users[rows["user"]]]
+    number, catalog = _numbered(raw_items, kept_items, known, raw.items, config, findings)
     rows = rows.assign(
-        user=renumbered(rows["user"].to_numpy(), kept_users),
-        item=renumbered(rows["item"].to_numpy(), kept_items) + np.int32(1),
+        user=renumbered(rows["user"].to_numpy(), kept_users), item=number[rows["item"]]
     )
-    catalog = _catalog(raw_items[kept_items], raw.items, config, findings)
     names = np.array([str(u) for u in users[kept_users]], dtype=object)
     rows = rows.reset_index(drop=True)
-    return Interactions(rows, names, catalog, raw.has_timestamps, tied), findings
+    return Interactions(rows, names, catalog, raw.has_timestamps, tied, raw.clock), findings
+
+
+def _numbered(
+    ids: pd.Index,
+    kept: NDArray[np.bool_],
+    known: Catalog | None,
+    items: pd.DataFrame | None,
+    config: DataConfig,
+    findings: list[Finding],
+) -> tuple[NDArray[np.int32], Catalog]:
+    """Give every raw item its catalog id: those that are known theirs, the others the next ones.
+
+    Returns
+    -------
+    number : int32 array, shape [n_raw_items], of no meaning where ``kept`` is false
+    catalog : Catalog
+    """
+    number = np.zeros(len(ids), np.int32)
+    if known is not None:
+        number = pd.Index(known.items["raw_id"]).get_indexer(ids.astype("str")).astype(np.int32) + 1
+    fresh = kept & (number == 0)
+    n_known = known.n_items if known else 0
+    number[fresh] = n_known + 1 + np.arange(int(fresh.sum()), dtype=np.int32)
+    if known is None:
+        return number, _catalog(ids[fresh], items, config, findings)
+    if not fresh.any():
+        return number, known.grown(known.items.iloc[:0])
+    return number, known.grown(_catalog(ids[fresh], items, config, findings).items)
 
 
 def _in_order(
@@ -257,7 +288,9 @@ def _catalog(
         sentence = f"No item file: the {len(frame)} items are titled 'Item <id>'."
         findings.append(Finding("untitled_items", len(frame), "kept", sentence))
     else:
-        found = items.drop(columns="line").set_index("raw_id").reindex(frame["raw_id"])
+        found = (
+            items.drop(columns="line", errors="ignore").set_index("raw_id").reindex(frame["raw_id"])
+        )
         listed = found["title"].notna().to_numpy()
         found = found.fillna("")
         untitled = (found["title"] == "").to_numpy()

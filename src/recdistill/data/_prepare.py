@@ -15,9 +15,12 @@ from filelock import FileLock
 
 from recdistill.data import _manifest as file_format
 from recdistill.data import _store
-from recdistill.data._config import DataConfig
+from recdistill.data._config import OF_SPLIT, DataConfig
+from recdistill.data._days import day_name, days_of
+from recdistill.data._extend import joined, load_parent, prepared_at, until
 from recdistill.data._interactions import clean
 from recdistill.data._leakage import leakage
+from recdistill.data._log import read_log, write_log
 from recdistill.data._prepared import PreparedData
 from recdistill.data._sources import KNOWN, load
 from recdistill.data._sources._files import fingerprint
@@ -27,6 +30,7 @@ from recdistill.data._strata import targets_by_stratum
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
+    from recdistill.data._extend import Added
     from recdistill.data._interactions import Interactions
     from recdistill.data._raw import Finding, RawData
     from recdistill.data._splits import Split
@@ -44,9 +48,13 @@ def prepared_folder(config: DataConfig, root: Path = Path("data")) -> Path:
     changed = {k: v for k, v in chosen.items() if k != "dataset" and v != default[k]}
     if not config.max_users and config.split != "cold_items":
         changed.pop("seed", None)
-    for rule, group in (("global_temporal", "temporal"), ("cold_items", "cold_items")):
+    for group, rule in OF_SPLIT.items():
         if config.split != rule:
             changed.pop(group, None)
+    if config.extends:
+        changed["extends"] = Path(config.extends).name
+    else:
+        changed.pop("late_rows", None)
     if changed.get("temporal", {}).get("targets") == "first":
         del changed["temporal"]["targets"]
     if "columns" in changed and not changed["columns"]["text"]:
@@ -91,14 +99,14 @@ def prepare(
             f"The folder {root.absolute()} for prepared data cannot be made: {error.strerror}."
         ) from None
     with FileLock(root / f".{folder.name}.lock"):
-        if not rebuild and _is_current(folder, config):
+        if not rebuild and _is_current(folder, config, root):
             return _store.load_prepared(folder)
         for leftover in root.glob(f".{folder.name}.tmp-*"):
             shutil.rmtree(leftover)
         scratch = root / f".{folder.name}.tmp-{os.getpid()}"
         scratch.mkdir()
         try:
-            _build(config, folder, scratch)
+            _build(config, root, folder, scratch)
             if folder.exists():
                 folder.rename(scratch.with_name(f"{scratch.name}-old"))
             scratch.rename(folder)
@@ -108,11 +116,18 @@ def prepare(
         return _store.load_prepared(folder)
 
 
-def _is_current(folder: Path, config: DataConfig) -> bool:
+def _is_current(folder: Path, config: DataConfig, root: Path) -> bool:
     """Whether the folder holds what the settings ask for, the source files unchanged."""
     if not (folder / "manifest.json").is_file() or file_format.is_older(folder):
         return False
     manifest = file_format.read_manifest(folder)
+    if config.extends:
+        parent = prepared_at(config.extends, root, "extends")
+        if file_format.read_manifest(parent)["split_digest"] != manifest["parent"]["split_digest"]:
+            raise UserError(
+                f"{folder} extends what {parent} held before it was prepared anew: remove {folder} "
+                "to extend what is there now."
+            )
     if not (config.data_path or config.train_file):
         return True
     now = fingerprint(config)
@@ -128,13 +143,20 @@ def _is_current(folder: Path, config: DataConfig) -> bool:
     return True
 
 
-def _build(config: DataConfig, folder: Path, scratch: Path) -> None:
-    raw = load(config)
-    data, findings = clean(raw, config)
+def _build(config: DataConfig, root: Path, folder: Path, scratch: Path) -> None:
+    raw = until(load(config), config)
+    parent = load_parent(config, root) if config.extends else None
+    if parent is None:
+        data, findings = clean(raw, config)
+    else:
+        raw, added = joined(read_log(parent.folder, parent.manifest), raw, config.late_rows)
+        data, findings = clean(raw, config, parent.catalog)
     split = split_rows(data, config)
     train, val, test = parts_of(split.rows, len(split.users))
     report = leakage(split, has_timestamps=raw.has_timestamps)
     manifest = _manifest(config, raw, data, split, findings + split.findings)
+    if parent is not None:
+        manifest["parent"] = _ancestry(parent, data, added)
     n_items = data.catalog.n_items
     manifest["targets_by_count_in_training"] = {
         name: targets_by_stratum(train, cases.targets, n_items)
@@ -146,7 +168,21 @@ def _build(config: DataConfig, folder: Path, scratch: Path) -> None:
         config.dataset, data.catalog, split.users, train, val, test, manifest, folder
     )
     documents = {"leakage.json": report, "manifest.json": manifest}
+    write_log(scratch, raw)
     _store.write(scratch, split.rows, prepared, documents)
+
+
+def _ancestry(parent: PreparedData, data: Interactions, added: Added) -> dict[str, Any]:
+    """Say what a folder grew from, and by how much."""
+    return {
+        "folder": parent.folder.name,
+        "catalog_digest": parent.catalog.digest,
+        "split_digest": parent.split_digest,
+        "n_items": parent.catalog.n_items,
+        "n_new_items": data.catalog.n_items - parent.catalog.n_items,
+        "n_new_users": int((~np.isin(data.users, parent.users)).sum()),
+        "rows": asdict(added),
+    }
 
 
 def _manifest(
@@ -175,6 +211,7 @@ def _manifest(
         "rule": split.rule,
         "order": raw.order_rule,
         "has_timestamps": raw.has_timestamps,
+        "clock": raw.clock if raw.has_timestamps else "",
         "users": f"{config.max_users} sampled with seed {config.seed}"
         if 0 < config.max_users <= len(split.users)
         else "all",
@@ -185,6 +222,9 @@ def _manifest(
         "findings": [asdict(f) for f in findings],
         "config": asdict(config),
     }
+    if raw.has_timestamps:
+        days = days_of(data.rows["order"].to_numpy(), raw.clock)
+        manifest["days"] = [day_name(int(days.min())), day_name(int(days.max()))]
     if data.share_tied is not None:
         manifest["share_of_rows_with_tied_timestamp"] = data.share_tied
     return manifest

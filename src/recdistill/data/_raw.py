@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from recdistill.errors import UserError
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+
+Clock = Literal["", "number", "s", "ms", "us", "ns"]
+"""What ``order`` counts: nothing (the file's order), the file's own numbers, or a unit of time."""
 
 N_SHOWN = 5
 N_CHARACTERS = 80
@@ -53,6 +56,8 @@ class RawData:
         Where the order comes from and how ties are broken, for the manifest.
     origin : dict
         Where the files came from, with their sha256.
+    clock : Clock
+        What ``order`` counts, where it is a clock.
     """
 
     interactions: pd.DataFrame
@@ -61,6 +66,7 @@ class RawData:
     order_rule: str
     origin: dict[str, Any]
     findings: list[Finding] = field(default_factory=list)
+    clock: Clock = "number"
 
 
 def first_few(values: Sequence[object], n: int = N_SHOWN) -> str:

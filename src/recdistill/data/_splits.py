@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
 from recdistill.data._cold_items import cold_items
+from recdistill.data._config import parse_day
+from recdistill.data._days import day_name, days_of
 from recdistill.data._order import renumbered, starts_of
 from recdistill.data._prepared import Cases
 from recdistill.data._raw import Finding, first_few
@@ -57,6 +60,7 @@ def split(data: Interactions, config: DataConfig) -> Split:
     rule = {
         "leave_one_out": _leave_one_out,
         "global_temporal": _global_temporal,
+        "rolling": _rolling,
         "cold_items": cold_items,
         "given": _given,
     }[config.split]
@@ -135,6 +139,32 @@ def _global_temporal(data: Interactions, config: DataConfig) -> _Cut:
     rule = (
         f"global_temporal: interactions before {val_cut} train; {said} The cuts leave "
         f"{share.val_share:g} and {share.test_share:g} of the interactions to the two windows."
+    )
+    return rows, rule, findings
+
+
+def _rolling(data: Interactions, config: DataConfig) -> _Cut:
+    if not data.has_timestamps:
+        raise UserError(
+            f"split=rolling cuts at midnight, and {config.dataset} has no timestamps: use "
+            "split=leave_one_out."
+        )
+    asked = config.rolling
+    day = days_of(data.rows["order"].to_numpy(), data.clock)
+    end = parse_day(config.until, "until") if config.until else int(day.max()) + 1
+    test_from, val_from = end - asked.days, end - 2 * asked.days
+    # By name, so that a user stays on the same side while the log grows.
+    drawn = np.array([crc32(name.encode()) for name in data.users]) < asked.val_users * 2**32
+    validates = (day >= val_from) & drawn[data.rows["user"].to_numpy()]
+    part = np.where(day >= test_from, TEST, np.where(validates, VAL, TRAIN)).astype(np.int8)
+    rows = data.rows.drop(columns="part", errors="ignore").assign(part=part)
+    rows, findings = _targets_in_windows(rows, asked.targets)
+    of = {"first": "first item", "last": "last item", "all": "items, each of them,"}[asked.targets]
+    held = "everybody's" if asked.val_users == 1 else f"{asked.val_users:.0%} of the users'"
+    rule = (
+        f"rolling: the {asked.days} days from {day_name(test_from)} on are tested (UTC), a user's "
+        f"{of} there being the target; {held} rows of the {asked.days} days before are held out "
+        f"and validate in the same way, and everything else before {day_name(test_from)} trains."
     )
     return rows, rule, findings
 

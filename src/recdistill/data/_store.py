@@ -159,7 +159,8 @@ def load_prepared(folder: Path) -> PreparedData:
         for name in ("val", "test")
     }
     train = Sequences(a["train_items"], a["train_offsets"])
-    catalog = Catalog(items)
+    parent = manifest.get("parent", {})
+    catalog = Catalog(items, parent.get("catalog_digest", ""), parent.get("n_items", 0))
     users = feather.read_table(folder / _USERS)["user"].to_pandas().to_numpy(object)
     catalog.require(manifest["catalog_digest"], f"{folder}/manifest.json")
     if split_digest(users, train, cases["val"], cases["test"]) != manifest["split_digest"]:

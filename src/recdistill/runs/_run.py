@@ -133,7 +133,9 @@ class Run:
                 "split": manifest.get("split", "leave_one_out"),
                 "catalog.digest": data.catalog.digest,
                 "split.digest": data.split_digest,
+                "data.folder": data.folder.name,
             }
+            | ({"catalog.parent": data.catalog.parent} if data.catalog.parent else {})
         )
         inputs = []
         source = CodeDatasetSource(

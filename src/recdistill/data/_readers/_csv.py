@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from recdistill.data._config import DataConfig
-    from recdistill.data._raw import Finding
-    from recdistill.data._readers._clock import Clock
+    from recdistill.data._raw import Clock, Finding
     from recdistill.data._readers._table import Table
 
 

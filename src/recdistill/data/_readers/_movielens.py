@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from recdistill.data._config import DataConfig
-    from recdistill.data._raw import Finding
-    from recdistill.data._readers._clock import Clock
+    from recdistill.data._raw import Clock, Finding
 
 _COLUMNS = Columns()
 # u.item marks genres by 19 columns of 0 and 1, in this order.

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from recdistill.data._config import DataConfig
-    from recdistill.data._raw import Finding
-    from recdistill.data._readers._clock import Clock
+    from recdistill.data._raw import Clock, Finding
 
 # Whole numbers with a gap stay whole: by default pandas would make them floats.
 _NULLABLE = {

@@ -10,7 +10,7 @@ import pandas as pd
 
 from recdistill.data._config import Columns
 from recdistill.data._raw import Finding, first_few, settle_malformed
-from recdistill.data._readers._clock import Clock, clock
+from recdistill.data._readers._clock import clock
 from recdistill.data._readers._ids import ids
 from recdistill.data._text import described
 from recdistill.errors import UserError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data._config import DataConfig
+    from recdistill.data._raw import Clock
     from recdistill.data._readers._table import Table
 
 _CONTROL = r"[\x00-\x1f\x7f]+"

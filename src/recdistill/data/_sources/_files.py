@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from recdistill.data._config import DataConfig
-    from recdistill.data._raw import Finding
-    from recdistill.data._readers._clock import Clock
+    from recdistill.data._raw import Clock, Finding
 
 # Interactions, and the items that lie beside them.
 _PAIRS = (
@@ -145,7 +145,7 @@ def read_pair(
     if items:
         listed, more = read_items(items[0], items[1], config)
         findings += more
-    return RawData(rows, listed, bool(clock), order_rule(clock, name), {}, findings)
+    return RawData(rows, listed, bool(clock), order_rule(clock, name), {}, findings, clock)
 
 
 def read_items(name: str, content: bytes, config: DataConfig) -> tuple[pd.DataFrame, list[Finding]]:
@@ -176,10 +176,7 @@ def load_path(config: DataConfig) -> RawData:
             listed, more = read_items(
                 files["items"].name, read_bytes(files["items"], "reading.items_file"), config
             )
-            raw = RawData(
-                raw.interactions, listed, raw.has_timestamps, raw.order_rule, {},
-                raw.findings + more,
-            )  # fmt: skip
+            raw = replace(raw, items=listed, findings=raw.findings + more)
     else:
         blob = (files["interactions"].name, read_bytes(files["interactions"], "data_path"))
         items = None
@@ -187,6 +184,4 @@ def load_path(config: DataConfig) -> RawData:
             items = (files["items"].name, read_bytes(files["items"], "reading.items_file"))
         raw = read_pair(blob, items, config)
     origin = {"files": {role: str(path) for role, path in files.items()}, "sha256": digests}
-    return RawData(
-        raw.interactions, raw.items, raw.has_timestamps, raw.order_rule, origin, raw.findings
-    )
+    return replace(raw, origin=origin)

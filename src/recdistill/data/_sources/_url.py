@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pooch
 
-from recdistill.data._raw import RawData
 from recdistill.data._sources._cache import cache_folder
 from recdistill.data._sources._files import read_archive
 from recdistill.errors import UserError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data._config import DataConfig
+    from recdistill.data._raw import RawData
 
 URL = "https://files.grouplens.org/datasets/movielens/ml-1m.zip"
 SHA256 = "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20"
@@ -54,6 +55,4 @@ def load_ml_1m(config: DataConfig) -> RawData:
     """Read ratings.dat and movies.dat inside the archive."""
     raw, names = read_archive(fetch(), config)
     origin = {"url": URL, "sha256": SHA256, "files": names}
-    return RawData(
-        raw.interactions, raw.items, raw.has_timestamps, raw.order_rule, origin, raw.findings
-    )
+    return replace(raw, origin=origin)

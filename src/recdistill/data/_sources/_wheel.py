@@ -71,4 +71,5 @@ def load_ml_100k(config: DataConfig) -> RawData:
         "timestamp; ties keep the order of ml-100k.inter",
         {"wheel": REQUIREMENT, "sha256": SHA256},
         findings + more,
+        clock,
     )
