@@ -15,15 +15,8 @@ if TYPE_CHECKING:
     from recdistill.serving._names import ItemNames
     from recdistill.serving._package import gather_student, log_served_model
     from recdistill.serving._promotion import Decision, decide, settle
-    from recdistill.serving._registry import (
-        CHALLENGER,
-        CHAMPION,
-        PREVIOUS,
-        Registry,
-        Version,
-        now,
-    )
-    from recdistill.serving._rules import ChallengeRules, Limits
+    from recdistill.serving._registry import Registry, Version, now
+    from recdistill.serving._rules import CHALLENGER, CHAMPION, PREVIOUS, ChallengeRules, Limits
     from recdistill.serving._score import Scored, Scoring, Workforce, score
     from recdistill.serving._served_model import ServedModel
     from recdistill.serving._top_k import TopK

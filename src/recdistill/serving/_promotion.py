@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from recdistill.errors import UserError
 from recdistill.serving._challenge import challenge
-from recdistill.serving._registry import CHALLENGER, CHAMPION, now
+from recdistill.serving._registry import now
+from recdistill.serving._rules import CHALLENGER, CHAMPION
 
 if TYPE_CHECKING:
     from pathlib import Path

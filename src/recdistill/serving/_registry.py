@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.runs import fetch_artifact
+from recdistill.serving._rules import CHALLENGER, CHAMPION, PREVIOUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 _REPLACED, _ROLLED_BACK = "replaced_version", "rolled_back"
 _SAME = ("model_run_id", "catalog.digest")
 

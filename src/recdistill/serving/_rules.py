@@ -9,6 +9,9 @@ from typing import Literal, get_args
 from recdistill.errors import UserError
 from recdistill.evaluation import Metric  # noqa: TC001 - read by the parser
 
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+"""Aliases of a registered model: who serves, who was judged last, who served before."""
+
 Undecided = Literal["keep", "replace"]
 
 
