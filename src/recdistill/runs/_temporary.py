@@ -4,8 +4,8 @@ Libraries write into the system's temporary folder what they remove themselves u
 killed: a checkpoint before it has its name, a copy of an artifact, the sockets of a sweep's
 workers. In a folder that says whose it is the next stage finds it.
 
-In the system's temporary folder and not beside the scratch: the path of a socket may have about a
-hundred letters, and a working folder alone may have more.
+In the system's temporary folder and not beside the scratch: the path of a socket may have a hundred
+letters, and a working folder alone may have more.
 """
 
 from __future__ import annotations
@@ -25,19 +25,22 @@ from recdistill.runs._dead_runs import alive, process_tags
 _PREFIX = "recdistill-tmp-"
 _OWNER = "owner.json"
 _UNSIGNED_SECONDS = 60.0
+_LONGEST = 72  # letters: with those of a sweep's socket, what every system takes
 
 
 def own_temporary_folder() -> None:
     """Make a folder that this process and those it starts use for what is temporary.
 
     It goes when the process ends; those of dead ones go now. For the main program of a stage alone:
-    a notebook's temporary files are not ours to keep. Where none can be made, things stay as they
-    are, and whoever needs room there says that there is none.
+    a notebook's temporary files are not ours to keep. Where none can be made, or its path would be
+    too long, things stay as they are; whoever needs room there says that there is none.
     """
     try:
         here = Path(tempfile.gettempdir())
         place = here.parent if _owner(here) else here  # started by a stage, as ``main`` starts them
         clear_dead_folders(place)
+        if len(str(place / _PREFIX)) + 8 > _LONGEST:
+            return
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         folder.joinpath(_OWNER).write_text(json.dumps(process_tags()))
     except OSError:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recdistill.runs._run import Run
 
 # What a clock or the machine decides; the rest must come out the same.
-_MEASURED = re.compile(r"^(time|memory|system)/|_(seconds?|ms|mb)$")
+_MEASURED = re.compile(r"^(time|memory|system|progress)/|_(seconds?|ms|mb)$")
 _DIGESTS = ("catalog.digest", "split.digest")
 
 

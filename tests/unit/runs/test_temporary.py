@@ -11,11 +11,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from recdistill.runs._dead_runs import process_tags
 from recdistill.runs._temporary import clear_dead_folders, own_temporary_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME = "recdistill-tmp-*"
 
@@ -47,10 +51,11 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return Place(tmp_path)
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with tempfile.TemporaryDirectory() as short:  # pytest's own are longer than a socket's path
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        monkeypatch.setenv("TMPDIR", short)
+        yield Place(Path(short))
 
 
 def test_everything_temporary_goes_with_the_process(place: Place) -> None:
@@ -142,6 +147,9 @@ def test_a_link_is_not_followed(place: Place, tmp_path_factory: pytest.TempPathF
 def test_a_temporary_folder_that_takes_nothing_is_not_this_ones_trouble(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(place.path / "gone"))
-    own_temporary_folder()
-    assert tempfile.gettempdir() == str(place.path / "gone")
+    long = place.path / ("long" * 30)
+    long.mkdir()
+    for taken in (place.path / "gone", long):  # no socket could be bound in the long one
+        monkeypatch.setattr(tempfile, "tempdir", str(taken))
+        own_temporary_folder()
+        assert tempfile.gettempdir() == str(taken)

@@ -1,0 +1,234 @@
+"""Kill what serves: the champion over HTTP, and the parts of the team server."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+import psycopg
+import requests
+
+from tests.e2e._servers import TeamServer, environment, free_port, healthy, missing_for_team
+from tests.faults.killing import WAYS, ended, remaining
+from tests.faults.outcome import kept_files, remove
+from tests.faults.process import start
+
+if TYPE_CHECKING:
+    import random
+
+    from tests.faults.killing import Kill
+    from tests.faults.workshop import Workshop
+
+PATIENCE_SECONDS = 180.0
+_TRAFFIC_SECONDS = 3.0
+
+
+class ServingKills:
+    """Kills of ``mlflow models serve``: started again, it must give the same answers."""
+
+    targets = ("serve",)
+
+    def __init__(self, folder: Path, workshop: Workshop) -> None:
+        self._folder, self._workshop = folder, workshop
+        self._answer: Any = None
+        self._seconds = 0.0
+        self._kept: set[str] = set()
+
+    def kill(self, done: Kill, draw: random.Random) -> None:
+        """Kill the server while it comes up or answers, start it again, and ask."""
+        self._workshop.run("champion")
+        if self._answer is None:
+            self._measure()
+        done.at_s = round(draw.uniform(0, self._seconds + _TRAFFIC_SECONDS), 3)
+        folder, port = self._workshop.copy(self._folder / f"{done.number:05d}"), free_port()
+        process, began = _serve(folder, port), time.monotonic()
+        while (left := began + done.at_s - time.monotonic()) > 0:
+            if healthy(f"http://127.0.0.1:{port}"):
+                _ask(port)
+            time.sleep(max(0.0, min(0.1, left)))
+        done.strike(process, draw)
+        if ended(process) is None:
+            done.stuck.append("the killed server does not end")
+        done.stuck += remaining(process)
+        again = _serve(folder, port)
+        if not _comes_up(port, again):
+            done.lost.append(f"it does not come up: {(folder / 'log.txt').read_text()[-1500:]}")
+        elif (answer := _ask(port)) != self._answer:
+            done.changed.append(f"it answers {answer!r}, not {self._answer!r}")
+        done.stuck += _ended_politely(again)
+        done.leftovers += sorted(kept_files(folder) - self._kept)
+        if done.holds():
+            remove(folder)
+
+    def _measure(self) -> None:
+        folder, port = self._workshop.copy(self._folder / "reference-serve"), free_port()
+        process, began = _serve(folder, port), time.monotonic()
+        if not _comes_up(port, process):
+            raise RuntimeError((folder / "log.txt").read_text()[-3000:])
+        self._seconds = time.monotonic() - began
+        self._answer = _ask(port)
+        _ended_politely(process)
+        self._kept = kept_files(folder)
+        remove(folder)
+
+
+def _serve(folder: Path, port: int) -> int:
+    """Start the server as a person does."""
+    words = ["models", "serve", "--env-manager", "local", "-m", "models:/served@champion"]
+    words += ["--host", "127.0.0.1", "--port", str(port)]
+    env = environment(MLFLOW_TRACKING_URI=f"sqlite:///{folder}/mlflow.db", OMP_NUM_THREADS="1")
+
+    def work() -> None:
+        env["TMPDIR"] = os.environ["TMPDIR"]
+        os.execve(sys.executable, [sys.executable, "-m", "mlflow", *words], env)  # noqa: S606
+
+    return start(folder, work)
+
+
+def _comes_up(port: int, process: int) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if healthy(f"http://127.0.0.1:{port}"):
+            return True
+        if os.waitpid(process, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.1)
+    return False
+
+
+def _ask(port: int) -> Any:
+    body = {"dataframe_records": [{"history": ["50", "181"]}], "params": {"k": 5}}
+    return requests.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=60).json()
+
+
+def _ended_politely(process: int) -> list[str]:
+    try:
+        os.kill(process, WAYS["term"][0])
+    except ProcessLookupError:
+        return []
+    said = [] if ended(process) is not None else ["the server does not end when asked to"]
+    return said + remaining(process)
+
+
+class TeamKills:
+    """Kills of PostgreSQL, the object store and MLflow under a run that writes to them."""
+
+    targets = ("postgres", "s3", "mlflow")
+    _N_STEPS, _SECONDS = 60, 6.0
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="recdistill-team-"))
+        self._folder.chmod(0o755)  # PostgreSQL runs as another user, who must get through
+        self._server: TeamServer | None = None
+
+    @staticmethod
+    def missing() -> str:
+        """Say what keeps it from running here; empty when nothing does."""
+        return missing_for_team()
+
+    def kill(self, done: Kill, draw: random.Random) -> None:
+        """Kill a service under a writer, start it again, and count what the writer wrote."""
+        server = self._started()
+        done.at_s = round(draw.uniform(0, self._SECONDS), 3)
+        folder = self._folder / f"{done.number:05d}"
+        folder.mkdir()
+        wrote = secrets.token_bytes(100_000)
+        writer = start(folder, lambda: _write(server, wrote, self._N_STEPS, self._SECONDS))
+        run_id = _when_there(folder / "run.txt")
+        time.sleep(done.at_s)
+        self._strike(server, done, draw)
+        said = server.tracking("start", check=False)
+        if said.returncode:
+            done.lost.append(f"it does not start again: {said.stderr[-1500:]}")
+        if (status := ended(writer)) != 0:
+            done.lost.append(f"the run ended with {status}: {(folder / 'log.txt').read_text()}")
+        done.stuck += remaining(writer)
+        if (rows := _rows(server, run_id)) != (self._N_STEPS, "FINISHED"):
+            done.lost.append(f"of {self._N_STEPS} steps and FINISHED there is {rows}")
+        if (has := _artifact(server, run_id)) != wrote:
+            done.changed.append(f"the artifact has {len(has)} bytes, or others")
+        done.leftovers += sorted(kept_files(folder))
+
+    def close(self) -> list[str]:
+        """Stop the server; say what is left of it."""
+        left = []
+        if self._server:
+            ports = self._server.listening()
+            self._server.tracking("stop")
+            left = [f"port {port} answers after stop" for port in self._server.listening()]
+            sockets = Path("/tmp")
+            left += [str(p) for port in ports for p in sockets.glob(f"seaweedfs-*-{port}.sock")]
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return left
+
+    def _started(self) -> TeamServer:
+        if self._server is None:
+            self._server = TeamServer.configured(self._folder)
+            self._server.tracking("start")
+        return self._server
+
+    @staticmethod
+    def _strike(server: TeamServer, done: Kill, draw: random.Random) -> None:
+        pid = server.process_id(done.target)
+        for number in WAYS[done.way]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                break
+            time.sleep(draw.uniform(0, 0.3))
+        time.sleep(draw.uniform(0, 2))
+
+
+def _write(server: TeamServer, wrote: bytes, n_steps: int, seconds: float) -> None:
+    """Be a run that keeps an artifact and then logs one metric after the other."""
+    from recdistill.runs import open_run
+    from tests.e2e.writer import Config
+
+    os.environ |= server.login | {"MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false"}
+    mlflow.set_tracking_uri(server.url)
+    with open_run("writer", Config()) as run:
+        Path("artifact.bin").write_bytes(wrote)
+        run.log_artifact(Path("artifact.bin"))
+        Path("run.part").write_text(run.id)
+        Path("run.part").rename("run.txt")
+        for step in range(n_steps):
+            run.log_metrics({"m": float(step)}, step)
+            time.sleep(seconds / n_steps)
+
+
+def _when_there(path: Path) -> str:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError(path.with_name("log.txt").read_text()[-3000:])
+        time.sleep(0.05)
+    return path.read_text()
+
+
+def _rows(server: TeamServer, run_id: str) -> tuple[int, str]:
+    """Steps and status of a run, asked of the database itself."""
+    password = server.secrets["RECDISTILL_TEAM_DB_PASSWORD"]
+    address = f"host=127.0.0.1 port={server.postgres_port} user=recdistill dbname=mlflow"
+    asked = (
+        "SELECT (SELECT count(DISTINCT step) FROM metrics WHERE run_uuid = %(run)s),"
+        " (SELECT status FROM runs WHERE run_uuid = %(run)s)"
+    )
+    with psycopg.connect(f"{address} password={password}") as connection:
+        row = connection.execute(asked, {"run": run_id}).fetchone()
+    return tuple(row) if row else (0, "")
+
+
+def _artifact(server: TeamServer, run_id: str) -> bytes:
+    found = requests.get(
+        f"{server.url}/get-artifact?path=artifact.bin&run_uuid={run_id}",
+        auth=(server.admin, server.password),
+        timeout=60,
+    )
+    return found.content
