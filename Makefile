@@ -46,10 +46,8 @@ endif
 	@case '$*' in *dev*) touch $(VENV)/.with-llm;; esac # dev has it
 	@touch '$@'
 
-demo: $(VENV)/.with-llm ## Run the whole story on MovieLens-100K (quick preset), under ten minutes
-	mlflow run . --env-manager local --experiment-name $(MLFLOW_EXPERIMENT_NAME) -P preset=quick
-	@echo
-	@echo "Now look at it:  make ui   ->  http://127.0.0.1:$(PORT)"
+demo: $(VENV)/.with-llm ## Run the whole story on MovieLens-100K (quick preset), some four minutes
+	@recdistill main --preset=quick
 
 ui: $(VENV)/.with-llm ## Browse the runs at http://127.0.0.1:5000 (PORT=... to change)
 	@tracking/local.sh $(PORT)

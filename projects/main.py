@@ -2,7 +2,8 @@
 
     mlflow run . --env-manager local -P preset=quick
 
-Every step is a child run of this one, in a process of its own; finished steps are reused.
+Every step is a child run of this one, in a process of its own; finished steps are reused. What a
+step prints is in its run's ``output.txt``.
 """
 
 from __future__ import annotations
@@ -10,25 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from recdistill import evaluation, runs
+from recdistill import reporting, runs
 from recdistill.config import as_dotted, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
 from recdistill.lessons import Control  # noqa: TC001 - read by the parser
-from recdistill.runs import stage
+from recdistill.runs import Plan, PlannedStep, stage, step_costs
 
 if TYPE_CHECKING:
-    from recdistill.runs import Run, RunReference
+    from concurrent.futures import Future
+
+    from recdistill.reporting import Difference
+    from recdistill.runs import Run, RunReference, Steps
 
 QUICK = (
     "This is a quick run: models are cut short, so what it finds holds for such short trainings "
     "and proves nothing about longer ones. preset=full is the real one."
 )
-
 NEXT = (
-    "recdistill prepare_data --dataset=shop --data_path=your.csv   (your own data: "
-    "docs/guides/your_own_data.md; the report: make ui)"
+    "recdistill prepare_data --dataset=shop --data_path=your.csv\n"
+    "    (the six commands from there to a service: "
+    "docs/guides/from_your_data_to_a_service.md)"
 )
 # Networks that can teach beside the baseline, and where they differ from its settings.
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -54,6 +58,7 @@ class Config(OnData):
     with_students: bool = True
     controls: list[Control] = field(default_factory=list)
     teaching: list[str] = field(default_factory=lambda: ["gru4rec", "ease", "counter"])
+    at_once: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,142 +67,163 @@ class Config(OnData):
             raise UserError(
                 f"teaching has {sorted(unknown)[0]!r}: take some of {', '.join(known)}."
             )
-        if self.n_seeds < 1:
-            raise UserError(f"n_seeds is {self.n_seeds}; it must be at least 1.")
+        for name in ("n_seeds", "at_once"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+
+    def seeds(self) -> range:
+        """Return the seeds that baselines, students and controls are trained with."""
+        return range(self.seed, self.seed + self.n_seeds)
+
+    def counted(self) -> list[str]:
+        """Return the floors, those that only teach included."""
+        teaching = self.teaching if self.with_students else []
+        return [k for k in dict.fromkeys([*self.floors, *teaching]) if k not in NETWORKS]
+
+    def other_networks(self) -> list[str]:
+        """Return the networks that teach beside the baseline."""
+        return [k for k in self.teaching if k in NETWORKS] if self.with_students else []
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The finished runs by what they are."""
+
+    floors: dict[str, RunReference] = field(default_factory=dict)
+    networks: dict[str, RunReference] = field(default_factory=dict)
+    baselines: list[RunReference] = field(default_factory=list)
+    teachers: list[RunReference] = field(default_factory=list)
+    students: list[RunReference] = field(default_factory=list)
+    controls: dict[str, list[RunReference]] = field(default_factory=dict)
+
+    def ids(self) -> str:
+        """Name all of them, as ``compare`` wants it."""
+        told_nothing = [one for group in self.controls.values() for one in group]
+        models = [*self.floors.values(), *self.networks.values(), *self.baselines]
+        models += [*self.teachers, *self.students, *told_nothing]
+        return ",".join(one.id for one in models)
 
 
 def run(config: Config, run: Run) -> None:
-    """Run the steps in order, each on the data the first one prepared."""
+    """Run the steps, each as soon as what it reads is there, and say what came out."""
     run.rename(f"{config.dataset}-{config.preset}", "main")
-    shared = given(config)
-    print(plan(config), flush=True)
+    planned = plan(config)
+    print(planned.text(f"main, {config.dataset}, preset {config.preset}"), flush=True)
+    with runs.Steps(run, at_once=config.at_once, weights=planned.weights()) as steps:
+        trained = train(config, run, steps)
+        asked = {"runs": trained.ids(), "reference": trained.baselines[0].id}
+        if config.preset == "quick":
+            asked |= {"title": f"A quick look at {config.dataset}", "question": QUICK}
+        # Every stage has met the test users once, at its end; what is left is to compare.
+        compared = steps.start("comparison", "compare", asked).result()
+    run.log_metrics({k: v for k, v in compared.metrics.items() if k.startswith(("delta/", "p/"))})
+    found = differences(trained)
+    run.log_dict(steps.record() | {"differences": [one.as_plain() for one in found]}, "steps.json")
+    quick = [QUICK] if config.preset == "quick" else []
+    run.note("\n\n".join([*quick, *(f"The student {one.words()}" for one in found), steps.table()]))
+    said = [f"  The student {one.words()}" for one in found]
+    if said:
+        said.insert(
+            0, f"NDCG@10 on {found[0].found.n_users} test users, users and trainings drawn:"
+        )
+    print("\n".join([*said, *quick]))
+    print(f"Report:  {compared.artifact('report.html')}")
+    print(f"Picture: {compared.artifact('plots/deltas.png')}")
+    print(f"Next:    {NEXT}")
 
+
+def train(config: Config, run: Run, steps: Steps) -> Trained:
+    """Prepare, count, train, ask and teach."""
+    shared = given(config)
     sampled = {k: v for k, v in shared.items() if k != "data_seed"} | {"seed": config.data_seed}
-    runs.launch(run, "prepare_data", sampled)
+    steps.start("data", "prepare_data", sampled).result()
     run.log_data(prepare_for(config))
 
-    teaching = config.teaching if config.with_students else []
-    kinds = list(dict.fromkeys([*config.floors, *teaching]))
-    floors = train_floors(run, shared, [kind for kind in kinds if kind not in NETWORKS])
-    networks = {}
-    for kind in (k for k in kinds if k in NETWORKS):
-        own = NETWORKS[kind] | {"seed": config.seed + OTHER_SEED}
-        networks[kind] = runs.launch(run, "train_baseline", {**shared, **own, "model": kind})
-    baselines = []
-    for seed in range(config.seed, config.seed + config.n_seeds):
-        settings = {**shared, "model": config.model, "seed": seed}
-        baselines.append(runs.launch(run, "train_baseline", settings))
-
-    teachers, students = [], []
-    controls: dict[str, list[RunReference]] = {}
-    if config.with_teacher:
-        settings = {**shared, "baseline_run": baselines[0].id, "seed": config.seed}
-        teachers.append(runs.launch(run, "train_teacher", settings))
-    if config.with_students:
-        together = [baselines[0], *((floors | networks)[kind] for kind in teaching)]
-        together += teachers if config.teacher_teaches else []
-        named = ",".join(teacher.id for teacher in together)
-        settings = {**shared, "teacher_run": named, "seed": config.seed}
-        transfer = runs.launch(run, "make_transfer_set", settings)
-        teachers.append(transfer)
-        for seed, baseline in enumerate(baselines, start=config.seed):
-            taught = {"baseline_run": baseline.id, "transfer_run": transfer.id, "seed": seed}
-            students.append(runs.launch(run, "distill", {**shared, **taught}))
-            for control in config.controls:
-                settings = {**shared, **taught, "control": control}
-                controls.setdefault(control, []).append(runs.launch(run, "distill", settings))
-
-    # Every stage has met the test users once, at its end; what is left is to compare.
-    untaught = [student for group in controls.values() for student in group]
-    models = [*floors.values(), *networks.values(), *baselines, *teachers, *students, *untaught]
-    finish(config, run, baselines[0], models)
-    others = {f"the control {name}": trained for name, trained in controls.items()}
-    for name, trainings in ({"its baseline": baselines} | others).items():
-        if students and len(trainings) > 1:
-            print(difference("The student", students, name, trainings))
-    if config.preset == "quick":
-        print(QUICK)
-    print(f"Next: {NEXT}")
-
-
-def plan(config: Config) -> str:
-    """Say what will be done, step by step."""
-    seeds = f"{config.n_seeds} times" if config.n_seeds > 1 else "once"
-    steps = [
-        f"prepare {config.dataset}",
-        f"count the floors {', '.join(config.floors)}",
-        f"train the baseline, {config.model}, {seeds}",
+    counted: Future[RunReference] | None = None
+    if kinds := config.counted():
+        counted = steps.start("floors", "train_baseline", shared | {"model": ",".join(kinds)})
+    baselines = [
+        steps.start("baseline", "train_baseline", {**shared, "model": config.model, "seed": seed})
+        for seed in config.seeds()
     ]
-    if config.with_teacher:
-        steps.append("adapt a language model")
+    networks = {}
+    for kind in config.other_networks():
+        own = NETWORKS[kind] | {"seed": config.seed + OTHER_SEED, "model": kind}
+        networks[kind] = steps.start("network", "train_baseline", shared | own)
+    first = {**shared, "seed": config.seed, "baseline_run": baselines[0].result().id}
+    teacher = steps.start("teacher", "train_teacher", first) if config.with_teacher else None
+
+    floors = each(run, counted.result(), kinds) if counted else {}
+    trained = Trained(floors, {kind: one.result() for kind, one in networks.items()})
+    students, controls = [], []
     if config.with_students:
-        teachers = [config.model, *config.teaching]
-        teachers += ["the language model"] if config.with_teacher and config.teacher_teaches else []
-        steps.append(f"ask {', '.join(teachers)} together about views of every history")
-        beside = f", beside it {', '.join(config.controls)}" if config.controls else ""
-        steps.append(f"train the student on what they say, {seeds}{beside}")
-    lines = [f"  {i}. {step}" for i, step in enumerate([*steps, "compare all of them"], start=1)]
-    return "\n".join(["main:", *lines])
+        models = trained.floors | trained.networks
+        together = [baselines[0].result(), *(models[kind] for kind in config.teaching)]
+        together += [teacher.result()] if teacher and config.teacher_teaches else []
+        named = ",".join(one.id for one in together)
+        asked = {**shared, "seed": config.seed, "teacher_run": named}
+        transfer = steps.start("transfer", "make_transfer_set", asked).result()
+        trained.teachers.append(transfer)
+        for seed, baseline in zip(config.seeds(), baselines, strict=True):
+            taught = {"baseline_run": baseline.result().id, "transfer_run": transfer.id}
+            settings = {**shared, **taught, "seed": seed}
+            students.append(steps.start("student", "distill", settings))
+            for name in config.controls:
+                told = settings | {"control": name}
+                controls.append((name, steps.start("control", "distill", told)))
+    trained.teachers.extend([teacher.result()] if teacher else [])
+    trained.baselines.extend(one.result() for one in baselines)
+    trained.students.extend(one.result() for one in students)
+    for name, one in controls:
+        trained.controls.setdefault(name, []).append(one.result())
+    return trained
 
 
-def train_floors(run: Run, shared: dict[str, Any], kinds: list[str]) -> dict[str, RunReference]:
-    """Train the floors in one process; one run each, by its kind."""
-    if not kinds:
-        return {}
-    started = runs.launch(run, "train_baseline", {**shared, "model": ",".join(kinds)})
-    trained = [started] if len(kinds) == 1 else runs.children_of(run.client, started.id)
-    return dict(zip(kinds, trained, strict=True))
+def each(run: Run, started: RunReference, kinds: list[str]) -> dict[str, RunReference]:
+    """Name the floors' own runs, which are below one run where there are several."""
+    below = [started] if len(kinds) == 1 else runs.children_of(run.client, started.id)
+    return dict(zip(kinds, below, strict=True))
 
 
-def finish(config: Config, run: Run, reference: RunReference, models: list[RunReference]) -> None:
-    """Compare everything with the baselines, and say which steps were computed."""
-    asked: dict[str, Any] = {"runs": ",".join(m.id for m in models), "reference": reference.id}
-    if config.preset == "quick":
-        asked |= {"title": f"A quick look at {config.dataset}", "question": QUICK}
-    compared = runs.launch(run, "compare", asked)
-    run.log_metrics({k: v for k, v in compared.metrics.items() if k.startswith(("delta/", "p/"))})
-    steps = story(run)
-    run.note(f"{QUICK}\n\n{steps}" if config.preset == "quick" else steps)
-    print(steps)
+def differences(trained: Trained) -> list[Difference]:
+    """Test the students beside baseline, controls, and the floor that is best on the test users."""
+    if len(trained.students) < 2:
+        return []
+    beside = {"its baseline": trained.baselines}
+    beside |= {f"the control {name}": group for name, group in trained.controls.items()}
+    found = [reporting.recipe_difference(trained.students, *one) for one in beside.items()]
+    if trained.floors:
+        name, best = max(trained.floors.items(), key=lambda one: one[1].metrics["test/ndcg_at_10"])
+        floor = f"the best floor, {name}"
+        found.append(reporting.recipe_difference(trained.students, floor, [best], drawn=False))
+    return found
 
 
-def difference(
-    name: str, runs_a: list[RunReference], other: str, runs_b: list[RunReference]
-) -> str:
-    """Say how two recipes differ in NDCG@10, over users and trainings."""
-    import numpy as np  # not before the settings are read
-
-    trained = []
-    for trainings in (runs_a, runs_b):
-        tables = [evaluation.load_evaluation(run.artifact("evaluation")) for run in trainings]
-        trained.append(evaluation.boil_down(np.stack([one.outcome("ndcg") for one in tables])))
-    found = evaluation.compare_recipes(*trained)
-    return (
-        f"{name} against {other}: {found.delta:+.4f} NDCG@10 "
-        f"[{found.low:+.4f}, {found.high:+.4f}], p {found.p:.3f}, "
-        f"over {found.n_users} users and {found.n_seeds_a} trainings a side."
-    )
-
-
-def story(run: Run) -> str:
-    """Tell the steps in order: what was run, for how long, what was there already."""
-    experiment = run.client.get_run(run.id).info.experiment_id
-    children = run.client.search_runs(
-        [experiment],
-        f"tags.`mlflow.parentRunId` = '{run.id}'",
-        order_by=["attributes.start_time ASC"],
-    )
-    lines = ["| step | run | seconds | |", "|---|---|---:|---|"]
-    for child in children:
-        seconds = (child.info.end_time - child.info.start_time) / 1000
-        origin = child.data.tags.get("cache.hit_of")
-        reused = f"reused from {origin[:8]}" if origin else ""
-        if not origin and "reused" in child.data.tags:
-            reused = f"{child.data.tags['reused']} reused"
-        lines.append(
-            f"| {child.data.tags['stage']} | {child.info.run_name} | {seconds:.0f} | {reused} |"
-        )
-    return "\n".join(lines)
+def plan(config: Config) -> Plan:
+    """Say what will be done, and how long it takes where that was measured."""
+    n = config.n_seeds
+    steps = [PlannedStep("data", f"prepare {config.dataset}")]
+    if config.counted():
+        steps.append(PlannedStep("floors", f"count the floors {', '.join(config.counted())}"))
+    steps.append(PlannedStep("baseline", f"train the baseline, {config.model}", n))
+    if networks := config.other_networks():
+        steps.append(PlannedStep("network", f"train {', '.join(networks)}", len(networks)))
+    if config.with_teacher:
+        steps.append(PlannedStep("teacher", "adapt a language model"))
+    if config.with_students:
+        asked = [config.model, *config.teaching]
+        asked += ["the language model"] if config.with_teacher and config.teacher_teaches else []
+        steps += [
+            PlannedStep("transfer", f"ask {', '.join(asked)} together about views of histories"),
+            PlannedStep("student", "train the student on what they say", n),
+        ]
+        if config.controls:
+            told = f"train the student without that: {', '.join(config.controls)}"
+            steps.append(PlannedStep("control", told, n * len(config.controls)))
+    steps.append(PlannedStep("comparison", "compare all of them"))
+    # Only the demo itself was measured.
+    measured = given(config) == {"dataset": "ml-100k", "preset": "quick"}
+    return Plan(steps, config.at_once, step_costs() if measured else None)
 
 
 def given(config: Config) -> dict[str, Any]:

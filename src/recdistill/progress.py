@@ -6,16 +6,23 @@ within steps the outermost is shown.
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from tqdm import tqdm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+PIPE = "RECDISTILL_PROGRESS_PIPE"
+"""Environment variable: the descriptor on which a process tells the one that started it how far
+it is, as lines of a share and a step's name."""
 
 _DELAY_SECONDS = 2.0
 _BAR = "{desc} {percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt}, {rate_fmt}, {remaining} left"
@@ -58,9 +65,11 @@ class Line:
         self.done, self.total, self._before = 0, 0, 0
         self._began = time.monotonic()
         self._words, self._figures = Sparse(10, 30, 1 / 3), Sparse(_DELAY_SECONDS, 10, 0.1)
+        self._moves = Sparse(0, 0.5, 0)
         self._told = False
+        self._pipe = None if listener is None else _pipe()
         self._bar: tqdm[None] | None = None
-        if listener is not None and sys.stderr.isatty():
+        if listener is not None and self._pipe is None and sys.stderr.isatty():
             self._bar = tqdm(
                 desc=what,
                 unit=f" {unit}",
@@ -94,6 +103,9 @@ class Line:
         elif self._words.is_due(elapsed):
             sys.stderr.write(f"{self.sentence(elapsed)}\n")
             sys.stderr.flush()
+        if self._pipe is not None and self._moves.is_due(elapsed):
+            with suppress(OSError):  # nobody reads any more
+                os.write(self._pipe, f"{done / total:.4f} {self.what}\n".encode())
         if self._figures.is_due(elapsed):
             self._told = True
             self._listener(done / total, self.seconds_left(elapsed))
@@ -108,7 +120,7 @@ class Line:
         rate = (self.done - self._before) / elapsed
         return (
             f"{self.what}: {self.done / self.total:.0%}, {self.done:,} of {self.total:,} "
-            f"{self.unit}, {rate:.3g} per second, {_duration(self.seconds_left(elapsed))} left"
+            f"{self.unit}, {rate:.3g} per second, {duration(self.seconds_left(elapsed))} left"
         )
 
     def close(self) -> None:
@@ -158,7 +170,27 @@ def progress_of(what: str, unit: str, total: int = 0) -> Iterator[Line]:
             line.close()
 
 
-def _duration(seconds: float) -> str:
+@cache
+def _pipe() -> int | None:
+    """Return the descriptor that another process reads; a number that only looks like one is none.
+
+    The variable is taken away: what this process starts has not inherited the descriptor.
+    """
+    with suppress(ValueError, OSError):
+        descriptor = int(os.environ.pop(PIPE, ""))
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return descriptor
+    return None
+
+
+def duration(seconds: float) -> str:
+    """Say a number of seconds to a person.
+
+    Examples
+    --------
+    >>> duration(95.2), duration(260)
+    ('95 s', '4 min')
+    """
     if seconds == float("inf"):
         return "unknown time"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import mlflow
@@ -28,20 +29,32 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, llama: str) -> None:
         "train_teacher": [f"--llm={llama}", "--llm_layers=0", "--max_epochs=1", "--max_length=20"],
     }
 
-    def launch(parent: Run, name: str, parameters: Mapping[str, Any]) -> RunReference:
-        stage = importlib.import_module(f"projects.{name}")
-        words = [f"--{key}={value}" for key, value in parameters.items()]
-        config = parse(stage.Config, name, [*words, *small.get(name, [])])
-        with open_run(name, config, parent=parent.id) as child:
-            stage.run(config, child)
-        return find_run(parent.client, child.id, stages=(name,))
+    class InThisProcess:
+        """Stands for `recdistill.runs._launch.Child`."""
 
-    monkeypatch.setattr("recdistill.runs.launch", launch)
+        cpu_seconds = 1.0
+
+        def __init__(self, parent: Run, name: str, parameters: Mapping[str, Any], **_: Any) -> None:
+            self._parent, self._name, self._parameters = parent, name, parameters
+
+        def wait(self) -> RunReference:
+            stage = importlib.import_module(f"projects.{self._name}")
+            words = [f"--{key}={value}" for key, value in self._parameters.items()]
+            config = parse(stage.Config, self._name, [*words, *small.get(self._name, [])])
+            with open_run(self._name, config, parent=self._parent.id) as child:
+                self.run_id = child.id
+                stage.run(config, child)
+            return find_run(self._parent.client, child.id, stages=(self._name,))
+
+        def send(self, number: int) -> None:
+            pass
+
+    monkeypatch.setattr("recdistill.runs._steps.Child", InThisProcess)
 
 
 # One seed and no controls; the floors share a process.
 FLOORS = ["--floors=[popularity]", "--teaching=[ease]"]
-FEW = [*FLOORS, "--n_seeds=1", "--controls=[]", "--teacher_teaches=true"]
+FEW = [*FLOORS, "--n_seeds=1", "--controls=[]", "--teacher_teaches=true", "--at_once=1"]
 
 
 def test_main_tells_the_whole_story_and_what_it_is_worth(
@@ -68,22 +81,26 @@ def test_main_tells_the_whole_story_and_what_it_is_worth(
 def test_main_again_reuses_every_step(
     recipe: Recipe, in_this_process: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe("main", "--preset=quick", *FEW, *SMALL)
+    run = recipe("main", "--preset=quick", *FEW, *SMALL)
     said = capsys.readouterr().out
-    # All but compare, whose runs are new ones.
-    assert said.count("| reused from ") == 5
-    assert "| 2 of 2 reused |" in said
-    assert "nothing to compute" in said
+    # All but compare, whose runs are new ones, and the floors' own parent.
+    assert len(re.findall(r"^ ?\d/7 .* reused$", said, re.M)) == 5
+    assert "2 of 2 reused" in run.data.tags["mlflow.note.content"]
 
 
 def test_main_without_a_teacher_learns_from_floors_alone_and_is_measured_against_a_control(
     recipe: Recipe, in_this_process: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = recipe("main", "--with_teacher=false", "--n_seeds=2", *FLOORS, *SMALL)
+    run = recipe("main", "--with_teacher=false", "--n_seeds=2", "--at_once=1", *FLOORS, *SMALL)
     said = capsys.readouterr().out
-    assert "The student against its baseline: " in said
-    assert "The student against the control no_lists: " in said
-    assert "over 60 users and 2 trainings a side." in said
+    for other in ("its baseline", "the control no_lists", "the best floor, "):
+        assert re.search(rf"The student .*{other}.* [-+][.\d]+ \[.*\]  p [.\d]+$", said, re.M), (
+            other
+        )
+    assert "on 60 test users, users and trainings drawn" in said
+    record = mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/steps.json")
+    assert [one["n_trainings"] for one in record["differences"]] == [[2, 2], [2, 2], [2, 1]]
+    assert len(record["steps"]) == 9
     children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     assert "train_teacher" not in {child.data.tags["stage"] for child in children}
     assert "distill" in {child.data.tags["stage"] for child in children}

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
+    from recdistill.reporting._difference import Difference, recipe_difference
     from recdistill.reporting._groups import Group, load_groups
     from recdistill.reporting._history import History, read_history
     from recdistill.reporting._markdown import as_markdown
@@ -29,6 +30,7 @@ __all__ = [
     "Comparison",
     "Contrast",
     "Diagnosis",
+    "Difference",
     "Estimate",
     "Group",
     "History",
@@ -45,6 +47,7 @@ __all__ = [
     "find_scored_run",
     "load_groups",
     "read_history",
+    "recipe_difference",
     "render_diagnosis",
     "require_same_data",
     "select_runs",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from recdistill.runs._listing import list_runs, page_of_run
     from recdistill.runs._open_run import open_run
     from recdistill.runs._passing import fetch_artifact
+    from recdistill.runs._plan import Plan, PlannedStep
     from recdistill.runs._recipe_key import RECIPE, recipe_key
     from recdistill.runs._references import (
         FinishedRuns,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     )
     from recdistill.runs._run import Run
     from recdistill.runs._stage import stage
+    from recdistill.runs._step_costs import StepCosts, probe_seconds, step_costs
+    from recdistill.runs._steps import Step, Steps
     from recdistill.runs._store import open_store
     from recdistill.runs._verify import Verification, compare_records, read_record, repeat
     from recdistill.runs._views import (
@@ -37,8 +40,13 @@ if TYPE_CHECKING:
 __all__ = [
     "RECIPE",
     "FinishedRuns",
+    "Plan",
+    "PlannedStep",
     "Run",
     "RunReference",
+    "Step",
+    "StepCosts",
+    "Steps",
     "Verification",
     "children_of",
     "close_dead_runs",
@@ -54,6 +62,7 @@ __all__ = [
     "open_run",
     "open_store",
     "page_of_run",
+    "probe_seconds",
     "process_tags",
     "read_record",
     "recipe_key",
@@ -63,6 +72,7 @@ __all__ = [
     "save_views",
     "search",
     "stage",
+    "step_costs",
     "ui_base",
     "view_url",
 ]

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from importlib import metadata
+from pathlib import Path
 
 import psutil
 
@@ -60,10 +61,21 @@ def hardware() -> dict[str, object]:
         "machine": platform.machine(),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "cpu": _processor(),
         "cpu_count": os.cpu_count(),
         "memory_mb": round(psutil.virtual_memory().total / 1e6),
         "gpus": _gpus(),
     }
+
+
+def _processor() -> str:
+    """Return the processor's own name, as far as the system tells it in a file."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
 
 
 def _gpus() -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ class Config:
 def run(config, run):
     if config.seed < 0:
         raise UserError("seed must not be negative.")
-    run.log_metrics({"test/recall_at_10": config.seed / 10})
+    run.log_metrics({"test/recall_at_10": config.seed / 10, "test/ndcg_at_10": 0.1})
 
 if __name__ == "__main__":
     stage(run, Config, "child")
@@ -41,10 +42,19 @@ class Settings:
 
 
 @pytest.fixture(autouse=True)
-def projects(store: MlflowClient) -> None:
+def projects(store: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A projects folder with one stage, in the working folder."""
+    make_projects(monkeypatch, child=CHILD)
+
+
+def make_projects(monkeypatch: pytest.MonkeyPatch, **stages: str) -> None:
+    """Write stages into the working folder, where a process that is started finds them first."""
     Path("projects").mkdir()
-    Path("projects/child.py").write_text(CHILD)
+    for name, source in stages.items():
+        Path(f"projects/{name}.py").write_text(source)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [path for path in paths if path and not (Path(path) / "projects").is_dir()]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(kept))
 
 
 def test_child_is_nested_and_its_figures_come_back(store: MlflowClient) -> None:
