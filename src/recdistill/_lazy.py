@@ -9,10 +9,15 @@ can go stale.
 from __future__ import annotations
 
 import ast
+import gc
 import sys
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def import_on_first_use(package: str) -> None:
@@ -24,7 +29,8 @@ def import_on_first_use(package: str) -> None:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         home, its_name = homes[name]
-        found = vars(module)[name] = getattr(import_module(home), its_name)
+        with _importing():
+            found = vars(module)[name] = getattr(import_module(home), its_name)
         return found
 
     def names() -> list[str]:
@@ -32,6 +38,23 @@ def import_on_first_use(package: str) -> None:
 
     # Set from outside: a type checker that saw them would believe in every name.
     vars(module).update(__getattr__=imported, __dir__=names)
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Import without Python's search for circular garbage.
+
+    Of the hundreds of thousands of objects that MLflow or torch make while they are imported,
+    nearly all stay to the end: walking them again and again finds nothing.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _homes(source: str) -> dict[str, tuple[str, str]]:

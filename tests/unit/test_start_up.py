@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TRAINING = ("pytorch_lightning", "transformers", "peft", "optuna", "sklearn")
 HEAVY = ("torch", "mlflow", *TRAINING)
+CHECKOUT = os.pathsep.join([str(home() / "src"), str(home())])
 STAGES = sorted(path.stem for path in (home() / "projects").glob("[a-z]*.py"))
 
 # Runs a stage as `python -m` does, then says on standard error which of the named modules it has.
@@ -42,7 +43,7 @@ def start(
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, ",".join(HEAVY), module, absent, *words],
         capture_output=True, text=True, check=False, cwd=where,
-        env=os.environ | {"PYTHONPATH": str(home())},
+        env=os.environ | {"PYTHONPATH": CHECKOUT},
     )  # fmt: skip
     *said, has = done.stderr.rstrip().rpartition("HAS")
     return done.returncode, set(has.split()), done.stdout + "".join(said)
@@ -88,9 +89,40 @@ def test_a_floor_is_trained_evaluated_and_compared_without_training_libraries(
 @pytest.mark.parametrize(("chosen", "expected"), [("", "PASSIVE"), ("ACTIVE", "ACTIVE")])
 def test_threads_of_a_stage_wait_without_spinning(chosen: str, expected: str) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
-    environment |= {"PYTHONPATH": str(home())} | ({"OMP_WAIT_POLICY": chosen} if chosen else {})
+    environment |= {"PYTHONPATH": CHECKOUT} | ({"OMP_WAIT_POLICY": chosen} if chosen else {})
     asked = "import os, projects, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [expected, "False"]
+
+
+# Starts as `python -m projects.<stage>` does; the stage says what the collector of garbage does.
+_COLLECTOR = """
+import gc, sys
+sys.argv = ["-m"]
+import projects
+from dataclasses import dataclass
+from recdistill.runs import stage
+
+@dataclass(frozen=True)
+class Config:
+    seed: int = 0
+
+def run(config, run):
+    print("WITHIN", gc.isenabled(), gc.get_freeze_count() > 0)
+
+print("BEFORE", gc.isenabled())
+stage(run, Config, "trial", [])
+"""
+
+
+def test_a_stage_starts_without_searching_for_garbage_and_computes_with_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COLLECTOR], cwd=tmp_path, capture_output=True, text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": CHECKOUT,
+                          "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"},
+    )  # fmt: skip
+    assert "BEFORE False" in done.stdout
+    assert "WITHIN True True" in done.stdout

@@ -96,11 +96,14 @@ def imported_files(module: str, roots: Mapping[str, Path]) -> dict[str, Path]:
         File by dotted name, the module's own included; empty when it does not exist.
     """
     files: dict[str, Path] = {}
-    waiting = [module]
+    seen, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
         path = _file_of(name, roots)
-        if path is None or name in files:
+        if path is None:
             continue
         files[name] = path
         waiting += _parents(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 
 _DIFF_LIMIT = 2_000_000
+_FIELD = {key: re.compile(rf"^{key}: *(\S+)", re.MULTILINE) for key in ("Name", "Version")}
 
 
 def git_state() -> tuple[dict[str, str], str]:
@@ -51,8 +53,15 @@ def _said(*command: str) -> str:
 
 def packages() -> str:
     """Every installed distribution as ``name==version`` lines, sorted."""
-    found = {f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions()}
+    found = {"==".join(_named(one)) for one in metadata.distributions()}
     return "\n".join(sorted(found, key=str.lower)) + "\n"
+
+
+def _named(one: metadata.Distribution) -> tuple[str, str]:
+    """Read name and version off the first lines: parsing all of every page takes a while."""
+    text = one.read_text("METADATA") or ""
+    name, version = (_FIELD[key].search(text) for key in ("Name", "Version"))
+    return (name[1], version[1]) if name and version else (one.metadata["Name"], one.version)
 
 
 def hardware() -> dict[str, object]:

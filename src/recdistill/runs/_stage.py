@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, TypeVar
@@ -47,6 +48,7 @@ def stage(
 
         own_temporary_folder()
         with open_run(name, config) as run, missing_library_named(name):
+            _end_start_up()
             run_stage(config, run)
             say_where(run)
     except UserError as error:
@@ -54,6 +56,13 @@ def stage(
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _end_start_up() -> None:
+    """Let Python search for circular garbage again, past what is there by now: it stays."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _fail_adopted(name: str, message: str) -> None:
