@@ -6,6 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
+    from recdistill.evaluation._by_item import by_item
     from recdistill.evaluation._evaluate import cases_digest, evaluate
     from recdistill.evaluation._evaluation import Evaluation, outcome
     from recdistill.evaluation._new_items import (
@@ -54,6 +55,7 @@ __all__ = [
     "Trainings",
     "boil_down",
     "bootstrap_interval",
+    "by_item",
     "calibrate_new_items",
     "cases_digest",
     "compare_paired",
