@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from recdistill import reporting
 from recdistill.config import main_fields
 from recdistill.errors import UserError
-from recdistill.runs import comparison_url, run_url, stage, ui_base, view_url
+from recdistill.runs import comparison_url, metric_word, run_url, stage, ui_base, view_url
 
 SHOWN_ON_TERMINAL = 25
 
@@ -115,18 +115,12 @@ def describe(run: Run, comparison: Comparison, runs: list[ScoredRun]) -> None:
         if row.group.is_floor and row.group is not comparison.best_floor:
             continue
         for metric, contrast in row.against_reference.items():
-            name = f"{metric}_at_10/{slug(row.label)}_vs_reference"
+            name = f"{metric}_at_10/{metric_word(row.label)}_vs_reference"
             run.log_metrics({f"delta/{name}": contrast.delta, f"p/{name}": contrast.p_adjusted})
     for label, contrasts in comparison.against_floor.items():
         for metric, contrast in contrasts.items():
-            name = f"{metric}_at_10/{slug(label)}_vs_floor"
+            name = f"{metric}_at_10/{metric_word(label)}_vs_floor"
             run.log_metrics({f"delta/{name}": contrast.delta, f"p/{name}": contrast.p_adjusted})
-
-
-def slug(label: str) -> str:
-    """Return a label in the letters that MLflow allows in a metric's name."""
-    words = "".join(c if c.isalnum() or c in "._-" else " " for c in label)
-    return "-".join(words.split())[:120]
 
 
 def saved_views(run: Run, runs: list[ScoredRun]) -> dict[str, str]:

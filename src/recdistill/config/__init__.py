@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recdistill.config._menu import STAGES, mlproject
     from recdistill.config._notes import COMMON, Notes, read_notes
     from recdistill.config._parse import AUTO, parse
-    from recdistill.config._parts import part_of
+    from recdistill.config._parts import changed_part, part_of
     from recdistill.config._stages import stage_module
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "as_dotted",
     "as_plain",
     "as_yaml",
+    "changed_part",
     "conf_folder",
     "help_text",
     "home",

@@ -45,4 +45,5 @@ def by_item(outcomes: NDArray[np.floating], targets: NDArray[np.integer]) -> NDA
     mean = values.mean()
     # An item's share of the deviation from the mean: how often it is a target is not at issue.
     deviation = np.bincount(place, weights=values - mean, minlength=len(n_cases))
-    return mean + deviation * len(n_cases) / len(values)
+    of_items: NDArray[np.float64] = mean + deviation * len(n_cases) / len(values)
+    return of_items

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from recdistill.reporting._difference import Difference, recipe_difference
     from recdistill.reporting._groups import Group, load_groups
     from recdistill.reporting._history import History, read_history
+    from recdistill.reporting._language_page import (
+        language_csv,
+        language_markdown,
+        render_language_audit,
+    )
     from recdistill.reporting._markdown import as_markdown
     from recdistill.reporting._reach import Reach
     from recdistill.reporting._report import write_report
@@ -45,10 +50,13 @@ __all__ = [
     "caveats",
     "compare_groups",
     "find_scored_run",
+    "language_csv",
+    "language_markdown",
     "load_groups",
     "read_history",
     "recipe_difference",
     "render_diagnosis",
+    "render_language_audit",
     "require_same_data",
     "select_runs",
     "verdict",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from recdistill.reporting._templates import fill_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,21 +124,8 @@ class Diagnosis:
 
 def render_diagnosis(diagnosis: Diagnosis, made_by: str) -> str:
     """Write the report page."""
-    environment = Environment(
-        loader=PackageLoader("recdistill.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"signed": _signed, "users": _users}
-    page: str = environment.get_template("diagnosis.html.j2").render(
-        diagnosis=diagnosis,
-        version=metadata.version("recdistill"),
-        now=datetime.now(UTC),
-        made_by=made_by,
-    )
-    return page
+    filters = {"signed": _signed, "users": _users}
+    return fill_in("diagnosis.html.j2", filters, diagnosis=diagnosis, made_by=made_by)
 
 
 def _gap(test: PairedTest) -> str:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from recdistill.reporting import _details as details
 from recdistill.reporting._caveats import caveats
 from recdistill.reporting._plots import pens
 from recdistill.reporting._style import variable
+from recdistill.reporting._templates import fill_in
 from recdistill.reporting._verdict import p_words, signed, verdict
 
 if TYPE_CHECKING:
@@ -63,19 +63,12 @@ def render_page(
     links : words -> address, shown in the footer.
     made_by : id of the run that made the report.
     """
-    environment = Environment(
-        loader=PackageLoader("recdistill.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     colours = {label: variable(pen.colour) for label, pen in pens(comparison).items()}
     version = metadata.version("recdistill")
     now = datetime.now(UTC)
     ids = [run.id for row in comparison.rows for run in row.group.runs]
-    page: str = environment.get_template("report.html.j2").render(
-        version=version,
+    return fill_in(
+        "report.html.j2",
         title=title or default_title(comparison),
         question=question or QUESTION,
         kicker=(
@@ -97,7 +90,6 @@ def render_page(
         + (f", run {made_by}" if made_by else ""),
         links=[{"words": words, "address": address} for words, address in (links or {}).items()],
     )
-    return page
 
 
 def _sections(comparison: Comparison, colours: Mapping[str, str]) -> list[dict[str, Any]]:

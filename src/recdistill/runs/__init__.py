@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from recdistill.runs._in_process import run_stage
     from recdistill.runs._launch import launch
     from recdistill.runs._listing import list_runs, page_of_run
+    from recdistill.runs._names import metric_word
     from recdistill.runs._open_run import open_run
     from recdistill.runs._passing import fetch_artifact
     from recdistill.runs._plan import Plan, PlannedStep
@@ -57,6 +58,7 @@ __all__ = [
     "find_run",
     "launch",
     "list_runs",
+    "metric_word",
     "model_url",
     "newest_of",
     "open_run",

@@ -37,3 +37,15 @@ def run_name(lead: str, end: str = "") -> str:
             lead = lead.removesuffix(f"-{word}")
     room = LONGEST - len(end) - 1
     return f"{lead[:room].rstrip('-+._ ')}-{end}"
+
+
+def metric_word(label: str) -> str:
+    """Return a label in the letters that MLflow allows in a metric's name.
+
+    Examples
+    --------
+    >>> metric_word("sasrec (lr=0.1, id+text)")
+    'sasrec-lr-0.1-id-text'
+    """
+    words = "".join(c if c.isalnum() or c in "._-" else " " for c in label)
+    return "-".join(words.split())[:120]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.texts._config import EmbeddingConfig, Pooling, Reduction
+    from recdistill.texts._config import EmbeddingConfig, Encoding, Pooling, Reduction
     from recdistill.texts._embed import embed_items
     from recdistill.texts._encoder import TextEncoder
     from recdistill.texts._reduction import Reducer, fit_reducer
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EmbeddingConfig",
+    "Encoding",
     "ItemVectors",
     "Pooling",
     "Reducer",

@@ -13,8 +13,8 @@ Weights = Literal["pretrained", "random"]
 
 
 @dataclass(frozen=True)
-class EmbeddingConfig:
-    """Settings of the item vectors.
+class Encoding:
+    """How a language model encodes a text.
 
     Attributes
     ----------
@@ -27,6 +27,25 @@ class EmbeddingConfig:
         Put before every text.
     max_tokens : int
         A longer text is cut.
+    """
+
+    pooling: Pooling = "mean"
+    layer: int = 0
+    instruction: str = ""
+    max_tokens: int = 64
+
+    def __post_init__(self) -> None:
+        _require_choice("pooling", self.pooling, get_args(Pooling))
+        _require_least("layer", self.layer, 0)
+        _require_least("max_tokens", self.max_tokens, 1)
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig(Encoding):
+    """How texts are encoded, and what becomes of their vectors.
+
+    Attributes
+    ----------
     dim : int
         Width of the vectors. TF-IDF is factorised to it, a model's states are reduced to it.
     reduction : "pca", "whiten" or "none"
@@ -37,21 +56,21 @@ class EmbeddingConfig:
         what they say.
     """
 
-    pooling: Pooling = "mean"
-    layer: int = 0
-    instruction: str = ""
-    max_tokens: int = 64
     dim: int = 128
     reduction: Reduction = "pca"
     permuted: bool = False
 
     def __post_init__(self) -> None:
-        for name, choices in (("pooling", Pooling), ("reduction", Reduction)):
-            allowed = get_args(choices)
-            if getattr(self, name) not in allowed:
-                raise UserError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}."
-                )
-        for name, least in (("layer", 0), ("max_tokens", 1), ("dim", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        super().__post_init__()
+        _require_choice("reduction", self.reduction, get_args(Reduction))
+        _require_least("dim", self.dim, 1)
+
+
+def _require_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UserError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+
+
+def _require_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UserError(f"{name} is {value}; it must be at least {least}.")
