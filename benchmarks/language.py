@@ -12,12 +12,15 @@ its settings, every epoch's NDCG@10, and the best epoch's by how often training 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.pages import Block
 from recdistill.data import DataConfig, PreparedData, SplitRule, prepare
 from recdistill.evaluation import Recommender, calibrate_new_items, evaluate
 from recdistill.floors import fit_floor
@@ -37,6 +40,7 @@ WORK = cache_root() / "benchmarks" / "language"
 DATASET = "amazon-beauty"
 STRATA = {"0": (0, 1), "1-4": (1, 5), "5-19": (5, 20), "20+": (20, 10**9)}
 MINILM = "all-minilm-l6-v2"
+SPEED = "targets_per_cpu_second"
 RECIPE = StudentRecipe(
     StudentConfig(max_length=50, dropout=0.5),
     LossConfig(label_smoothing=0.1),
@@ -127,9 +131,7 @@ def run(name: str, seed: int) -> None:
         "arm": asdict(arm),
         "epochs": [round(entry["val/ndcg_at_10"], 5) for entry in history],
         "best_epoch": fitted.result.best["epoch"],
-        "targets_per_cpu_second": float(
-            np.median([entry["train/targets_per_cpu_second"] for entry in history])
-        ),
+        SPEED: float(np.median([entry["train/targets_per_cpu_second"] for entry in history])),
     }
     write(path, kept)
 
@@ -187,18 +189,35 @@ def floors() -> None:
 
 
 def table() -> str:
-    """One row per file, best on top."""
-    found = {p.stem: json.loads(p.read_text()) for p in (RESULTS / DATASET).glob("*.json")}
-    lines = ["| arm | recall@10 | NDCG@10 | " + " | ".join(STRATA) + " |", "|---" * 7 + "|"]
-    for name, kept in sorted(found.items(), key=lambda pair: -pair[1]["ndcg_at_10"]):
-        strata = [kept["strata"].get(s, {}).get("ndcg_at_10") for s in STRATA]
-        cells = [f"{v:.4f}" if v is not None else "" for v in strata]
-        lines.append(
-            f"| {name} | {kept['recall_at_10']:.4f} | {kept['ndcg_at_10']:.4f} | "
-            + " | ".join(cells)
-            + " |"
-        )
+    """One row per arm, means over seeds, best on top; cost is CPU seconds a target over ids'."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((RESULTS / DATASET).glob("*.json")):
+        arm = re.sub(r"-s\d+$", "", path.stem)
+        found.setdefault(arm, []).append(json.loads(path.read_text("utf-8")))
+    if not found:
+        return "Nothing is measured yet."
+    head = ["arm", "seeds", "recall@10", "NDCG@10", *STRATA, "cost"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    rows = sorted(found.items(), key=lambda pair: -mean_of(pair[1], "ndcg_at_10"))
+    for arm, kept in rows:
+        strata = [[s for one in kept if (s := one["strata"].get(name))] for name in STRATA]
+        figures = [mean_of(kept, "recall_at_10"), mean_of(kept, "ndcg_at_10")]
+        figures += [mean_of(one, "ndcg_at_10") for one in strata]
+        cells = [f"{value:.4f}" for value in figures]
+        speeds = [mean_of(found.get("id", []), SPEED), mean_of(kept, SPEED)]
+        cost = "" if arm.startswith("floor-") else f"{speeds[0] / speeds[1]:.2f}"
+        lines.append(f"| {' | '.join([arm, str(len(kept)), *cells, cost])} |".replace("nan", ""))
     return "\n".join(lines)
+
+
+def mean_of(kept: list[dict[str, Any]], name: str) -> float:
+    values = [one[name] for one in kept if name in one]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def blocks() -> list[Block]:
+    """Make the page's table of what validation says so far."""
+    return [Block("docs/research/language.md", f"language {DATASET}", table())]
 
 
 def main() -> None:

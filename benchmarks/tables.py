@@ -13,6 +13,7 @@ from benchmarks import (
     baselines,
     calibration,
     house,
+    language,
     speed_tables,
     start_up,
     students,
@@ -35,6 +36,7 @@ def blocks() -> list[Block]:
         teacher_lastfm,
         speed_tables,
         house,
+        language,
         start_up,
     )
     return [*distillation.blocks(), *(block for room in rooms for block in room.blocks())]
