@@ -203,7 +203,7 @@ def tell(run: Run, diagnosis: Diagnosis) -> None:
         run.log_metrics(
             {
                 f"delta/{metric}_at_10_student_vs_baseline": test.delta,
-                f"p/{metric}_at_10_student_vs_baseline": test.p,
+                f"p_users/{metric}_at_10_student_vs_baseline": test.p,
             }
         )
     run.log_metrics({f"ladder/ndcg_at_10_{r.name}": r.effect.delta for r in diagnosis.rungs})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from recdistill import distillation, lessons, results, students, training
+from recdistill import distillation, lessons, reporting, results, students, training
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.distillation import (
@@ -242,8 +242,10 @@ def distil(
     test = results.log_evaluation(run, student.recommender, data, step=student.result.n_epochs)
     words = [
         results.result_sentence(run.name(), test),
-        *results.log_differences(run, test, "baseline", [sources.baseline]),
-        *results.log_differences(run, test, "teacher", sources.all_teachers()),
+        *reporting.log_differences(run, [run.id], "baseline", [[sources.baseline.id]]),
+        *reporting.log_differences(
+            run, [run.id], "teacher", [[teacher.id] for teacher in sources.all_teachers()]
+        ),
     ]
     run.note("\n\n".join(words))
     print("\n".join(words))

@@ -12,7 +12,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from recdistill import lessons, sweeps, training
+from recdistill import lessons, reporting, sweeps, training
 from recdistill.config import as_dotted, as_plain, main_fields, parse, part_of, stage_module
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
@@ -110,11 +110,21 @@ def run(config: Config, run: Run) -> None:
         )
         sweeps.log_trials(run, study, mirror, space, storage=sweeps.shown(address))
     if config.n_seeds:
-        print(
-            "sweep:",
-            sweeps.retrain_best(run, study, spec, space, n_seeds=config.n_seeds),
-            flush=True,
-        )
+        best = sweeps.retrain_best(run, study, spec, space, n_seeds=config.n_seeds)
+        print("sweep:", tell(run, best) if best else "no trial is complete to be tested.")
+
+
+def tell(run: Run, best: sweeps.Retrained) -> str:
+    """Log what test data say of the best trial, and say it."""
+    for metric in ("test/recall_at_10", "test/ndcg_at_10"):
+        values = [student.metrics[metric] for student in best.students]
+        run.log_metrics({metric: sum(values) / len(values)})
+    students, baselines = ([one.id for one in side] for side in (best.students, best.baselines))
+    words = reporting.log_differences(run, students, "baseline", [baselines])
+    sentence = f"On test data (best trial retrained, {best.seeds}): {'; '.join(words)}."
+    note = run.client.get_run(run.id).data.tags.get("mlflow.note.content", "")
+    run.note(f"{sentence}\n\n{note}")
+    return sentence
 
 
 def join(config: Config, run: Run) -> None:

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from recdistill import evaluation, memory, results, students, teachers
+from recdistill import evaluation, memory, reporting, results, students, teachers
 from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
@@ -123,7 +123,7 @@ def run(config: Config, run: Run) -> None:
     test = results.log_evaluation(run, teacher, data)
     words = [
         results.result_sentence(run.name(), test),
-        *results.log_differences(run, test, "baseline", [baseline_run]),
+        *reporting.log_differences(run, [run.id], "baseline", [[baseline_run.id]]),
     ]
     run.note("\n\n".join(words))
     print("\n".join(words))

@@ -1,4 +1,4 @@
-"""How a stage that ends with a model reports it: ranks, metrics, differences to other runs."""
+"""How a stage that ends with a model reports it: ranks and metrics."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from recdistill import evaluation as evaluations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from recdistill.data import PreparedData
     from recdistill.evaluation import Evaluation, Recommender
-    from recdistill.runs import Run, RunReference
+    from recdistill.runs import Run
 
 
 def log_evaluation(
@@ -58,32 +56,3 @@ def result_sentence(name: str, test: Evaluation) -> str:
         f"[{m['recall_at_10_low']:.4f}, {m['recall_at_10_high']:.4f}] "
         f"({m['hits_at_10']:.0f} of {m['n_users']:.0f} users), NDCG@10 {m['ndcg_at_10']:.4f}"
     )
-
-
-def log_differences(
-    run: Run, test: Evaluation, what: str, others: Sequence[RunReference]
-) -> list[str]:
-    """Log paired differences to other runs, and say each in words.
-
-    They are about these trained models: one run a side knows nothing of other trainings. Methods
-    are compared by ``compare``.
-
-    The metrics end in ``_vs_<what>``; several others are numbered after the first.
-    """
-    words = []
-    for i, other in enumerate(others):
-        suffix = f"{what}_{i + 1}" if i else what
-        before = evaluations.load_evaluation(other.artifact("evaluation"))
-        for metric in ("recall", "ndcg"):
-            found = evaluations.compare_paired([test.per_user], [before.per_user], metric=metric)
-            run.log_metrics(
-                {
-                    f"delta/{metric}_at_10_vs_{suffix}": found.delta,
-                    f"p/{metric}_at_10_vs_{suffix}": found.p,
-                }
-            )
-            words.append(
-                f"{metric}@10 against {what} {other.name}: {found.delta:+.4f} "
-                f"[{found.low:+.4f}, {found.high:+.4f}], p {found.p:.3f} (these two trained models)"
-            )
-    return words

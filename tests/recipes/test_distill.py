@@ -55,7 +55,7 @@ def test_a_distilled_student_says_what_taught_it_and_whether_it_helped(
     measured = set(run.data.metrics)
     assert {"train/loss_listwise", "train/loss_ranking", "teacher/coverage"} <= measured
     for other in ("baseline", "teacher"):
-        assert {f"delta/ndcg_at_10_vs_{other}", f"p/recall_at_10_vs_{other}"} <= measured
+        assert {f"delta/ndcg_at_10_vs_{other}", f"p_users/recall_at_10_vs_{other}"} <= measured
     assert {"config.json", "recipe.json", "weights.safetensors"} == artifacts(run, "model")
 
 

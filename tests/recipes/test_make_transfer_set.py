@@ -45,7 +45,9 @@ def test_a_student_trains_on_the_views(recipe: Recipe, models: dict[str, str], m
     assert run.info.run_name == "listwise1-transfer-s0-distill"
     assert run.data.tags["transfer_run_id"] == made
     assert run.data.metrics["train/loss_listwise"] > 0
-    assert {"p/ndcg_at_10_vs_baseline", "p/ndcg_at_10_vs_teacher"} <= set(run.data.metrics)
+    assert {"p_users/ndcg_at_10_vs_baseline", "p_users/ndcg_at_10_vs_teacher"} <= set(
+        run.data.metrics
+    )
     said = {k: v for k, v in run.data.params.items() if k.startswith("resolved.")}
     assert float(said["resolved.dropout"]) == float(said["resolved.label_smoothing"]) == 0
     assert float(said["resolved.loss_weight"]) == 0.3

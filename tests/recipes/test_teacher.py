@@ -40,7 +40,7 @@ def test_a_teacher_run_says_what_it_planned_and_what_it_took(teacher: str, basel
     assert {"memory/planned_peak_mb", "memory/planned/attention_mb"} <= set(metrics)
     assert abs(metrics["memory/plan_error"]) < 0.2  # a step of a few MB; real ones are nearer
     assert metrics["memory/planned_pieces"] == metrics["fit/n_pieces"] == 1
-    assert {"p/ndcg_at_10_vs_baseline", "test/recall_at_10", "val/ndcg_at_10"} <= set(metrics)
+    assert {"p_users/ndcg_at_10_vs_baseline", "test/recall_at_10", "val/ndcg_at_10"} <= set(metrics)
     assert {"parameters.csv", "plan.md"} == artifacts(run, "memory")
     assert {"adapter", "recommender", "config.json", "weights.safetensors"} == artifacts(
         run, "model"

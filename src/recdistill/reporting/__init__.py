@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
     from recdistill.reporting._difference import Difference, recipe_difference
+    from recdistill.reporting._differences import log_differences
     from recdistill.reporting._groups import Group, load_groups
     from recdistill.reporting._history import History, read_history
     from recdistill.reporting._language_page import (
@@ -53,6 +54,7 @@ __all__ = [
     "language_csv",
     "language_markdown",
     "load_groups",
+    "log_differences",
     "read_history",
     "recipe_difference",
     "render_diagnosis",

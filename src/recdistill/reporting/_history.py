@@ -12,6 +12,7 @@ from recdistill.errors import UserError
 from recdistill.evaluation import NOTHING_DRAWN, Metric, SeedNoise, boil_down, outcome
 from recdistill.reporting._groups import read_per_user
 from recdistill.reporting._select import SCORED, ScoredRun, scored_runs
+from recdistill.runs import RECIPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,9 +104,19 @@ class History:
 
 def read_history(client: MlflowClient, run: ScoredRun) -> History:
     """Find every run that met the test part that ``run`` met."""
+    return _history(client, run, [""])
+
+
+def read_history_of_recipes(client: MlflowClient, runs: Sequence[ScoredRun]) -> History:
+    """Find the runs of these recipes on the same test part: enough for noise, not for looks."""
+    recipes = {run.reference.tags.get(RECIPE) for run in runs} - {None}
+    return _history(client, runs[0], [f" AND tags.`{RECIPE}` = '{one}'" for one in recipes])
+
+
+def _history(client: MlflowClient, run: ScoredRun, conditions: Sequence[str]) -> History:
     split = run.data[1]
     if not split:
         return History()
-    condition = f"tags.`split.digest` = '{split}' AND metrics.`{SCORED}` >= 0"
-    found = scored_runs(client, condition)
+    met = f"tags.`split.digest` = '{split}' AND metrics.`{SCORED}` >= 0"
+    found = [one for more in conditions for one in scored_runs(client, met + more)]
     return History(tuple(sorted(found, key=lambda one: -one.started)))

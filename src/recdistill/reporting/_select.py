@@ -181,12 +181,17 @@ def find_scored_run(client: MlflowClient, name: str) -> ScoredRun:
         When there is none, or it is not finished, or it scored nothing.
     """
     found = find_run(client, name, stages=(*MODEL_STAGES, "evaluate"))
-    run = _read(client, client.get_run(found.id), {})
+    run = read_scored_run(client, found.id)
     if SCORED not in run.reference.metrics:
         raise UserError(
             f"Run '{run.name}' ({run.id}) has no test metrics, so there is nothing to compare."
         )
     return run
+
+
+def read_scored_run(client: MlflowClient, run_id: str) -> ScoredRun:
+    """Read one run, finished or not."""
+    return _read(client, client.get_run(run_id), {})
 
 
 def _newest_of_each_kind(client: MlflowClient, dataset: str) -> list[ScoredRun]:

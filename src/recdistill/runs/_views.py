@@ -78,7 +78,9 @@ def _width(header: str, least: int) -> int:
 
 
 _QUALITY = ("test/recall_at_10", "test/ndcg_at_10")
-_AGAINST_BASELINE = ("delta/recall_at_10_vs_baseline", "p/recall_at_10_vs_baseline")
+_AGAINST_BASELINE = tuple(
+    f"{what}/recall_at_10_vs_baseline" for what in ("delta", "low", "high", "p")
+)
 
 RESULTS = View(
     "results",

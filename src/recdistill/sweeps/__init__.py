@@ -6,7 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.sweeps._address import require_no_password, shown, storage_url
-    from recdistill.sweeps._best import retrain_best
+    from recdistill.sweeps._best import Retrained, retrain_best
     from recdistill.sweeps._mirror import Mirror
     from recdistill.sweeps._page import page
     from recdistill.sweeps._parent_run import adopt_study, log_study, log_trials
@@ -52,6 +52,7 @@ __all__ = [
     "Mirror",
     "Progress",
     "Repairs",
+    "Retrained",
     "Space",
     "StudySpec",
     "Trainer",

@@ -1,0 +1,80 @@
+"""What a stage says of its model beside others: the methods' difference where noise is known."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from recdistill.reporting._contrast import Contrast, Resampling, contrast
+from recdistill.reporting._groups import Group, read_per_user
+from recdistill.reporting._history import read_history_of_recipes
+from recdistill.reporting._select import read_scored_run
+from recdistill.reporting._verdict import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recdistill.evaluation import Metric
+    from recdistill.runs import Run
+
+_K = 10
+_METRICS: tuple[Metric, ...] = ("recall", "ndcg")
+
+
+def log_differences(
+    run: Run, of: Sequence[str], what: str, others: Sequence[Sequence[str]]
+) -> list[str]:
+    """Log the differences to other models as metrics of ``run``, and say each in words.
+
+    ``delta/``, ``low/`` and ``high/`` are the difference and its 95 % interval: over users and
+    trainings where both sides have several trainings or the store knows how far theirs lie apart,
+    over users alone otherwise. ``p/`` is logged in the first case only, since it is about methods;
+    ``p_users/`` always: whether these trained models differ.
+
+    Parameters
+    ----------
+    run : where it is logged.
+    of : ids of the trainings of the model that is spoken of, such as that of ``run`` itself.
+    what : the others' part; the metrics end in ``_vs_<what>``, several others are numbered after
+        the first.
+    others : ids of the trainings of each other model.
+    """
+    words = []
+    own = _group(run, of)
+    for i, trainings in enumerate(others):
+        suffix = f"{what}_{i + 1}" if i else what
+        against = _group(run, trainings)
+        history = read_history_of_recipes(run.client, [own.newest, against.newest])
+        for metric in _METRICS:
+            found = contrast(own, against, metric, _K, Resampling(), history)
+            run.log_metrics(_figures(found, f"{metric}_at_{_K}_vs_{suffix}"))
+            words.append(_sentence(found, f"{what} {against.label}"))
+    return words
+
+
+def _group(run: Run, ids: Sequence[str]) -> Group:
+    scored = [read_scored_run(run.client, one) for one in ids]
+    return Group(scored[0].name, tuple(scored), tuple(read_per_user(one) for one in scored))
+
+
+def _figures(found: Contrast, name: str) -> dict[str, float]:
+    figures = {
+        f"delta/{name}": found.delta,
+        f"low/{name}": found.low,
+        f"high/{name}": found.high,
+        f"p_users/{name}": found.p_users,
+    }
+    return figures | ({f"p/{name}": found.p} if found.about == "methods" else {})
+
+
+def _sentence(found: Contrast, other: str) -> str:
+    words = (
+        f"{NAMES[found.metric]} against {other}: {found.delta:+.4f} "
+        f"[{found.low:+.4f}, {found.high:+.4f}]"
+    )
+    if found.about == "methods":
+        return f"{words}, p {found.p:.3f} (over users and trainings)"
+    more = ""
+    if math.isfinite(found.seeds_needed):
+        more = f"; a verdict on the methods takes {found.seeds_needed:.0f} or more trainings a side"
+    return f"{words} over users: these two trained models{more}"
