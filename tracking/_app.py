@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from tracking._gate import Gate
-from tracking._locations import close_other_stores, wish_for_elsewhere
+from tracking._locations import close_other_stores, wish_for_elsewhere, wish_in
 
 
 def create_app() -> Gate:
@@ -16,12 +15,16 @@ def create_app() -> Gate:
     from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
     def refuse_other_locations() -> Response | None:
-        wish: Any = request.get_json(force=True, silent=True) if request.method == "POST" else None
-        problem = wish_for_elsewhere(request.path, wish) if isinstance(wish, dict) else ""
+        body = request.get_json(force=True, silent=True) if request.method == "POST" else None
+        problem = wish_for_elsewhere(request.path, wish_in(body))
         return Response(problem + "\n", 400, mimetype="text/plain") if problem else None
 
     # Before MLflow's own questions, some of which read the wish; the gate has seen a login already.
     app.before_request(refuse_other_locations)
     application = auth.create_app(app)
     close_other_stores(os.environ[ARTIFACTS_DESTINATION_ENV_VAR])
-    return Gate(application, lambda name, password: bool(auth._authenticate_cached(name, password)))
+    return Gate(
+        application,
+        lambda name, password: bool(auth._authenticate_cached(name, password)),
+        os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"].split(","),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 class Brake:
     """Pauses for a user name at an address after wrong passwords.
+
+    Addresses that one machine can choose among freely are one: all of 127.0.0.0/8, and the /64 of
+    an IPv6 address.
 
     The first ``free`` mistakes cost nothing. Each one after them closes the pair of name and
     address for twice as long as the one before: 1, 2, 4, ... seconds, at most ``longest``. A right
@@ -59,5 +63,18 @@ class Brake:
         self._mistakes.pop(_key(name, address), None)
 
 
+def _place(address: str) -> str:
+    """Return what stands for an address: whoever sends from it could as well from the others."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv6Address):
+        if known.ipv4_mapped is None:
+            return "here" if known.is_loopback else str(ipaddress.ip_network((known, 64), False))
+        known = known.ipv4_mapped
+    return "here" if known.is_loopback else str(known)
+
+
 def _key(name: str, address: str) -> bytes:
-    return hashlib.blake2b(f"{address}\0{name}".encode(), digest_size=16).digest()
+    return hashlib.blake2b(f"{_place(address)}\0{name}".encode(), digest_size=16).digest()

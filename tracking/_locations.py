@@ -8,6 +8,7 @@ any other place, whatever its database says.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _OWN = re.compile(r"(runs|models|mlflow-artifacts):/(?!/)[^?#\\]*", re.DOTALL)
+
+
+def wish_in(body: Any) -> dict[str, Any]:
+    """Return the wish in a request's JSON; MLflow also takes a text that is JSON once more."""
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            return {}
+    return body if isinstance(body, dict) else {}
 
 
 def wish_for_elsewhere(path: str, wish: dict[str, Any]) -> str:
@@ -40,7 +51,14 @@ def wish_for_elsewhere(path: str, wish: dict[str, Any]) -> str:
 
 def _own(uri: str) -> bool:
     """Whether an address names something of this server: no host, no question, no way up."""
-    return _OWN.fullmatch(uri) is not None and ".." not in unquote(uri).split("/")
+    return _OWN.fullmatch(uri) is not None and ".." not in _plain(uri).split("/")
+
+
+def _plain(uri: str) -> str:
+    """Unquote until nothing is quoted: who comes after may do so once more than we do."""
+    while (plain := unquote(uri)) != uri:
+        uri = plain
+    return uri
 
 
 def within(destination: str, uri: str) -> bool:
@@ -51,7 +69,7 @@ def within(destination: str, uri: str) -> bool:
         return False
     if (here.scheme, here.netloc) != (there.scheme, there.netloc) or there.query or there.fragment:
         return False
-    base, parts = here.path.strip("/").split("/"), unquote(there.path).strip("/").split("/")
+    base, parts = here.path.strip("/").split("/"), _plain(there.path).strip("/").split("/")
     return ".." not in parts and parts[: len(base)] == base
 
 

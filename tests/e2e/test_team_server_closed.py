@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import socket
@@ -30,6 +31,17 @@ def call(
     server: TeamServer, path: str, *, login: tuple[str, str] = PERSON, **body: Any
 ) -> requests.Response:
     return requests.post(f"{server.url}/{path}", json=body, auth=login, timeout=30)
+
+
+class From(requests.adapters.HTTPAdapter):
+    """Sends from an address of this machine's."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *words: Any, **named: Any) -> None:
+        super().init_poolmanager(*words, **named, source_address=(self._address, 0))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -126,6 +138,21 @@ def test_nobody_chooses_where_artifacts_lie(
             )
             assert refused.status_code == 400, location
             assert refused.text.count("\n") == 1, refused.text
+            twice = requests.post(
+                refused.url, json=json.dumps(wish), auth=login, timeout=30
+            )  # a text that is JSON once more, as clients sent it long ago
+            assert (twice.status_code, twice.text) == (400, refused.text)
+
+
+def test_a_page_of_another_port_of_this_machine_gets_nothing(team_server: TeamServer) -> None:
+    """MLflow itself lets every page of localhost act with the login that a browser remembers."""
+    own, other = {"Origin": team_server.url}, {"Origin": "http://localhost:9999"}
+    address = f"{team_server.url}/ajax-api/2.0/mlflow/experiments/search?max_results=1"
+    assert requests.get(address, auth=PERSON, headers=own, timeout=30).ok
+    for method in ("GET", "POST", "OPTIONS"):
+        refused = requests.request(method, address, auth=PERSON, headers=other, timeout=30)
+        assert refused.status_code == 403
+        assert "Access-Control-Allow-Origin" not in refused.headers
 
 
 @pytest.mark.parametrize("route", ["api", "ajax-api"])
@@ -197,6 +224,9 @@ def test_guessing_a_password_is_braked_for_that_name_alone(team_server: TeamServ
     assert said[-1].status_code == 429
     assert int(said[-1].headers["Retry-After"]) >= 1
     assert said[-1].text.count("\n") == 1
+    with requests.Session() as elsewhere:  # another of the machine's own sixteen million addresses
+        elsewhere.mount("http://", From("127.0.0.77"))
+        assert elsewhere.get(address, auth=("somebody", "guess"), timeout=20).status_code == 429
     assert requests.get(address, auth=PERSON, timeout=20).status_code == 200
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from recdistill.data._interactions import clean
 from recdistill.data._sources import load
 from recdistill.data._splits import split
 from recdistill.errors import UserError
+from tests.hangs import no_hang
 
 from .test_readers import WRITERS
 
@@ -52,14 +54,19 @@ def read_whole(config: DataConfig) -> None:
     """Go the whole way but writing; a refusal must be one line."""
     said = "nothing"
     try:
-        data, _ = clean(load(config), config)
-        split(data, config)
+        with no_hang():
+            data, _ = clean(load(config), config)
+            split(data, config)
     except UserError as refused:
         said = str(refused)
     assert len(said.splitlines()) == 1, repr(said)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("CASES", "100")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     edits=EDITS,
     of_items=st.booleans(),

@@ -182,5 +182,6 @@ def test_damage_is_refused_or_has_no_effect(kind: str, llm_folder: Path, tmp_pat
         return load_model(folder, make_catalog()).score(HISTORIES)
 
     n = int(os.environ.get("RECDISTILL_DAMAGES", "40"))
-    refused = check_damages(tmp_path / "whole", tmp_path / "copies", read, UserError, n)
+    seed = int(os.environ.get("RECDISTILL_DAMAGES_FROM", "0"))
+    refused = check_damages(tmp_path / "whole", tmp_path / "copies", read, UserError, n, seed=seed)
     assert refused > n // 2

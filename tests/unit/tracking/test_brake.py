@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +66,24 @@ def test_a_flood_of_names_neither_fills_memory_nor_frees_the_guesser(names: list
         brake.wrong(name + "x", "::1")
     assert len(brake) <= 20
     assert brake.wait("target", "::1") > 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("127.0.0.1", "127.9.8.7", True),  # whoever is on the machine may send from any of them
+        ("127.0.0.1", "::1", True),
+        ("::ffff:127.0.0.1", "127.0.0.1", True),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("10.0.0.1", "::ffff:10.0.0.1", True),
+        ("", "10.0.0.1", False),
+    ],
+)
+def test_addresses_that_one_machine_can_choose_among_are_one(
+    one: str, other: str, same: bool
+) -> None:
+    brake = Brake(free=0, clock=Clock())
+    brake.wrong("ada", one)
+    assert (brake.wait("ada", other) > 0) is same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,6 +40,7 @@ def gate(**options: Any) -> Gate:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"inside"})
 
+    options = {"hosts": ["127.0.0.1:5001", "*.example.org"], **options}
     return Gate(inside, lambda name, password: (name, password) == GOOD, **options)
 
 
@@ -87,7 +89,7 @@ def test_broken_database_lets_nobody_in() -> None:
     def broken(name: str, password: str) -> bool:
         raise ConnectionError("gone")
 
-    assert ask(Gate(gate(), broken), headers=[basic(*GOOD)])[0] == 503
+    assert ask(Gate(gate(), broken, ["x"]), headers=[basic(*GOOD)])[0] == 503
 
 
 @pytest.mark.parametrize(
@@ -101,3 +103,42 @@ def test_broken_database_lets_nobody_in() -> None:
 )
 def test_what_runs_programs_is_closed(path: str, status: int) -> None:
     assert ask(gate(), path, headers=[basic(*GOOD)])[0] == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (b"http://127.0.0.1:5001", 200),
+        (b"https://MLflow.example.org", 200),
+        (b"http://localhost:5001", 403),  # this one is not called so
+        (b"http://127.0.0.1:9999", 403),  # another user's page on the same machine
+        (b"http://[::1]:5001", 403),
+        (b"https://example.org.evil.example", 403),
+        (b"null", 403),
+        (b"", 403),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_page_of_another_origin_gets_nothing_with_a_remembered_login(
+    origin: bytes, status: int, method: str
+) -> None:
+    headers = [basic(*GOOD), (b"Origin", origin)]
+    assert ask(gate(), "/x", method, headers)[0] == status
+
+
+def test_the_time_of_a_refusal_does_not_tell_who_has_a_login() -> None:
+    def check(name: str, password: str) -> bool:
+        if name == "ada":
+            time.sleep(0.1)  # a hash
+        return False
+
+    taken = []
+    for name in ("ada", "nobody"):
+        began = time.monotonic()
+        assert ask(Gate(_nothing, check, ["x"]), headers=[basic(name, "guess")])[0] == 401
+        taken.append(time.monotonic() - began)
+    assert min(taken) >= 0.4
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("nobody gets here")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking._locations import wish_for_elsewhere, within
+from tracking._locations import wish_for_elsewhere, wish_in, within
 
 STORE = "s3://recdistill/artifacts"
 CREATE = "/ajax-api/2.0/mlflow/model-versions/create"
@@ -22,6 +24,7 @@ CREATE = "/ajax-api/2.0/mlflow/model-versions/create"
         ("s3://other/artifacts/1", False),
         (f"{STORE}/../secrets", False),
         (f"{STORE}/%2e%2e/secrets", False),
+        (f"{STORE}/%25252e%25252e/secrets", False),
         (f"{STORE}/1?endpoint=http://evil", False),
         (f"{STORE}/1#x", False),
         ("file:///recdistill/artifacts/1", False),
@@ -51,3 +54,10 @@ def test_no_other_source_passes(scheme: str, rest: str) -> None:
     source = f"{scheme}://{rest}" if scheme else f"/{rest}"
     assert wish_for_elsewhere(CREATE, {"name": "m", "source": source})
     assert wish_for_elsewhere(CREATE, {"name": "m", "source": f"runs://{rest or 'host'}h/x"})
+
+
+def test_a_wish_is_found_in_all_that_mlflow_reads_as_one() -> None:
+    wish = {"artifact_location": "file:///"}
+    assert wish_in(wish) == wish
+    assert wish_in(json.dumps(wish)) == wish
+    assert [wish_in(body) for body in (None, [], "x", "[]", 3, "")] == [{}] * 6
