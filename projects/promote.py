@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
-    from recdistill.runs import Run, RunReference
+    from recdistill.runs import Run
     from recdistill.serving import Registry, Verdict, Version
-
-TAGGED = ("test/recall_at_10", "test/ndcg_at_10", "test/n_users", "val/ndcg_at_10")
 
 
 @main_fields("model_run", "name", "alias", "metric", "margin", "force", "reason", "rollback")
@@ -68,7 +66,7 @@ def run(config: Config, run: Run) -> None:
     student = serving.gather_student(
         student_run.artifact("model"), data.folder / "catalog.csv", run.folder / "student"
     )
-    tags = version_tags(student_run, data)
+    tags = serving.version_tags(student_run, data)
     made, champion = registry.same(tags), registry.holder(CHAMPION)
     if made and champion and made.number == champion.number:
         said = f"{student_run.name} is {registry.name}@{CHAMPION} already (version {made.number})."
@@ -81,7 +79,7 @@ def run(config: Config, run: Run) -> None:
         )
     if decision.verdict:
         log_verdict(decision.verdict, config, run)
-    version = made or register(registry, student, tags, run)
+    version = made or register(registry, student, data, tags, run)
     card = serving.settle(registry, version, decision, config.alias)
     run.set_tags({"registered": version.address, "challenge": decision.outcome})
     run.note(card)
@@ -112,25 +110,13 @@ def log_verdict(verdict: Verdict, config: Config, run: Run) -> None:
     run.log_dict([check.plain() for check in verdict.checks], "challenge/checks.json")
 
 
-def version_tags(student: RunReference, data: PreparedData) -> dict[str, str]:
-    """Return what must be readable on the registered version itself."""
-    tags = {
-        "model_run_id": student.id,
-        "model_run": student.name,
-        "stage": student.stage,
-        "dataset": data.dataset,
-        "split": student.tags.get("split", ""),
-        "protocol": student.tags.get("protocol", ""),
-        "catalog.digest": data.catalog.digest,
-        "split.digest": data.split_digest,
-    }
-    return tags | {key: f"{student.metrics[key]:.6g}" for key in TAGGED if key in student.metrics}
-
-
-def register(registry: Registry, student: Path, tags: dict[str, str], run: Run) -> Version:
-    """Package the student, have MLflow load it and ask it an example, make it a version."""
+def register(
+    registry: Registry, student: Path, data: PreparedData, tags: dict[str, str], run: Run
+) -> Version:
+    """Package the student and what it expects, have MLflow try it out, make it a version."""
     import mlflow
 
+    serving.write_reference(student, data)
     with mlflow.start_run(run_id=run.id, log_system_metrics=False), run.phase("package"):
         address = serving.log_served_model(student, run.folder, tags=tags)
     return registry.register(address, tags)

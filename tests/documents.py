@@ -7,6 +7,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from recdistill._commands import COMMANDS
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
     path.relative_to(ROOT)
@@ -89,7 +91,8 @@ def without_environment(words: list[str]) -> list[str]:
 def stage_call(words: list[str]) -> tuple[str, list[str]] | None:
     """Return the stage a command calls and its flags, however it calls it; None for others."""
     if words[0] == "recdistill":
-        return (words[1], words[2:]) if len(words) > 1 and words[1][0] != "-" else None
+        stage = len(words) > 1 and words[1][0] != "-" and words[1] not in COMMANDS
+        return (words[1], words[2:]) if stage else None
     if words[:2] == ["python", "-m"] and words[2].startswith("projects."):
         return words[2].removeprefix("projects."), words[3:]
     if words[:2] != ["mlflow", "run"]:

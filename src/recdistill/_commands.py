@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recdistill.config import home, read_yaml
@@ -41,6 +42,28 @@ def open_page(argv: Sequence[str]) -> None:
         webbrowser.open(address)
 
 
+def serve(argv: Sequence[str]) -> None:
+    """Answer requests with the champion; a newly promoted one takes over without a gap."""
+    asked = argparse.ArgumentParser("recdistill serve", description=serve.__doc__)
+    asked.add_argument("name", help="the registered model, as in recdistill-ml-100k")
+    asked.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    asked.add_argument("--port", type=int, default=5100, help="port to listen on (5100)")
+    asked.add_argument("--every", type=float, default=10, help="seconds between looks (10)")
+    asked.add_argument("--log", default="", help="folder for counts of requests (none)")
+    asked.add_argument("--log_every", type=float, default=60, help="seconds a line (60)")
+    said = asked.parse_args(argv)
+    if min(said.every, said.log_every) <= 0:
+        raise UserError("--every and --log_every are seconds, more than 0.")
+    from recdistill.runs import open_store
+    from recdistill.serving import LiveModel, Registry, RequestLog
+    from recdistill.serving import serve as serve_model
+
+    log = RequestLog(Path(said.log)) if said.log else None
+    live = LiveModel(Registry(open_store(), said.name), log)
+    print(f"version {live.version} of {said.name}: http://{said.host}:{said.port}", flush=True)
+    serve_model(live, host=said.host, port=said.port, every=said.every, log_every=said.log_every)
+
+
 def completion(argv: Sequence[str]) -> None:
     """Print what completes stages and their parameters in a shell: bash or zsh."""
     asked = argparse.ArgumentParser("recdistill completion", description=completion.__doc__)
@@ -65,6 +88,7 @@ def _flags(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "runs": runs,
     "open": open_page,
+    "serve": serve,
     "completion": completion,
 }
 

@@ -11,7 +11,10 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
+from recdistill.data import DataConfig, prepare
+from recdistill.serving import LiveModel, Registry, RequestLog
 from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe, artifacts
 
 if TYPE_CHECKING:
@@ -126,6 +129,39 @@ def test_a_floor_cannot_be_promoted(recipe: Recipe, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         recipe("promote", f"--model_run={floor}", *SMALL, "--name=other")
     assert "only students are served" in capsys.readouterr().err
+
+
+def test_watch_passes_on_what_the_champion_expects_and_fails_beyond_a_limit(
+    recipe: Recipe, champion: str, workshop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = RequestLog(workshop / "requests")
+    live = LiveModel(Registry(MlflowClient(), NAME), log)
+    watch = ["watch", f"--name={NAME}", "--min_histories=50"]
+    data = prepare(DataConfig(max_users=60, seed=1))
+    raw_ids = data.catalog.items["raw_id"].to_numpy()
+    for user in range(60):
+        history = raw_ids[data.test.history.row(user) - 1].tolist()
+        live.predict(pd.DataFrame({"history": [history]}), {"keep_history": True})
+    log.flush()
+    run = recipe(*watch)
+    assert run.data.metrics["watch/n_histories"] == 60
+    assert run.data.metrics["watch/unknown"] == 0
+    assert run.data.metrics["watch/coverage"] == pytest.approx(1)
+    for _ in range(20):
+        with pytest.raises(MlflowException):
+            live.predict(pd.DataFrame({"history": [["not sold here"]]}))
+    log.flush()
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        recipe(*watch)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "is beyond its limits in 24 h: drift.refused: 25.0% of requests were refused" in said
+    failed = MlflowClient().search_runs(["0"], "tags.stage = 'watch'", max_results=1)[0]
+    assert failed.info.status == "FAILED"
+    assert failed.data.metrics["watch/refused"] == 0.25
+    quiet = recipe(*watch, "--until=2026-01-01")
+    assert "say nothing" in quiet.data.tags["mlflow.note.content"]
 
 
 def test_score_writes_a_list_for_everybody(

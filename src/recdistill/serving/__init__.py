@@ -11,15 +11,20 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.serving._challenge import challenge
+    from recdistill.serving._drift import DriftLimits, Measure, drift
     from recdistill.serving._in_catalog import InCatalog
     from recdistill.serving._names import ItemNames
     from recdistill.serving._package import gather_student, log_served_model
-    from recdistill.serving._promotion import Decision, decide, settle
+    from recdistill.serving._promotion import Decision, decide, settle, version_tags
+    from recdistill.serving._reference import Reference, read_reference, write_reference
     from recdistill.serving._registry import Registry, Version, now
+    from recdistill.serving._request_log import Logged, RequestLog, read_log
     from recdistill.serving._rules import CHALLENGER, CHAMPION, PREVIOUS, ChallengeRules, Limits
     from recdistill.serving._score import Scored, Scoring, Workforce, score
     from recdistill.serving._served_model import ServedModel
+    from recdistill.serving._service import LiveModel, Watcher, build_app, serve
     from recdistill.serving._top_k import TopK
+    from recdistill.serving._traffic import Traffic, expected_traffic
     from recdistill.serving._verdict import Check, Verdict
 
 __all__ = [
@@ -29,24 +34,40 @@ __all__ = [
     "ChallengeRules",
     "Check",
     "Decision",
+    "DriftLimits",
     "InCatalog",
     "ItemNames",
     "Limits",
+    "LiveModel",
+    "Logged",
+    "Measure",
+    "Reference",
     "Registry",
+    "RequestLog",
     "Scored",
     "Scoring",
     "ServedModel",
     "TopK",
+    "Traffic",
     "Verdict",
     "Version",
+    "Watcher",
     "Workforce",
+    "build_app",
     "challenge",
     "decide",
+    "drift",
+    "expected_traffic",
     "gather_student",
     "log_served_model",
     "now",
+    "read_log",
+    "read_reference",
     "score",
+    "serve",
     "settle",
+    "version_tags",
+    "write_reference",
 ]
 
 import_on_first_use(__name__)

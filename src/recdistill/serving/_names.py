@@ -74,6 +74,11 @@ class ItemNames:
         """Return the ids of the items of this title; letter case does not matter."""
         return self._by_title.get(title.casefold(), [])
 
+    def find(self, name: Any) -> int:
+        """Return the item of a raw id or an unambiguous title; 0 where there is none."""
+        item = self._ids.get(name) if isinstance(name, str) else None
+        return self._resolve_other(name, []) if item is None else item
+
     def resolve(self, names: Iterable[Any], where: str) -> list[int]:
         """Turn raw ids (text or whole numbers) and titles into item ids; raw ids come first.
 

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
+    from recdistill.runs import RunReference
     from recdistill.serving._registry import Registry, Version
     from recdistill.serving._rules import ChallengeRules
     from recdistill.serving._verdict import Verdict
 
+_TAGGED = ("test/recall_at_10", "test/ndcg_at_10", "test/n_users", "val/ndcg_at_10")
 Outcome = Literal["first", "passed", "not passed", "forced"]
 
 
@@ -114,3 +116,18 @@ def settle(registry: Registry, version: Version, decision: Decision, alias: str)
     else:
         registry.set_challenger(version)
     return card
+
+
+def version_tags(student: RunReference, data: PreparedData) -> dict[str, str]:
+    """Return what must be readable on the registered version itself."""
+    tags = {
+        "model_run_id": student.id,
+        "model_run": student.name,
+        "stage": student.stage,
+        "dataset": data.dataset,
+        "split": student.tags.get("split", ""),
+        "protocol": student.tags.get("protocol", ""),
+        "catalog.digest": data.catalog.digest,
+        "split.digest": data.split_digest,
+    }
+    return tags | {key: f"{student.metrics[key]:.6g}" for key in _TAGGED if key in student.metrics}
