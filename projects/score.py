@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
 
-STUDENTS = ("distill", "train_baseline")
+STUDENTS = ("distill", "train_baseline", "update")
 
 
 @main_fields("model_run", "users", "output", "k", "exclude", "titles", "devices")

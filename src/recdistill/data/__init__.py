@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.data._ancestry import ancestor_of_split, ancestors
     from recdistill.data._catalog import Catalog
     from recdistill.data._config import (
         Cleaning,
@@ -43,6 +44,8 @@ __all__ = [
     "SourceKind",
     "SplitRule",
     "Temporal",
+    "ancestor_of_split",
+    "ancestors",
     "load_prepared",
     "prepare",
     "prepare_for",

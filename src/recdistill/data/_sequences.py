@@ -77,9 +77,9 @@ class Sequences:
         source = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Sequences(self.items[source], offsets)
 
-    def tail(self, length: int) -> Sequences:
-        """Return the newest ``length`` items of every row."""
-        kept = np.minimum(self.lengths, length)
+    def tail(self, length: int | NDArray[np.integer]) -> Sequences:
+        """Return the newest ``length`` items of every row; an array says it row by row."""
+        kept = np.minimum(self.lengths, length).astype(np.int64)
         offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
         source = np.repeat(self.offsets[1:] - kept - offsets[:-1], kept) + np.arange(offsets[-1])
         return Sequences(self.items[source], offsets)

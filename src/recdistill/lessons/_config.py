@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
 
-MODEL_STAGES = ("train_baseline", "train_teacher", "distill")
+MODEL_STAGES = ("train_baseline", "train_teacher", "distill", "update")
 """Stages whose runs hold a model that can teach."""
 
 NO_TABLE = "none"

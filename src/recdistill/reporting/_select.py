@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-MODEL_STAGES = ("train_baseline", "train_teacher", "make_transfer_set", "distill")
+MODEL_STAGES = ("train_baseline", "train_teacher", "make_transfer_set", "distill", "update")
 """Stages that end by scoring a model of their own on the test cases."""
 
 SCORED = "test/recall_at_10"

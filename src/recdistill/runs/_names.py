@@ -7,7 +7,7 @@ import re
 LONGEST = 30
 """Characters of a run's name."""
 
-_STAGE_WORDS = ("baseline", "distill", "transfer", "teacher", "texts", "table")
+_STAGE_WORDS = ("baseline", "distill", "transfer", "teacher", "texts", "table", "update")
 
 
 def run_name(lead: str, end: str = "") -> str:

@@ -20,7 +20,8 @@ MB = 1e6
 def measured(name: str, into: dict[str, float]) -> Iterator[None]:
     """Measure the block; on leaving, also by an exception, write its figures into ``into``.
 
-    Writes ``time/<name>_seconds``, ``memory/<name>_peak_rss_mb`` and, on a CUDA device,
+    Writes ``time/<name>_seconds``, ``cpu/<name>_seconds`` (of this process, all threads
+    together), ``memory/<name>_peak_rss_mb`` and, on a CUDA device,
     ``memory/<name>_peak_allocated_mb`` and ``memory/<name>_peak_reserved_mb``; one MB is 10^6
     bytes. The peaks are those of the block, not of the process: the counters are reset first,
     because a figure read after a step is the resident floor and hides the peak.
@@ -29,11 +30,12 @@ def measured(name: str, into: dict[str, float]) -> Iterator[None]:
         cuda.reset_peak_memory_stats()
     exact = _reset_peak_rss()
     before = _peak_rss()
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     try:
         yield
     finally:
         into[f"time/{name}_seconds"] = round(time.perf_counter() - started, 3)
+        into[f"cpu/{name}_seconds"] = round(time.process_time() - worked, 3)
         peak = _peak_rss()
         # Without a reset the counter is the process's highest: this block's only if it rose.
         if not exact and peak == before:

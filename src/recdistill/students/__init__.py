@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         StudentKind,
     )
     from recdistill.students._dropout import ByteDropout
+    from recdistill.students._growth import NewRows, grow_student
     from recdistill.students._gru4rec import GRU4Rec
     from recdistill.students._hstu import HSTU
     from recdistill.students._item_content import ItemContent, ItemKind
@@ -47,6 +48,7 @@ __all__ = [
     "ItemKind",
     "ItemStart",
     "LiGR",
+    "NewRows",
     "Positions",
     "SASRec",
     "SequentialModel",
@@ -57,6 +59,7 @@ __all__ = [
     "add_text",
     "build_student",
     "fold_text",
+    "grow_student",
     "item_embedding",
     "load_model",
     "read_student",

@@ -39,9 +39,9 @@ def cooccurrence_vectors(
     float32 tensor, shape [n_items + 1, dim], row 0 zero
         An item without meetings has a zero vector.
     """
-    meetings = _meetings(train, n_items, window)
-    totals = np.asarray(meetings.sum(1)).ravel()  # [n_items + 1]
-    pairs = meetings.tocoo()
+    met = meetings(train, n_items, window)
+    totals = np.asarray(met.sum(1)).ravel()  # [n_items + 1]
+    pairs = met.tocoo()
     expected = totals[pairs.row] * totals[pairs.col] / max(totals.sum(), 1.0)
     information = np.log(np.maximum(pairs.data / np.maximum(expected, 1e-12), 1.0))
     matrix = sparse.csr_matrix((information, (pairs.row, pairs.col)), shape=pairs.shape)
@@ -55,7 +55,8 @@ def cooccurrence_vectors(
     return torch.from_numpy(vectors * np.float32(std / spread if spread > 0 else 0.0))
 
 
-def _meetings(train: Sequences, n_items: int, window: int) -> sparse.csr_matrix:
+def meetings(train: Sequences, n_items: int, window: int) -> sparse.csr_matrix:
+    """Sum 1/distance over all pairs of items at most ``window`` steps apart, in both directions."""
     items = train.items.astype(np.int64)
     rows = np.repeat(np.arange(len(train)), train.lengths)
     total = sparse.csr_matrix((n_items + 1, n_items + 1))

@@ -132,7 +132,7 @@ def add_text(
     known = torch.from_numpy(met).to(table.device)
     with torch.no_grad():
         if regress:
-            projection = _ridge(texts[known], table[known])
+            projection = ridge(texts[known], table[known])
         else:
             drawn = torch.randn(
                 texts.shape[1], model.dim, generator=torch.Generator().manual_seed(seed)
@@ -193,7 +193,7 @@ def item_embedding(model: SequentialModel) -> nn.Embedding:
     return found[0]
 
 
-def _ridge(texts: Tensor, table: Tensor, strength: float = 0.01) -> Tensor:
+def ridge(texts: Tensor, table: Tensor, strength: float = 0.01) -> Tensor:
     """Regress rows of the table on rows of texts; the penalty is a share of the mean variance."""
     x, y = texts.double(), table.double()
     gram = x.T @ x  # [text_dim, text_dim]

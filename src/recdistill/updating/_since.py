@@ -1,0 +1,109 @@
+"""What happened since a model was trained, and how much of the past is trained beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from recdistill.data import Sequences
+from recdistill.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from recdistill.data import PreparedData
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How much of the past goes with what is new.
+
+    Attributes
+    ----------
+    context : int
+        Items of a user's past that are read, and trained once more, before that user's new ones.
+    share : float
+        Least share of old targets among all; where the contexts are fewer, users without anything
+        new are drawn whole, up to ``context`` items each.
+    """
+
+    context: int = 50
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.context < 1:
+            raise UserError(f"replay.context is {self.context}; it must be at least 1.")
+        if not 0 <= self.share < 1:
+            raise UserError(f"replay.share is {self.share}; it is a share, from 0 to below 1.")
+
+
+@dataclass(frozen=True)
+class Since:
+    """Sequences to go on with.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        Rows of users with something new, then of users who are replayed.
+    n_new : targets that the model was never trained on.
+    n_replayed : targets that it was.
+    """
+
+    sequences: Sequences
+    n_new: int
+    n_replayed: int
+
+    @property
+    def replayed_share(self) -> float:
+        """Old targets among all."""
+        return self.n_replayed / (self.n_new + self.n_replayed)
+
+
+def new_counts(before: PreparedData, now: PreparedData) -> NDArray[np.int64]:
+    """Count every user's training interactions that ``before`` did not train on, shape [n_users].
+
+    Both hold one log at two times, so a user's longer training part holds the shorter one.
+    """
+    places = pd.Index(before.users).get_indexer(pd.Index(now.users))
+    trained = np.where(places >= 0, before.train.lengths[places.clip(0)], 0)
+    counts: NDArray[np.int64] = np.maximum(now.train.lengths - trained, 0)
+    return counts
+
+
+def since(before: PreparedData, now: PreparedData, replay: Replay, *, seed: int) -> Since:
+    """Collect what is new to a model trained on ``before``, with some of the past.
+
+    Raises
+    ------
+    UserError
+        When nothing is new.
+    """
+    new = new_counts(before, now)
+    active = np.flatnonzero((new > 0) & (now.train.lengths > 1))
+    if not len(active):
+        raise UserError(
+            f"{now.folder.name} trains on nothing that {before.folder.name} did not: there is no "
+            "news to go on with."
+        )
+    rows = now.train.take(active).tail(new[active] + replay.context)
+    targets = rows.lengths - 1
+    n_new = int(np.minimum(new[active], targets).sum())
+    n_old = int(targets.sum()) - n_new
+    wanted = int(np.ceil(n_new * replay.share / (1 - replay.share))) - n_old
+    drawn = _drawn(now, np.setdiff1d(np.flatnonzero(now.train.lengths > 1), active), seed)
+    past = now.train.take(drawn).tail(replay.context + 1)
+    enough = int(np.searchsorted(np.cumsum(past.lengths - 1), wanted)) + 1 if wanted > 0 else 0
+    past = past.take(np.arange(min(enough, len(past))))
+    together = Sequences(
+        np.concatenate([rows.items, past.items]),
+        np.concatenate([rows.offsets, past.offsets[1:] + rows.offsets[-1]]),
+    )
+    return Since(together, n_new, n_old + int((past.lengths - 1).sum()))
+
+
+def _drawn(now: PreparedData, users: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    drawn: NDArray[np.int64] = np.random.default_rng(seed).permutation(users)
+    return drawn

@@ -1,0 +1,154 @@
+"""A trained student goes on: its table grows, and it learns what happened since."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recdistill.errors import UserError
+from recdistill.students import grow_student
+from recdistill.training import FittedStudent, build_loss, finished, fit, said_by, take_in_text
+from recdistill.updating._since import Replay, since
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from recdistill.data import PreparedData
+    from recdistill.students import NewRows, StudentRecommender
+    from recdistill.texts import ItemVectors
+    from recdistill.training import StudentRecipe
+    from recdistill.updating._since import Since
+
+
+@dataclass(frozen=True)
+class UpdateConfig:
+    """How a student goes on.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over what is new and what is replayed.
+    lr_share : float
+        Highest learning rate, as a share of the recipe's.
+    replay : Replay
+    """
+
+    epochs: int = 3
+    lr_share: float = 0.5
+    replay: Replay = field(default_factory=Replay)
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise UserError(f"epochs is {self.epochs}; it must be at least 1.")
+        if self.lr_share <= 0:
+            raise UserError(f"lr_share is {self.lr_share}; it must be positive.")
+
+    def applied_to(self, recipe: StudentRecipe) -> StudentRecipe:
+        """Return the recipe with the loop of an update."""
+        rate = replace(recipe.loop.optimizer, lr=recipe.loop.optimizer.lr * self.lr_share)
+        loop = replace(
+            recipe.loop, max_epochs=self.epochs, validate_every=1, patience=0, optimizer=rate
+        )
+        return replace(recipe, loop=loop)
+
+
+@dataclass(frozen=True)
+class Updated:
+    """An updated student, and what went into it.
+
+    Attributes
+    ----------
+    fitted : FittedStudent
+    since : Since
+    new_rows : NewRows
+    share_of_full : float
+        Targets trained, over those of training anew for all of the recipe's epochs.
+    """
+
+    fitted: FittedStudent
+    since: Since
+    new_rows: NewRows
+    share_of_full: float
+
+    def metrics(self) -> dict[str, float]:
+        """Figures to log beside the loop's own."""
+        return self.fitted.metrics() | {
+            "update/n_new_targets": self.since.n_new,
+            "update/replayed_share": self.since.replayed_share,
+            "update/share_of_full_targets": self.share_of_full,
+            **{f"update/new_items_{name}": count for name, count in vars(self.new_rows).items()},
+        }
+
+
+def update_student(
+    student: StudentRecommender,
+    recipe: StudentRecipe,
+    before: PreparedData,
+    now: PreparedData,
+    config: UpdateConfig,
+    *,
+    seed: int,
+    vectors: ItemVectors | None = None,
+    log: Callable[[Mapping[str, float], int], None] | None = None,
+    checkpoint_folder: Path | None = None,
+) -> Updated:
+    """Train a student on what happened between ``before`` and ``now``, from where it stands.
+
+    The weights go on, the optimizer starts anew and warms up: a finished run keeps no moments. The
+    epoch is selected on ``now``'s validation.
+
+    Parameters
+    ----------
+    student : StudentRecommender
+        Trained on ``before``.
+    recipe : StudentRecipe
+        By which it was trained.
+    before, now : PreparedData
+        One log at two times.
+    config : UpdateConfig
+    seed : int
+    vectors : ItemVectors, optional
+        Of ``now``'s texts; needed where the student has text, and places new items in any case.
+    log, checkpoint_folder
+        See ``training.fit``.
+
+    Raises
+    ------
+    UserError
+        When ``now``'s catalog did not grow from the student's, or nothing happened since.
+    """
+    if not now.catalog.grew_from(student.catalog_digest, student.model.n_items):
+        now.catalog.require(student.catalog_digest, "The student")
+    going_on = config.applied_to(recipe)
+    fresh = since(before, now, config.replay, seed=seed)
+    n_items = now.catalog.n_items
+    if vectors is not None:
+        now.catalog.require(vectors.catalog_digest, "The item vectors")
+    trained = np.bincount(before.train.items, minlength=student.model.n_items + 1) > 0
+    model, new_rows = grow_student(
+        student.model,
+        recipe.architecture,
+        n_items,
+        now.train,
+        trained=trained,
+        vectors=vectors,
+        seed=seed,
+    )
+    take_in_text(model, recipe.architecture, vectors, now, seed=seed, started=True)
+    result = fit(
+        model,
+        build_loss(recipe.loss, np.bincount(now.train.items, minlength=n_items + 1)),
+        replace(now, train=fresh.sequences),
+        going_on.loop,
+        seed=seed,
+        log=log,
+        checkpoint_folder=checkpoint_folder,
+        signature={"from": student.split_digest} | asdict(config) | said_by(vectors),
+    )
+    fitted = FittedStudent(finished(model, recipe.architecture, vectors, now), result)
+    n_trained = (fresh.n_new + fresh.n_replayed) * result.n_epochs
+    anew = int(np.maximum(now.train.lengths - 1, 0).sum()) * recipe.loop.max_epochs
+    return Updated(fitted, fresh, new_rows, n_trained / anew)

@@ -1,0 +1,81 @@
+"""A shop's nights: data extended, a champion that goes on, trained anew, and the clock chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.recipes.conftest import TINY_STUDENT, Recipe, artifacts
+from tests.unit.updating.conftest import write_shop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROLLING = ["--dataset=steps", "--split=rolling"]
+
+
+@pytest.fixture(scope="module")
+def shop(workshop: Path) -> str:
+    """The log of a small shop; its path."""
+    return str(write_shop(workshop / "steps.csv"))
+
+
+@pytest.fixture(scope="module")
+def nights(recipe: Recipe, shop: str) -> list[str]:
+    """Two prepared folders, a week apart; their names."""
+    words = [*ROLLING, f"--data_path={shop}"]
+    first = recipe("prepare_data", *words, "--until=1970-01-22")
+    second = recipe("prepare_data", *words, "--until=1970-01-29", "--extends=latest")
+    assert second.data.metrics["data/n_new_items"] == 2
+    assert second.data.tags["catalog.parent"] == first.data.tags["catalog.digest"]
+    return [run.data.tags["data.folder"] for run in (first, second)]
+
+
+@pytest.fixture(scope="module")
+def champion(recipe: Recipe, nights: list[str]) -> str:
+    """A student of the first night; its run's id."""
+    run = recipe("train_baseline", f"--prepared={nights[0]}", "--dataset=steps", *TINY_STUDENT)
+    return str(run.info.run_id)
+
+
+def test_a_champion_goes_on_with_the_newest_data(
+    recipe: Recipe, champion: str, nights: list[str]
+) -> None:
+    run = recipe("update", f"--champion_run={champion}")
+    assert run.data.tags["data.folder"] == nights[1]
+    assert run.data.tags["champion_run_id"] == champion
+    metrics = run.data.metrics
+    assert 0 < metrics["update/share_of_full_targets"] < 2
+    assert metrics["champion/test/ndcg_at_10"] >= 0
+    assert metrics["cpu/fit_seconds"] > 0
+    assert {"config.json", "recipe.json", "weights.safetensors"} <= artifacts(run, "model")
+    again = recipe("update", f"--champion_run={champion}")
+    assert again.data.tags["cache.hit_of"] == run.info.run_id
+    assert recipe("evaluate", f"--model_run={run.info.run_id}", f"--prepared={nights[1]}")
+
+
+def test_a_champion_is_trained_anew(recipe: Recipe, champion: str) -> None:
+    run = recipe("update", f"--champion_run={champion}", "--full=true")
+    assert run.info.run_name.endswith("s0-anew")
+    assert "update/share_of_full_targets" not in run.data.metrics
+    assert run.data.metrics["test/n_users"] > 0
+
+
+def test_a_floor_is_counted_anew(recipe: Recipe, nights: list[str]) -> None:
+    words = ["--model=counter", "--dataset=steps"]
+    before = recipe("train_baseline", f"--prepared={nights[0]}", *words)
+    run = recipe("update", f"--champion_run={before.info.run_id}")
+    counted = recipe("train_baseline", f"--prepared={nights[1]}", *words)
+    for name in ("test/ndcg_at_10", "val/ndcg_at_10"):
+        assert run.data.metrics[name] == counted.data.metrics[name]
+
+
+def test_a_champion_of_other_data_is_refused(recipe: Recipe, champion: str, shop: str) -> None:
+    words = ["--dataset=stranger", "--split=rolling", "--until=1970-01-27"]
+    recipe("prepare_data", *words, f"--data_path={shop}")
+    with pytest.raises(SystemExit):
+        recipe("update", f"--champion_run={champion}")
+    failed = MlflowClient().search_runs(["0"], "tags.stage = 'update'", max_results=1)[0]
+    assert "did not grow from what" in failed.data.tags["error"]
