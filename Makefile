@@ -24,7 +24,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit recipes e2e faults test-faults docs menu tables notebooks lock ranges lowest clean
+.PHONY: help install demo ui server server-stop test lint unit recipes e2e faults test-faults soak docs menu tables notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -81,6 +81,9 @@ faults: install ## The part of test-faults that is over in seconds: settings and
 
 test-faults: install ## Thousands of wrong settings (CASES=), as many kills as fit in ten minutes (KILLS=200 for more)
 	CASES=$(or $(CASES),2000) KILLS=$(or $(KILLS),fit) pytest tests/faults
+
+soak: install ## An hour of sweeps, servers and scoring: memory, files, threads and processes stay flat (MINUTES=10)
+	OMP_NUM_THREADS=1 python -m tests.faults.soak --minutes $(or $(MINUTES),60)
 
 e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures in build/screenshots
 	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+_SILENT_SECONDS = 30.0
+
 
 @dataclass
 class Service:
@@ -75,11 +77,16 @@ class Service:
     def start(self, patience: float = 300) -> int:
         """Start it unless it runs; return its id once it answers.
 
+        One that runs and stays silent is ended and started anew: PostgreSQL, asked to end by
+        SIGTERM, takes nobody new and waits for ever for those that are connected.
+
         Raises
         ------
         UserError
             When a port is taken, or it ends or stays silent; the end of its log is in the sentence.
         """
+        if self.process() is not None and not self._answers_within(_SILENT_SECONDS):
+            self.stop()
         process = self.process()
         if process is None:
             for port in self.ports:
@@ -108,6 +115,14 @@ class Service:
                 raise UserError(f"{self.name} did not start. End of {self.log}:\n{self._tail()}")
             time.sleep(0.3)
         return int(process.pid)
+
+    def _answers_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self.answers():
+            if self.process() is None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.3)
+        return True
 
     def stop(self) -> bool:
         """Ask it and its children to end, and force what stays; False when it did not run."""

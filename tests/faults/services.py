@@ -22,6 +22,7 @@ from tests.faults.process import start
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
     from tests.faults.killing import Kill
     from tests.faults.workshop import Workshop
@@ -48,38 +49,38 @@ class ServingKills:
             self._measure()
         done.at_s = round(draw.uniform(0, self._seconds + _TRAFFIC_SECONDS), 3)
         folder, port = self._workshop.copy(self._folder / f"{done.number:05d}"), free_port()
-        process, began = _serve(folder, port), time.monotonic()
+        process, began = serve(folder, port), time.monotonic()
         while (left := began + done.at_s - time.monotonic()) > 0:
             if healthy(f"http://127.0.0.1:{port}"):
-                _ask(port)
+                ask(port)
             time.sleep(max(0.0, min(0.1, left)))
         done.strike(process, draw)
         if ended(process) is None:
             done.stuck.append("the killed server does not end")
         done.stuck += remaining(process)
-        again = _serve(folder, port)
-        if not _comes_up(port, again):
+        again = serve(folder, port)
+        if not comes_up(port, again):
             done.lost.append(f"it does not come up: {(folder / 'log.txt').read_text()[-1500:]}")
-        elif (answer := _ask(port)) != self._answer:
+        elif (answer := ask(port)) != self._answer:
             done.changed.append(f"it answers {answer!r}, not {self._answer!r}")
-        done.stuck += _ended_politely(again)
+        done.stuck += ended_politely(again)
         done.leftovers += sorted(kept_files(folder) - self._kept)
         if done.holds():
             remove(folder)
 
     def _measure(self) -> None:
         folder, port = self._workshop.copy(self._folder / "reference-serve"), free_port()
-        process, began = _serve(folder, port), time.monotonic()
-        if not _comes_up(port, process):
+        process, began = serve(folder, port), time.monotonic()
+        if not comes_up(port, process):
             raise RuntimeError((folder / "log.txt").read_text()[-3000:])
         self._seconds = time.monotonic() - began
-        self._answer = _ask(port)
-        _ended_politely(process)
+        self._answer = ask(port)
+        ended_politely(process)
         self._kept = kept_files(folder)
         remove(folder)
 
 
-def _serve(folder: Path, port: int) -> int:
+def serve(folder: Path, port: int) -> int:
     """Start the server as a person does."""
     words = ["models", "serve", "--env-manager", "local", "-m", "models:/served@champion"]
     words += ["--host", "127.0.0.1", "--port", str(port)]
@@ -92,7 +93,8 @@ def _serve(folder: Path, port: int) -> int:
     return start(folder, work)
 
 
-def _comes_up(port: int, process: int) -> bool:
+def comes_up(port: int, process: int) -> bool:
+    """Wait until a server answers; False when it ends instead, or takes too long."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if healthy(f"http://127.0.0.1:{port}"):
@@ -103,12 +105,14 @@ def _comes_up(port: int, process: int) -> bool:
     return False
 
 
-def _ask(port: int) -> Any:
-    body = {"dataframe_records": [{"history": ["50", "181"]}], "params": {"k": 5}}
+def ask(port: int, history: Sequence[str] = ("50", "181")) -> Any:
+    """Ask a server for five items after a history."""
+    body = {"dataframe_records": [{"history": list(history)}], "params": {"k": 5}}
     return requests.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=60).json()
 
 
-def _ended_politely(process: int) -> list[str]:
+def ended_politely(process: int) -> list[str]:
+    """Ask a server to end; say what is left of it."""
     try:
         os.kill(process, WAYS["term"][0])
     except ProcessLookupError:
@@ -135,7 +139,7 @@ class TeamKills:
 
     def kill(self, done: Kill, draw: random.Random) -> None:
         """Kill a service under a writer, start it again, and count what the writer wrote."""
-        server = self._started()
+        server = self.started()
         done.at_s = round(draw.uniform(0, self._SECONDS), 3)
         folder = self._folder / f"{done.number:05d}"
         folder.mkdir()
@@ -168,7 +172,8 @@ class TeamKills:
         shutil.rmtree(self._folder, ignore_errors=True)
         return left
 
-    def _started(self) -> TeamServer:
+    def started(self) -> TeamServer:
+        """Return the server, started when it is first asked for."""
         if self._server is None:
             self._server = TeamServer.configured(self._folder)
             self._server.tracking("start")
@@ -220,8 +225,11 @@ def _rows(server: TeamServer, run_id: str) -> tuple[int, str]:
         "SELECT (SELECT count(DISTINCT step) FROM metrics WHERE run_uuid = %(run)s),"
         " (SELECT status FROM runs WHERE run_uuid = %(run)s)"
     )
-    with psycopg.connect(f"{address} password={password}") as connection:
-        row = connection.execute(asked, {"run": run_id}).fetchone()
+    try:
+        with psycopg.connect(f"{address} password={password}") as connection:
+            row = connection.execute(asked, {"run": run_id}).fetchone()
+    except psycopg.OperationalError as error:
+        return 0, f"no answer: {error}"
     return tuple(row) if row else (0, "")
 
 

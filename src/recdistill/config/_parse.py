@@ -23,6 +23,9 @@ C = TypeVar("C")
 AUTO = "auto"
 """The MLproject default of a parameter whose value the YAML files decide."""
 
+# A whole number of 400 digits for a fraction; what argparse does where it is told not to.
+_OTHERS = (OverflowError, SystemExit)
+
 
 def parse(
     config_type: type[C],
@@ -68,12 +71,14 @@ def parse(
 
     resolved: dict[str, Any] = {}
     for where, layer in layers:
+        layer = _said(layer, config_type, f"In {where}: ")
         _checked(parser, stage, where, partial(parser.parse_object, layer))
         resolved = merged(resolved, layer)
-    with warnings.catch_warnings():
-        # set_defaults is what lets the command line win over the files, and nothing else does.
-        warnings.simplefilter("ignore")
-        parser.set_defaults(_flat(resolved, config_type))
+        with warnings.catch_warnings():
+            # set_defaults is what lets the command line win over the files, and nothing else does.
+            warnings.simplefilter("ignore")
+            defaults = _flat(resolved, config_type)
+            _checked(parser, stage, where, partial(parser.set_defaults, defaults))
     parsed = _checked(parser, stage, "the command line", lambda: parser.parse_args(given))
     _refuse_null(config_type, parsed, stage)
     config: C = config_type(
@@ -143,7 +148,7 @@ def _checked(parser: jsonargparse.ArgumentParser, stage: str, where: str, act: A
         return act()
     except UserError:
         raise
-    except (argparse.ArgumentError, TypeError, KeyError, ValueError, SystemExit) as error:
+    except (argparse.ArgumentError, TypeError, KeyError, ValueError, *_OTHERS) as error:
         if isinstance(error, SystemExit) and not error.code:
             raise
         raise UserError(
@@ -176,6 +181,21 @@ def _pop_option(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
         else:
             rest.append(word)
     return value, rest
+
+
+def _said(layer: Mapping[str, Any], config_type: type, where: str) -> dict[str, Any]:
+    """Leave out the sections that say nothing, as when every line below one is a comment."""
+    hints, out = get_type_hints(config_type), {}
+    for key, value in layer.items():
+        kind = hints.get(key)
+        if not (isinstance(kind, type) and is_dataclass(kind)):
+            out[key] = value
+        elif isinstance(value, dict):
+            out[key] = _said(value, kind, f"{where}{key}.")
+        elif value is not None:
+            shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
+            raise UserError(f"{where}{key} must hold 'name: value' lines, not {shown}.")
+    return out
 
 
 def _flat(layer: Mapping[str, Any], config_type: type, prefix: str = "") -> dict[str, Any]:

@@ -72,6 +72,13 @@ def test_own_file_wins_over_the_preset_and_the_command_line_over_all(tmp_path: P
     assert (config.seed, config.max_users, config.optimizer.lr) == (10, 9, 0.2)
 
 
+@pytest.mark.parametrize("nothing", ["optimizer:", "optimizer: null", "optimizer: {}"])
+def test_a_section_that_says_nothing_changes_nothing(nothing: str, tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(f"{nothing}\nseed: 3")
+    given = parse(Stage, "stage", [f"--config={tmp_path}/own.yaml"])
+    assert (given.seed, given.optimizer) == (3, parse(Stage, "stage", []).optimizer)
+
+
 def test_auto_means_not_given() -> None:
     config = parse(Stage, "demo", ["--seed", "auto", "--max_users=auto", "--use_cache", "false"])
     assert (config.seed, config.max_users, config.use_cache) == (4, None, False)
