@@ -19,6 +19,7 @@ FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.
 ifneq ($(FIND_LINKS),)
 export UV_FIND_LINKS ?= $(FIND_LINKS)
 endif
+NOT_INSTALLED := The packages could not be installed, for the reason above: no network (name a folder of wheels with PIP_FIND_LINKS), a proxy (set HTTPS_PROXY), or a full disk; see docs/guides/when_something_fails.md. The same command goes on where it stopped.
 # Data that may not be redistributed is looked for here; tests that need it skip without it.
 ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
@@ -33,14 +34,14 @@ help: ## List the targets
 install: $(VENV)/.with-dev,docs,server ## Prepare .venv for everything here, pinned (uses uv when it is there)
 
 $(VENV)/.with-%: pyproject.toml requirements.lock
-	@test -n "$(PYTHON)" || { echo "recdistill needs Python 3.11; set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "The pinned environment needs Python 3.11, and none is on the PATH: install it (uv python install 3.11, conda create -n py311 python=3.11, or your system's package) and set PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Preparing $(VENV) with $$($(PYTHON) --version) for $*; a few minutes with pip, less with uv ..."
 ifneq ($(UV),)
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[$*]'
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[$*]' || { echo "$(NOT_INSTALLED)"; exit 1; }
 else
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[$*]'
+	@$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[$*]' || { echo "$(NOT_INSTALLED)"; exit 1; }
 endif
 	@for extra in $$(echo '$*' | tr , ' '); do touch "$(VENV)/.with-$$extra"; done
 	@case '$*' in *dev*) touch $(VENV)/.with-llm;; esac # dev has it

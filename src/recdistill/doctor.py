@@ -72,7 +72,14 @@ def examine(
     seconds : float
         Patience with each child process.
     """
-    findings = [_python(), *_cuda(seconds), *_other_processes(), _disk(folder), *_programs()]
+    findings = [
+        _python(),
+        *_system(),
+        *_cuda(seconds),
+        *_other_processes(),
+        _disk(folder),
+        *_programs(),
+    ]
     if tracking is not None:
         findings.append(_tracking(tracking))
     return findings
@@ -92,6 +99,17 @@ def _python() -> Finding:
         sentence = f"Python is {version}; the pinned environment is tested with 3.11."
         return Finding("python", "warning", sentence)
     return Finding("python", "ok", f"Python {version} on {platform.platform()}.")
+
+
+def _system() -> list[Finding]:
+    """Say what is known of a system that the tests do not run on."""
+    known = {
+        "win32": "Windows is not supported: work in WSL2, where everything is as on Linux.",
+        "darwin": "macOS is not tested: expect stages and library to run, and make server not to.",
+    }
+    severity: Severity = "error" if sys.platform == "win32" else "note"
+    said = known.get(sys.platform)
+    return [Finding("system", severity, said)] if said else []
 
 
 def _cuda(seconds: float) -> list[Finding]:

@@ -64,6 +64,11 @@ class Child:
     progress : descriptor of a pipe on which it tells how far it is.
     threads : of its computations; as many as it likes by default.
 
+    Raises
+    ------
+    UserError
+        On a system without POSIX processes.
+
     Attributes
     ----------
     run_id : of the child run.
@@ -81,6 +86,11 @@ class Child:
         progress: int | None = None,
         threads: int | None = None,
     ) -> None:
+        if not hasattr(os, "wait4"):
+            raise UserError(
+                f"Starting {stage} as a step needs a POSIX system: on Windows work in WSL2, where "
+                "everything is as on Linux."
+            )
         self.stage, self.cpu_seconds = stage, 0.0
         self._client: MlflowClient = parent.client
         experiment = self._client.get_run(parent.id).info.experiment_id

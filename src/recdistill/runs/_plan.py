@@ -45,8 +45,8 @@ class Plan:
         lines = [f"{title}: {n} steps{self._how()}"]
         for i, step in enumerate(self.steps, start=1):
             seconds = self._seconds(step)
-            times = f"{step.n} x " if step.n > 1 else ""
-            said = f"{times}{seconds:.0f} s" if seconds else ""
+            times = f"{step.n} x" if step.n > 1 else ""
+            said = f"{times} {seconds:.0f} s" if seconds else times
             lines.append(f"  {i}. {step.what:<76} {said:>10}".rstrip())
         return "\n".join(lines)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import mlflow
 from alembic.util import CommandError
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 300
 _WAITS = (1.0, 2.0, 4.0)
+_OTHER_SCHEMA = re.compile(r"out-of-date database schema \(found version (\w+)")
 _STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 _DISK_OF_DATABASE = (
@@ -45,12 +50,36 @@ def open_store() -> MlflowClient:
         with _alone(mlflow.get_tracking_uri()):
             client = _opened()
     except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0][:300]
-        raise UserError(
-            f"The tracking store {mlflow.get_tracking_uri()} cannot be used: {reason}. Start the "
-            "server (make ui or make server) or set MLFLOW_TRACKING_URI."
-        ) from None
+        raise UserError(_why_not(mlflow.get_tracking_uri(), str(error))) from None
     return client
+
+
+def _why_not(uri: str, reason: str) -> str:
+    """Say why a store does not open, and what to do about it."""
+    store = f"The tracking store {uri}"
+    if found := _OTHER_SCHEMA.search(reason):
+        migrations = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+        if any(migrations.glob(f"{found[1]}_*")):
+            return (
+                f"{store} was written by an older MLflow: make a copy of it, then run "
+                f"'mlflow db upgrade {uri}', which changes it in place."
+            )
+        return (
+            f"{store} was written by a newer MLflow than this one ({mlflow.__version__}): update "
+            "this environment (make install), or name another store with MLFLOW_TRACKING_URI."
+        )
+    where = urlsplit(uri)
+    if where.scheme in getproxies() and where.hostname and not proxy_bypass(where.hostname):
+        return (
+            f"{store} does not answer through the proxy that {where.scheme.upper()}_PROXY names: "
+            f"where the server is inside, set NO_PROXY={where.hostname}; else start it, or set "
+            "MLFLOW_TRACKING_URI."
+        )
+    said = reason.splitlines()[0][:300].rstrip(".")
+    return (
+        f"{store} cannot be used: {said}. Start the server (make ui or make server) or set "
+        "MLFLOW_TRACKING_URI."
+    )
 
 
 def chosen_experiment(client: MlflowClient) -> str:
