@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recdistill.data import STRATA, strata
 from recdistill.reporting._contrast import Resampling, mean_interval
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ class Slice:
 def break_down(
     groups: Sequence[Group], reference: Group, metric: Metric, k: int, resampling: Resampling
 ) -> dict[str, list[Slice]]:
-    """Split the users into quarters by each known attribute and take the gain in each.
+    """Split the users by each known attribute and take the gain in each part.
+
+    Targets go by how often training saw them, in the strata that every page has (`data.STRATA`);
+    other attributes in quarters of the users.
 
     Returns
     -------
@@ -57,28 +61,38 @@ def break_down(
         if column not in reference.tables[0]:
             continue
         values = reference.tables[0][column].to_numpy()
-        bins = _bins(values)
-        if len(bins) > 1:
-            found[title] = [_slice(values, members, gains, resampling) for members in bins]
+        parts = _strata(values) if column == "target_popularity" else _quarters(values)
+        if len(parts) > 1:
+            found[title] = [
+                _slice(words, members, gains, resampling) for words, members in parts.items()
+            ]
     return found
 
 
-def _bins(values: NDArray[np.generic]) -> list[NDArray[np.bool_]]:
+def _strata(counts: NDArray[np.integer]) -> dict[str, NDArray[np.bool_]]:
+    row = strata(counts)
+    return {words: row == i for i, words in enumerate(STRATA) if (row == i).any()}
+
+
+def _quarters(values: NDArray[np.generic]) -> dict[str, NDArray[np.bool_]]:
     known = ~np.isnan(values.astype(float))
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, _N_BINS + 1)))
     place = np.searchsorted(edges[1:-1], values, side="left")
     members = [(place == i) & known for i in range(len(edges) - 1)]
-    return [m for m in members if m.any()]
+    return {_span(values[m]): m for m in members if m.any()}
+
+
+def _span(values: NDArray[np.generic]) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:g}" if low == high else f"{low:g}\u2013{high:g}"
 
 
 def _slice(
-    values: NDArray[np.generic],
+    words: str,
     members: NDArray[np.bool_],
     gains: dict[str, NDArray[np.float64]],
     resampling: Resampling,
 ) -> Slice:
-    low, high = values[members].min(), values[members].max()
-    words = f"{low:g}" if low == high else f"{low:g}\u2013{high:g}"
     return Slice(
         words,
         int(members.sum()),

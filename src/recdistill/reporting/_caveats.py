@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def caveats(comparison: Comparison) -> list[Claim]:
     """Say what a reader has to know with the verdict."""
     return [
+        *_few_items(comparison),
         *(_reach(one) for one in comparison.reaches),
         *_shared(comparison),
         *_looks(comparison),
@@ -46,6 +47,25 @@ def _reach(one: Reach) -> Claim:
     return Claim(
         f"In {name} it is not shown that {one.of} reaches its teachers, {one.against}", figures
     )
+
+
+def _few_items(comparison: Comparison) -> list[Claim]:
+    """Name differences that users show and items do not."""
+    found = [one for row in comparison.rows for one in row.against_reference.values()]
+    found += [one for all_of in comparison.against_floor.values() for one in all_of.values()]
+    told = {
+        (one.of, one.against, one.metric): one
+        for one in found
+        if one.p_adjusted < comparison.level and one.low_items <= 0 <= one.high_items
+    }
+    return [
+        Claim(
+            f"Few items carry what {one.of} and {one.against} differ by in {NAMES[one.metric]}",
+            f"over the {one.n_targets:,} items that are targets the interval is "
+            f"{signed(one.low_items)} to {signed(one.high_items)}",
+        )
+        for one in told.values()
+    ]
 
 
 def _shared(comparison: Comparison) -> list[Claim]:

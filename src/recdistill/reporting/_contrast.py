@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Literal
 from recdistill.evaluation import (
     Metric,
     SeedNoise,
+    boil_down,
     bootstrap_interval,
+    by_item,
     compare_paired,
     compare_recipes,
     holm,
+    outcome,
     permutation_test,
     plan_verdict,
 )
@@ -60,6 +63,8 @@ class Contrast:
         or a store that knows how far they lie apart; else ``models``: these trained ones, and no
         others of their kind.
     low, high : 95 % interval of ``delta``, over users and trainings or over users alone.
+    low_items, high_items : the same over target items in place of users, since users who took one
+        item are no independent cases; ``n_targets`` of them.
     p, p_adjusted : two-sided, of what ``about`` says; the second corrected for all tests of the
         report.
     p_users : two-sided, over users alone: whether these trained models differ.
@@ -81,6 +86,9 @@ class Contrast:
     delta: float
     low: float
     high: float
+    low_items: float
+    high_items: float
+    n_targets: int
     p: float
     p_adjusted: float
     p_users: float
@@ -117,6 +125,7 @@ def contrast(
     both = noises[0] is not None and noises[1] is not None
     found = compare_recipes(a, b, noise_a=noises[0], noise_b=noises[1]) if both else None
     plan = _plan(a, b, noises)
+    low_items, high_items, n_targets = _over_items(of, against, metric, k, noises, resampling)
     return Contrast(
         of=of.label,
         against=against.label,
@@ -125,6 +134,9 @@ def contrast(
         delta=users.delta,
         low=found.low if found else users.low,
         high=found.high if found else users.high,
+        low_items=low_items,
+        high_items=high_items,
+        n_targets=n_targets,
         p=found.p if found else p_users,
         p_adjusted=found.p if found else p_users,
         p_users=p_users,
@@ -139,6 +151,31 @@ def contrast(
         users_needed=plan.n_users,
         plan_seeds=plan.seeds_for_users,
     )
+
+
+def _over_items(
+    of: Group,
+    against: Group,
+    metric: Metric,
+    k: int,
+    noises: Sequence[SeedNoise | None],
+    resampling: Resampling,
+) -> tuple[float, float, int]:
+    """Bounds of the difference over target items, and how many these are."""
+    targets = of.tables[0]["target"].to_numpy()
+    sides = [
+        boil_down(by_item(outcome(table, metric, k), targets) for table in group.tables)
+        for group in (of, against)
+    ]
+    n = sides[0].n_users
+    if noises[0] is None or noises[1] is None:
+        return *mean_interval(sides[0].user_means - sides[1].user_means, resampling), n
+    known = []
+    for noise, side in zip(noises, sides, strict=True):
+        own = side.noise()  # what the store knows of users says nothing about items
+        known.append(replace(noise, user_part=own.user_part if own else 0.0))  # type: ignore[type-var]
+    found = compare_recipes(*sides, noise_a=known[0], noise_b=known[1])
+    return found.low, found.high, n
 
 
 def _plan(a: Trainings, b: Trainings, noises: Sequence[SeedNoise | None]) -> Plan:

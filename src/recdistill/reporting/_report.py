@@ -116,8 +116,9 @@ def _figures(comparison: Comparison) -> list[tuple[str, str, str, Figure]]:
             (
                 "gains",
                 "Who gains",
-                f"Gain in recall@10 over {reference} among quarters of the test users, with 95 % "
-                "intervals over users. Exploratory: these are not corrected for their number.",
+                f"Gain in recall@10 over {reference} among quarters of the test users, and by how "
+                "often training saw the target, with 95 % intervals over users. Exploratory: these "
+                "are not corrected for their number.",
                 slice_gains(comparison, slices),
             )
         )

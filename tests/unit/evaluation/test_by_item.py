@@ -41,18 +41,12 @@ def test_a_case_told_ten_times_is_still_one_case():
     assert error(*again) < 0.7 * alone
 
 
-def test_the_error_is_that_of_a_mean_in_clusters():
+def test_what_all_users_of_an_item_share_does_not_average_out():
     rng = np.random.default_rng(0)
     first, second = rng.random((2, 4, 400))
     targets = rng.integers(0, 20, 400)
-    effect = rng.normal(size=20)[targets]
-    first = first + effect
-    found = error(first, second, targets)
-    difference = first.mean(0) - second.mean(0)
-    difference = difference - difference.mean()
-    sums = np.bincount(targets, weights=difference)
-    assert found == pytest.approx((20 / 19 * (sums**2).sum()) ** 0.5 / 400, rel=0.02)
-    assert error(first, second) < 0.5 * found
+    first = first + rng.normal(size=20)[targets]
+    assert error(first, second) < 0.5 * error(first, second, targets)
 
 
 def test_over_items_nothing_is_found_where_one_item_carries_it_all():
@@ -63,4 +57,4 @@ def test_over_items_nothing_is_found_where_one_item_carries_it_all():
     sides = [boil_down(s) for s in (first, second)]
     items = [boil_down([by_item(row, targets) for row in s]) for s in (first, second)]
     assert compare_recipes(*sides).p < 1e-6
-    assert compare_recipes(*items).p > 0.05
+    assert compare_recipes(*items).p > 0.2

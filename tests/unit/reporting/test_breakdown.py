@@ -17,6 +17,8 @@ def test_slices_cover_every_user_once_and_average_to_the_whole_difference(store)
         groups["sasrec"].outcomes("recall", 10) - groups["counter"].outcomes("recall", 10)
     ).mean()
     assert set(found) == {"Items in the history", "Training interactions of the target"}
+    targets = found["Training interactions of the target"]
+    assert [one.words for one in targets] == ["0", "1-4", "5-19", "20+"]
     for slices in found.values():
         sizes = np.array([s.n_cases for s in slices])
         gains = np.array([s.gains["sasrec"][0] for s in slices])

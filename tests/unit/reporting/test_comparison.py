@@ -162,6 +162,40 @@ def test_teachers_below_the_reference_leave_nothing_to_reach(store):
     assert any("nothing for student to reach" in words for words in said)
 
 
+def carried(strength, seed, n=120):
+    """Ranks of a model that is better on one item, which many users took, and on nothing else."""
+    table = per_user(2.0, seed)
+    table["target"] = np.where(np.arange(len(table)) < n, 1, 2 + np.arange(len(table)))
+    above = table["n_above"] if strength == 0 else table["n_above"].where(table["target"] != 1, 0)
+    return table.assign(n_above=above)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 3])
+def test_a_difference_that_one_item_carries_is_named(store, n_seeds):
+    for seed in range(n_seeds):
+        store.write("sasrec", seed=seed, table=carried(0, seed))
+        store.write("gru4rec", seed=seed, table=carried(1, seed))
+    comparison = compared(store)
+    one = next(row for row in comparison.rows if row.against_reference).against_reference["recall"]
+    assert one.p_adjusted < 0.01
+    assert one.about == ("methods" if n_seeds > 1 else "models")
+    assert one.n_targets == 181
+    assert one.low_items <= 0 <= one.high_items
+    said = [str(claim) for claim in caveats(comparison)]
+    assert any("Few items carry" in words and "recall@10" in words for words in said)
+
+
+def test_where_every_user_took_another_item_items_say_what_users_say(store):
+    for seed in range(3):
+        for model, strength, draw in (("sasrec", 2.0, 10), ("gru4rec", 2.6, 20)):
+            table = per_user(strength, draw + seed)
+            store.write(model, seed=seed, table=table.assign(target=1 + np.arange(len(table))))
+    comparison = compared(store)
+    one = next(row for row in comparison.rows if row.against_reference).against_reference["ndcg"]
+    assert (one.low_items, one.high_items) == pytest.approx((one.low, one.high))
+    assert not any("Few items" in str(claim) for claim in caveats(comparison))
+
+
 def test_figures_are_those_of_the_evaluation_room(store):
     tables = {"sasrec": per_user(2.5, 1), "counter": per_user(2.0, 2)}
     for model, table in tables.items():
