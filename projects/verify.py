@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from recdistill.runs import Run
 
 
-@main_fields("tracked_run")
+@main_fields("tracked_run", "rebuild")
 @dataclass(frozen=True)
 class Config:
     """Which run; conf/verify.yaml says what is compared."""
 
     tracked_run: str = ""
+    rebuild: bool = False
 
 
 def run(config: Config, run: Run) -> None:
@@ -30,8 +31,8 @@ def run(config: Config, run: Run) -> None:
     recorded = runs.read_record(run.client, config.tracked_run)
     run.rename(f"{recorded.name}-verified")
     run.set_tags({"verified_run_id": recorded.id})
-    again = runs.repeat(run, recorded)
-    found = runs.compare_records(recorded, again)
+    repeated = runs.repeat(run, recorded, rebuild=config.rebuild)
+    found = runs.compare_records(recorded, repeated)
     print(found.report())
     run.log_metrics(found.counts())
     run.log_text(found.report(), "verify.md")

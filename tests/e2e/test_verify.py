@@ -37,6 +37,7 @@ def test_a_run_is_verified_and_a_difference_is_named(store: MlflowClient, tmp_pa
     assert same.returncode == 0, same.stderr
     assert "0 of " in same.stdout
     assert "the data is the same" in same.stdout
+    assert "is this checkout's too; it was done again in this environment." in same.stdout
     assert len(store.search_runs(["0"], "tags.stage = 'train_baseline'")) == 1
     trees = ["git", "-C", str(checkout), "worktree", "list"]
     assert len(subprocess.run(trees, capture_output=True, text=True).stdout.splitlines()) == 1

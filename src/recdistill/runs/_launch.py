@@ -28,11 +28,17 @@ _PATIENCE_SECONDS = 30
 
 
 def launch(
-    parent: Run, stage: str, parameters: Mapping[str, Any], *, checkout: Path | None = None
+    parent: Run,
+    stage: str,
+    parameters: Mapping[str, Any],
+    *,
+    checkout: Path | None = None,
+    python: Path | None = None,
 ) -> RunReference:
     """Run ``projects/<stage>.py`` as a child of ``parent`` and wait for its end.
 
-    With ``checkout``, the folder of another checkout, it runs that one's code, and works there.
+    With ``checkout``, the folder of another checkout, it runs that one's code, and works there;
+    with ``python``, by that program and its packages.
 
     Raises
     ------
@@ -40,7 +46,7 @@ def launch(
         When the child failed; names it and repeats its sentence.
     """
     print(f"--- {stage} {' '.join(_words(parameters))}", flush=True)
-    child = Child(parent, stage, parameters, checkout=checkout)
+    child = Child(parent, stage, parameters, checkout=checkout, python=python)
     try:
         return child.wait()
     except BaseException:
@@ -60,6 +66,7 @@ class Child:
     stage : str
     parameters : its settings by dotted names.
     checkout : the folder of another checkout, whose code is run there.
+    python : the program that runs it; this process's own by default.
     output : where all that it prints goes; the terminal by default.
     progress : descriptor of a pipe on which it tells how far it is.
     threads : of its computations; as many as it likes by default.
@@ -82,6 +89,7 @@ class Child:
         parameters: Mapping[str, Any],
         *,
         checkout: Path | None = None,
+        python: Path | None = None,
         output: IO[bytes] | None = None,
         progress: int | None = None,
         threads: int | None = None,
@@ -105,7 +113,7 @@ class Child:
         }
         self.run_id = str(self._client.create_run(experiment, tags=tags).info.run_id)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"projects.{stage}", *_words(parameters)],
+            [str(python or sys.executable), "-m", f"projects.{stage}", *_words(parameters)],
             env=os.environ
             | {
                 "MLFLOW_RUN_ID": self.run_id,

@@ -14,8 +14,8 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.config import home
 from recdistill.errors import UserError
-from recdistill.runs._environment import packages
 from recdistill.runs._launch import launch
+from recdistill.runs._lock import LOCK, Lock, build_environment
 from recdistill.runs._passing import fetch_artifact
 from recdistill.runs._references import by_id_or_name
 
@@ -108,18 +108,41 @@ def checked_out(commit: str, folder: Path) -> Iterator[Path]:
         _git("worktree", "remove", "--force", str(folder))
 
 
-def repeat(parent: Run, recorded: Recorded) -> RunReference:
-    """Do a run again as a child of ``parent``, by the code of its commit; return the new run.
+@dataclass(frozen=True)
+class Repeated:
+    """A run that was done again.
+
+    Attributes
+    ----------
+    packages : installed now, as ``name==version``.
+    lock : of the run's commit; None where that has none.
+    lock_is_ours : whether this checkout has the same one.
+    rebuilt : whether the environment was made of that lock.
+    """
+
+    run: RunReference
+    packages: frozenset[str]
+    lock: Lock | None
+    lock_is_ours: bool
+    rebuilt: bool
+
+
+def repeat(parent: Run, recorded: Recorded, *, rebuild: bool = False) -> Repeated:
+    """Do a run again as a child of ``parent``, by the code of its commit.
 
     Its stage is tagged ``verified``: nothing that looks for the newest run of a stage finds it.
+    With ``rebuild``, in an environment made of the commit's lock; else in this one.
     """
     settings = parent.folder / "settings.yaml"
     settings.write_text(yaml.safe_dump(recorded.settings, allow_unicode=True), "utf-8")
     with checked_out(recorded.commit, parent.folder / "tree") as tree:
         words = {"config": settings, "use_cache": "false"}
-        again = launch(parent, recorded.stage, words, checkout=tree)
+        lock, ours = Lock.read(tree), Lock.read(home())
+        python = build_environment(tree, parent.folder / "environment") if rebuild else None
+        again = launch(parent, recorded.stage, words, checkout=tree, python=python)
     parent.client.set_tag(again.id, "stage", "verified")
-    return again
+    installed = again.artifact("environment/packages.txt").read_text("utf-8")
+    return Repeated(again, frozenset(installed.split()), lock, lock == ours, rebuild)
 
 
 @dataclass(frozen=True)
@@ -130,6 +153,7 @@ class Verification:
     ----------
     metrics, digests : rows ``| name | recorded | again |`` of what is not equal.
     packages : those of another version, or there only once; they explain, and decide nothing.
+    lock : sentences about the lock and what is not as it says.
     n_compared : metrics that were looked at.
     """
 
@@ -137,6 +161,7 @@ class Verification:
     metrics: list[str]
     digests: list[str]
     packages: list[str]
+    lock: list[str]
     n_compared: int
 
     def equal(self) -> bool:
@@ -162,21 +187,37 @@ class Verification:
         )
         if rows := self.digests + self.metrics:
             said += "\n".join(["", "| | recorded | again |", "|---|---|---|", *rows, ""])
+        said += "".join(f"\n{sentence}\n" for sentence in self.lock)
         if self.packages:
             said += "\nOther packages than then: " + ", ".join(self.packages) + "\n"
         return said
 
 
-def compare_records(recorded: Recorded, again: RunReference) -> Verification:
+def compare_records(recorded: Recorded, repeated: Repeated) -> Verification:
     """Compare all that no clock and no machine decides, to the last digit."""
+    again = repeated.run
     names = {n for n in recorded.metrics.keys() | again.metrics.keys() if not _MEASURED.search(n)}
     return Verification(
         recorded,
         _rows(names, recorded.metrics, again.metrics),
         _rows(set(recorded.digests), recorded.digests, again.tags),
-        sorted(recorded.packages ^ set(packages().split())),
+        sorted(recorded.packages ^ repeated.packages),
+        _about_lock(recorded, repeated),
         len(names),
     )
+
+
+def _about_lock(recorded: Recorded, repeated: Repeated) -> list[str]:
+    lock = repeated.lock
+    if lock is None:
+        return [f"Commit {recorded.commit[:12]} has no {LOCK}."]
+    same = "this checkout's too" if repeated.lock_is_ours else "not this checkout's"
+    where = "an environment made of it" if repeated.rebuilt else "this environment"
+    said = [f"The lock of then ({lock.digest[:12]}) is {same}; it was done again in {where}."]
+    for when, installed in (("then", recorded.packages), ("now", repeated.packages)):
+        if other := lock.otherwise(installed):
+            said.append(f"Not as locked {when}: {', '.join(other)}.")
+    return said
 
 
 def _rows(names: set[str], before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
