@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from recdistill.training import FittedStudent, StudentRecipe
 
 
+# A term's own settings; one that is off leaves them without a meaning.
+OF_TERM = {
+    "listwise": {"temperature", "tail"},
+    "ranking": {"n_negatives", "ranking"},
+    "dros": {"dros"},
+}
+
+
 @main_fields(
     "baseline_run",
     "teacher_run",
@@ -110,6 +118,23 @@ class Config(StudentChanges, OnData):
                 "selection and fusion_weight need a teacher's table: use them with teacher_run, "
                 "not with transfer_run."
             )
+
+    def unused(self) -> set[str]:
+        """Name the settings that mean nothing here; see ``runs.used_settings``."""
+        on, off = self.term_weights(), set()
+        if self.transfer_run:
+            off |= {"teacher_run", "selection", "budget", "fusion_weight"}
+        else:
+            off.add("effort")
+        if self.selection == "all":
+            off.add("budget")
+        if not self.fusion_weight:
+            off.add("fusion")
+        if self.control == "no_lists":
+            off |= {"terms", *(f"{name}_weight" for name in OF_TERM)}
+        if not self.terms:  # one of a user's own may read any of them
+            off |= {name for term, own in OF_TERM.items() if term not in on for name in own}
+        return super().unused() | off | (set() if on else {"annealing", "inspect_every"})
 
     def term_configs(self) -> TermConfigs:
         """Gather every term's settings from this stage's."""

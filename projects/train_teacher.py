@@ -68,6 +68,17 @@ class Config(TeacherConfig, TrainingSettings, OnData):
         TeacherConfig.__post_init__(self)
         OnData.__post_init__(self)
 
+    def unused(self) -> set[str]:
+        """Name the settings that mean nothing here; see ``runs.used_settings``."""
+        off = set() if self.mode == "generate" else {"generate"}
+        if self.adapter in ("head", "none"):
+            off |= {"lora_r", "n_experts", "target_modules", "lora", "optimizer.router_lr"}
+        if self.adapter == "head":
+            off |= {"llm", "llm_layers", "weights", "train_backbone"}
+        if self.adapter == "lora":
+            off |= {"n_experts", "lora.router", "optimizer.router_lr"}
+        return super().unused() | off
+
     def teacher_settings(self, longest: int) -> TeacherSettings:
         """Pick what is saved with the teacher; ``longest`` is what the baseline reads."""
         return part_of(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+INTERVAL = "+0.0144 [+0.0059, +0.0230] p 0.003"
 RECALLS = {"popularity": 0.0811, "sasrec-s0": 0.2513, "lam0.3-s0-distill": 0.2661}
 
 
@@ -34,6 +35,8 @@ def experiment(local_server: str) -> tuple[MlflowClient, str, dict[str, str]]:
         run = client.create_run(
             experiment_id, run_name=name, tags={"stage": stage, "dataset": "ml-100k", "seed": "0"}
         )
+        if stage == "distill":
+            client.set_tag(run.info.run_id, "ndcg_vs_baseline", INTERVAL)
         runs[name] = run.info.run_id
         metrics = {
             "test/recall_at_10": recall,
@@ -71,7 +74,7 @@ def test_results_view_shows_readable_columns_best_run_on_top(
 ) -> None:
     _, experiment_id, _ = experiment
     browser.open(views.view_url(local_server, experiment_id), shows="lam0.3-s0-distill")
-    for column in ("stage", "dataset", "test/recall_at_10", "delta/recall_at_10_vs_baseline"):
+    for column in ("stage", "dataset", "test/recall_at_10", "ndcg_vs_baseline"):
         header = browser.find(
             f'[role=columnheader][col-id$="`{column}`"] .ag-header-cell-text, '
             f'[role=columnheader][col-id$="`{column}`"] span'
@@ -80,6 +83,7 @@ def test_results_view_shows_readable_columns_best_run_on_top(
     text = browser.text()
     order = sorted(RECALLS, key=text.index)
     browser.screenshot("run-table")
+    assert INTERVAL in text
     assert order == sorted(RECALLS, key=lambda name: -RECALLS[name])
     assert "broken" not in text
 

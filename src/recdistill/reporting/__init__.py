@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
-    from recdistill.reporting._difference import Difference, recipe_difference
     from recdistill.reporting._differences import log_differences
     from recdistill.reporting._groups import Group, load_groups
     from recdistill.reporting._history import History, read_history
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     )
     from recdistill.reporting._markdown import as_markdown
     from recdistill.reporting._reach import Reach
+    from recdistill.reporting._recipe_difference import Difference, recipe_difference
     from recdistill.reporting._report import write_report
     from recdistill.reporting._select import (
         MODEL_STAGES,

@@ -29,7 +29,8 @@ def log_differences(
     ``delta/``, ``low/`` and ``high/`` are the difference and its 95 % interval: over users and
     trainings where both sides have several trainings or the store knows how far theirs lie apart,
     over users alone otherwise. ``p/`` is logged in the first case only, since it is about methods;
-    ``p_users/`` always: whether these trained models differ.
+    ``p_users/`` always: whether these trained models differ. The tag ``ndcg_vs_<what>`` has the
+    difference in NDCG@10, its interval and such a ``p`` in one cell of the run table.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ def log_differences(
         for metric in _METRICS:
             found = contrast(own, against, metric, _K, Resampling(), history)
             run.log_metrics(_figures(found, f"{metric}_at_{_K}_vs_{suffix}"))
+            if metric == "ndcg":
+                run.set_tags({f"ndcg_vs_{suffix}": _cell(found)})
             words.append(_sentence(found, f"{what} {against.label}"))
     return words
 
@@ -65,6 +68,12 @@ def _figures(found: Contrast, name: str) -> dict[str, float]:
         f"p_users/{name}": found.p_users,
     }
     return figures | ({f"p/{name}": found.p} if found.about == "methods" else {})
+
+
+def _cell(found: Contrast) -> str:
+    """Say it in one column of the run table, where a metric has one number."""
+    words = f"{found.delta:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+    return f"{words} p {found.p:.3f}" if found.about == "methods" else words
 
 
 def _sentence(found: Contrast, other: str) -> str:

@@ -20,9 +20,13 @@ class RunOfTest:
     def __init__(self, store: Store) -> None:
         self.client = store.client
         self.metrics: dict[str, float] = {}
+        self.tags: dict[str, str] = {}
 
     def log_metrics(self, metrics: dict[str, float]) -> None:
         self.metrics |= metrics
+
+    def set_tags(self, tags: dict[str, str]) -> None:
+        self.tags |= tags
 
 
 def write(store: Store, which: str, seed: int, strength: float) -> str:
@@ -36,6 +40,8 @@ def test_two_single_trainings_are_two_trained_models_and_get_no_p_of_methods(sto
     assert run.metrics["delta/ndcg_at_10_vs_baseline"] > 0
     assert run.metrics["low/ndcg_at_10_vs_baseline"] > 0
     assert run.metrics["p_users/ndcg_at_10_vs_baseline"] < 0.05
+    assert run.tags["ndcg_vs_baseline"].startswith("+0.")
+    assert " p " not in run.tags["ndcg_vs_baseline"]
     assert not any(name.startswith("p/") for name in run.metrics)
     assert "these two trained models; a verdict on the methods takes" in said[0]
 
@@ -48,6 +54,7 @@ def test_a_store_that_knows_both_recipes_noise_speaks_of_methods(store):
     baseline, student = write(store, "baseline", 0, 2.0), write(store, "student", 0, 3.0)
     said = log_differences(run, [student], "baseline", [[baseline]])
     assert run.metrics["p/ndcg_at_10_vs_baseline"] < 0.05
+    assert "] p 0.0" in run.tags["ndcg_vs_baseline"]
     assert "over users and trainings" in said[0]
 
 
