@@ -53,19 +53,17 @@ def _few_items(comparison: Comparison) -> list[Claim]:
     """Name differences that users show and items do not."""
     found = [one for row in comparison.rows for one in row.against_reference.values()]
     found += [one for all_of in comparison.against_floor.values() for one in all_of.values()]
-    told = {
-        (one.of, one.against, one.metric): one
-        for one in found
-        if one.p_adjusted < comparison.level and one.low_items <= 0 <= one.high_items
-    }
-    return [
-        Claim(
+    claims = {}
+    for one in found:
+        low, high = one.low_items, one.high_items
+        if low is None or high is None or one.p_adjusted >= comparison.level or low * high > 0:
+            continue
+        claims[one.of, one.against, one.metric] = Claim(
             f"Few items carry what {one.of} and {one.against} differ by in {NAMES[one.metric]}",
             f"over the {one.n_targets:,} items that are targets the interval is "
-            f"{signed(one.low_items)} to {signed(one.high_items)}",
+            f"{signed(low)} to {signed(high)}",
         )
-        for one in told.values()
-    ]
+    return list(claims.values())
 
 
 def _shared(comparison: Comparison) -> list[Claim]:

@@ -64,7 +64,7 @@ class Contrast:
         others of their kind.
     low, high : 95 % interval of ``delta``, over users and trainings or over users alone.
     low_items, high_items : the same over target items in place of users, since users who took one
-        item are no independent cases; ``n_targets`` of them.
+        item are no independent cases; ``n_targets`` of them. None where all have one target.
     p, p_adjusted : two-sided, of what ``about`` says; the second corrected for all tests of the
         report.
     p_users : two-sided, over users alone: whether these trained models differ.
@@ -86,8 +86,8 @@ class Contrast:
     delta: float
     low: float
     high: float
-    low_items: float
-    high_items: float
+    low_items: float | None
+    high_items: float | None
     n_targets: int
     p: float
     p_adjusted: float
@@ -160,9 +160,11 @@ def _over_items(
     k: int,
     noises: Sequence[SeedNoise | None],
     resampling: Resampling,
-) -> tuple[float, float, int]:
+) -> tuple[float | None, float | None, int]:
     """Bounds of the difference over target items, and how many these are."""
     targets = of.tables[0]["target"].to_numpy()
+    if (targets == targets[0]).all():
+        return None, None, 1
     sides = [
         boil_down(by_item(outcome(table, metric, k), targets) for table in group.tables)
         for group in (of, against)

@@ -185,6 +185,16 @@ def test_a_difference_that_one_item_carries_is_named(store, n_seeds):
     assert any("Few items carry" in words and "recall@10" in words for words in said)
 
 
+def test_where_all_have_one_target_nothing_is_said_of_items(store):
+    for seed in range(2):
+        store.write("sasrec", seed=seed, table=per_user(2.0, seed).assign(target=1))
+        store.write("gru4rec", seed=seed, table=per_user(3.0, 9 + seed).assign(target=1))
+    comparison = compared(store)
+    one = next(row for row in comparison.rows if row.against_reference).against_reference["recall"]
+    assert (one.low_items, one.high_items, one.n_targets) == (None, None, 1)
+    assert not any("Few items" in str(claim) for claim in caveats(comparison))
+
+
 def test_where_every_user_took_another_item_items_say_what_users_say(store):
     for seed in range(3):
         for model, strength, draw in (("sasrec", 2.0, 10), ("gru4rec", 2.6, 20)):
