@@ -11,9 +11,17 @@ import pytest
 from _servers import ROOT
 from mlflow import MlflowClient
 
-from recdistill.reporting import Resampling, compare_groups, load_groups, select_runs, write_report
+from recdistill.reporting import (
+    Resampling,
+    compare_groups,
+    load_groups,
+    render_language_audit,
+    select_runs,
+    write_report,
+)
 
 sys.path.append(str(ROOT))
+from tests.unit.audit.small_audits import audited
 from tests.unit.reporting.small_runs import Store
 
 if TYPE_CHECKING:
@@ -82,3 +90,22 @@ def test_report_prints_on_white_without_cutting(page: Path, browser: Browser) ->
 def test_every_figure_has_a_twin_for_slides(page: Path) -> None:
     twins = list((page.parent / "plots").glob("*.png"))
     assert len(twins) == page.read_text().count("<figure")
+
+
+@pytest.mark.parametrize(("scheme", "is_light"), [("light", True), ("dark", False)])
+def test_the_audit_of_language_is_a_page_of_the_same_house(
+    tmp_path: Path, browser: Browser, scheme: str, is_light: bool
+) -> None:
+    found = audited({"tfidf": 1.0, "minilm": 1.2, "minilm-random": 1.0}, minilm={"popular": 0.4})
+    page = tmp_path / "report.html"
+    page.write_text(render_language_audit(found, "r1"), encoding="utf-8")
+    feature = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
+    browser.resize(1200, 2600)
+    browser.open(page.as_uri(), shows="What language adds on tiny")
+    browser.screenshot(f"language-{scheme}")
+    assert (sum(background(browser)) > 3 * 128) is is_light
+    wide = "return document.documentElement.scrollWidth <= innerWidth"
+    assert browser.driver.execute_script(wide)
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.resize(1500, 800)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from recdistill.audit._measure import measure
     from recdistill.audit._plan import AuditPlan
     from recdistill.audit._trainings import ArmTrainer
-    from recdistill.audit._verdict import caveats, verdict
+    from recdistill.audit._verdict import caveats, p_words, signed, verdict
 
 __all__ = [
     "Arm",
@@ -27,6 +27,8 @@ __all__ = [
     "arms_of",
     "caveats",
     "measure",
+    "p_words",
+    "signed",
     "verdict",
 ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter
 
-from recdistill.audit import caveats, verdict
+from recdistill.audit import caveats, p_words, signed, verdict
 from recdistill.data import STRATA
 from recdistill.evaluation import outcome
 from recdistill.reporting._plots import short_difference
@@ -34,7 +34,7 @@ def render_language_audit(audit: LanguageAudit, made_by: str) -> str:
         }
     return fill_in(
         "language.html.j2",
-        {"signed": _signed},
+        {"signed": signed, "p": p_words},
         audit=audit,
         rows=arm_rows(audit),
         verdict=verdict(audit),
@@ -140,7 +140,3 @@ def _dress(axes: Axes) -> None:
     axes.grid(axis="x")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}".replace("-", "\u2212")
