@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from recdistill.runs import RunReference, find_run
 from tests.recipes.conftest import TINY_STUDENT, Recipe, artifacts
 from tests.unit.updating.conftest import write_shop
 
@@ -79,3 +81,38 @@ def test_a_champion_of_other_data_is_refused(recipe: Recipe, champion: str, shop
         recipe("update", f"--champion_run={champion}")
     failed = MlflowClient().search_runs(["0"], "tags.stage = 'update'", max_results=1)[0]
     assert "did not grow from what" in failed.data.tags["error"]
+
+
+def test_a_backtest_runs_the_last_windows_as_they_would_have_run(
+    recipe: Recipe, champion: str, shop: str
+) -> None:
+    words = [
+        f"--model_run={champion}", "--dataset=steps", f"--data_path={shop}", "--windows=2",
+        "--rolling.days=5", "--epochs=1",
+    ]  # fmt: skip
+    run = recipe("backtest", *words)
+    metrics = run.data.metrics
+    assert {"backtest/never/ndcg_at_10", "p/ndcg_at_10_full_vs_never"} <= set(metrics)
+    assert metrics["backtest/never/cpu_seconds"] == 0
+    assert metrics["backtest/update/cpu_seconds"] > 0
+    kept = {"cases.parquet", "windows.csv", "windows.png", "report.md"}
+    assert artifacts(run, "backtest") == kept
+    windows = read_csv(find_run(MlflowClient(), run.info.run_id, stages=("backtest",)))
+    assert windows["step"].tolist() == ["full", "keep", "full", "update", "full", "full"]
+    first = windows[windows["window"] == windows["window"].iloc[0]]
+    assert set(first["ndcg"]) == {first["ndcg"].iloc[0]}, "all clocks begin with one model"
+    children = MlflowClient().search_runs(
+        ["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}' and tags.stage = 'update'"
+    )
+    computed = [child for child in children if "cache.hit_of" not in child.data.tags]
+    assert len(computed) == 3, "one model to begin with, one that goes on, one anew"
+
+    again = recipe("backtest", *words, "--clocks=[never,update,full,full:2]")
+    children = MlflowClient().search_runs(
+        ["0"], f"tags.`mlflow.parentRunId` = '{again.info.run_id}' and tags.stage = 'update'"
+    )
+    assert all("cache.hit_of" in child.data.tags for child in children), "finished windows stay"
+
+
+def read_csv(run: RunReference) -> pd.DataFrame:
+    return pd.read_csv(run.artifact("backtest") / "windows.csv")

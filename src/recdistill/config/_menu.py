@@ -11,8 +11,8 @@ from recdistill.config._stages import stage_module
 STAGES = (
     "main", "prepare_data", "train_baseline", "embed_items", "audit_language", "train_teacher",
     "export_teacher", "make_transfer_set", "distill", "sweep", "reconcile", "diagnose", "evaluate",
-    "compare", "update", "promote", "score", "watch", "verify", "plan_memory", "probe_memory",
-    "doctor",
+    "compare", "update", "backtest", "promote", "score", "watch", "verify", "plan_memory",
+    "probe_memory", "doctor",
 )  # fmt: skip
 """Every entry point, in the order in which they are used."""
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyarrow import feather
 
+from recdistill.checksums import file_sha256
 from recdistill.data._raw import RawData
-from recdistill.data._sources._cache import sha256_of
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_ROWS = "log/interactions.arrow"
+ROWS = "log/interactions.arrow"
 _ITEMS = "log/items.arrow"
 
 
@@ -36,7 +36,7 @@ def write_log(folder: Path, raw: RawData) -> None:
         return
     (folder / "log").mkdir()
     rows = raw.interactions.drop(columns="line", errors="ignore")
-    _write(rows, folder / _ROWS)
+    _write(rows, folder / ROWS)
     if raw.items is not None:
         _write(raw.items.drop(columns="line", errors="ignore"), folder / _ITEMS)
 
@@ -49,7 +49,7 @@ def read_log(folder: Path, manifest: dict[str, Any]) -> RawData:
     UserError
         When the folder keeps no log, or one that is not as it was written.
     """
-    if _ROWS not in manifest["files"]:
+    if ROWS not in manifest["files"]:
         why = (
             "was prepared by an earlier version, which kept no log: prepare it again with "
             "use_cache=false"
@@ -58,9 +58,9 @@ def read_log(folder: Path, manifest: dict[str, Any]) -> RawData:
             "prepare all rows together"
         )
         raise UserError(f"{folder} cannot be extended: it {why}.")
-    for name in (_ROWS, _ITEMS):
+    for name in (ROWS, _ITEMS):
         if name in manifest["files"] and (
-            not (folder / name).is_file() or sha256_of(folder / name) != manifest["files"][name]
+            not (folder / name).is_file() or file_sha256(folder / name) != manifest["files"][name]
         ):
             raise UserError(
                 f"{folder / name} was changed after prepare_data wrote it: remove the folder and "
@@ -69,7 +69,7 @@ def read_log(folder: Path, manifest: dict[str, Any]) -> RawData:
     items = None
     if _ITEMS in manifest["files"]:
         items = feather.read_table(folder / _ITEMS).to_pandas().astype("str")
-    rows = feather.read_table(folder / _ROWS).to_pandas()
+    rows = feather.read_table(folder / ROWS).to_pandas()
     clock = manifest.get("clock", "number")
     return RawData(rows, items, True, manifest["order"], manifest["origin"], [], clock)
 

@@ -7,6 +7,8 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.reporting._breakdown import Slice, break_down
     from recdistill.reporting._caveats import caveats
+    from recdistill.reporting._clock_plot import clocks_by_window, draw_clocks
+    from recdistill.reporting._clock_report import clocks_markdown
     from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
@@ -49,7 +51,10 @@ __all__ = [
     "as_markdown",
     "break_down",
     "caveats",
+    "clocks_by_window",
+    "clocks_markdown",
     "compare_groups",
+    "draw_clocks",
     "find_scored_run",
     "language_csv",
     "language_markdown",

@@ -5,19 +5,42 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.updating._clock import Clock, Step
     from recdistill.updating._frozen import Frozen, catalog_of, load_frozen
+    from recdistill.updating._outcomes import (
+        AGES,
+        ClockTest,
+        by_age,
+        by_window,
+        cases_of,
+        clock_metrics,
+        compare_clocks,
+        later_windows,
+    )
+    from recdistill.updating._replay_windows import past_states
     from recdistill.updating._since import Replay, Since, new_counts, since
     from recdistill.updating._update import UpdateConfig, Updated, update_student
 
 __all__ = [
+    "AGES",
+    "Clock",
+    "ClockTest",
     "Frozen",
     "Replay",
     "Since",
+    "Step",
     "UpdateConfig",
     "Updated",
+    "by_age",
+    "by_window",
+    "cases_of",
     "catalog_of",
+    "clock_metrics",
+    "compare_clocks",
+    "later_windows",
     "load_frozen",
     "new_counts",
+    "past_states",
     "since",
     "update_student",
 ]

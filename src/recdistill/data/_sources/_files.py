@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from recdistill.data._log import ROWS, read_log
+from recdistill.data._manifest import read_manifest
 from recdistill.data._raw import RawData, first_few
 from recdistill.data._readers import reader_for
 from recdistill.data._sources._archive import read_members
@@ -81,7 +83,8 @@ def _beside(path: Path) -> Path | None:
 def located(config: DataConfig) -> dict[str, Path]:
     """Files on this machine that the settings name, by role; empty for pinned sources.
 
-    Roles are ``interactions``, ``items``, ``archive``, ``train``, ``val`` and ``test``.
+    Roles are ``interactions``, ``items``, ``archive``, ``train``, ``val`` and ``test``, and ``log``
+    where ``data_path`` is a prepared folder.
     """
     files: dict[str, Path] = {}
     if config.train_file:
@@ -92,7 +95,9 @@ def located(config: DataConfig) -> dict[str, Path]:
             raise UserError(
                 f"data_path {path} does not exist: give the file or folder that holds the data."
             )
-        if path.is_dir():
+        if (path / "manifest.json").is_file():
+            files = {"log": path / ROWS}
+        elif path.is_dir():
             names = [str(p.relative_to(path)) for p in path.iterdir() if p.is_file()]
             interactions, items = _in_folder(names, f"The folder {path}")
             files = {"interactions": path / interactions}
@@ -102,7 +107,7 @@ def located(config: DataConfig) -> dict[str, Path]:
             files = {"archive" if path.suffix == ".zip" else "interactions": path}
     if files and config.reading.items_file:
         files["items"] = Path(config.reading.items_file)
-    elif "items" not in files and "archive" not in files and files:
+    elif files and not {"items", "archive", "log"} & set(files):
         beside = _beside(next(iter(files.values())))
         if beside:
             files["items"] = beside
@@ -170,7 +175,10 @@ def load_path(config: DataConfig) -> RawData:
     """Read the files that ``data_path`` names."""
     digests = fingerprint(config)
     files = located(config)
-    if "archive" in files:
+    if "log" in files:
+        folder = Path(config.data_path).expanduser()
+        raw = read_log(folder, read_manifest(folder))
+    elif "archive" in files:
         raw, _ = read_archive(files["archive"], config)
         if "items" in files:
             listed, more = read_items(

@@ -1,0 +1,154 @@
+"""What going on is worth: the last weeks of two logs as they would have run, under three clocks.
+
+    python -m benchmarks.every_night --folder build/every_night        # some ten CPU minutes
+
+A small SASRec under a recipe that is stated here; the same seed in every arm. Finished windows are
+reused when it is started again in the same folder. Writes the result file and the guide's picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pages import ROOT, Block
+
+RESULT = Path(__file__).parent / "results" / "every_night.json"
+PICTURE = ROOT / "docs" / "assets" / "every_night.png"
+RECIPE = (
+    "--model=sasrec", "--student.dim=32", "--max_length=50", "--max_epochs=8", "--patience=0",
+    "--tokens_per_batch=3200", "--seed=0",
+)  # fmt: skip
+TEXT = ("--student.item=id+text", "--student.id_dropout=0.2")
+CLOCKS = "--clocks=[never,update,full]"
+DATA = {
+    # A purchase of an item that the customer had before says nothing of what is new to them.
+    "online-retail": ("--cleaning.repeats=first", "--windows=6", "--rolling.days=7"),
+    # Few come back after their first week: all their items of a week are predicted.
+    "ml-100k": ("--windows=6", "--rolling.days=7", "--rolling.targets=all"),
+}
+ARMS = {
+    "online-retail": ("online-retail", (), CLOCKS),
+    "ml-100k": ("ml-100k", (), CLOCKS),
+    "online-retail, text": ("online-retail", TEXT, "--clocks=[update]"),
+}
+
+
+def stage(folder: Path, name: str, *words: str) -> str:
+    """Run a stage as ``python -m`` does; return the id of its run."""
+    from mlflow import MlflowClient
+
+    store = f"sqlite:///{folder}/mlflow.db"
+    environment = os.environ | {"MLFLOW_TRACKING_URI": store, "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    subprocess.run(
+        [sys.executable, "-m", f"projects.{name}", *words], cwd=folder, env=environment, check=True
+    )
+    client = MlflowClient(tracking_uri=store)
+    found = client.search_runs(
+        ["0"], f"tags.stage = '{name}' and attributes.status = 'FINISHED'", max_results=1
+    )[0]
+    return str(found.data.tags.get("cache.hit_of", found.info.run_id))
+
+
+def measure(folder: Path, arm: str) -> dict[str, Any]:
+    """Run one arm's backtest and keep what it found, without any user's own outcome."""
+    import pandas as pd
+    from mlflow import MlflowClient
+
+    from recdistill import reporting, updating
+
+    dataset, changes, clocks = ARMS[arm]
+    # Its recipe is read and nothing else of it: a few users make it.
+    sample = ["--max_users=150", "--loss_options.label_smoothing=0"]
+    text = []
+    if changes:
+        made = stage(folder, "embed_items", f"--dataset={dataset}", *sample[:1], "--encoder=tfidf")
+        text = [f"--text_run={made}"]
+    words = (f"--dataset={dataset}", *sample, *RECIPE, *changes, *text)
+    recipe = stage(folder, "train_baseline", *words)
+    asked = (f"--dataset={dataset}", f"--model_run={recipe}", *DATA[dataset], clocks)
+    run_id = stage(folder, "backtest", *asked)
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
+    kept = Path(client.download_artifacts(run_id, "backtest", str(folder)))
+    cases, windows = pd.read_parquet(kept / "cases.parquet"), pd.read_csv(kept / "windows.csv")
+    if arm == "online-retail":
+        PICTURE.write_bytes((kept / "windows.png").read_bytes())
+    later = updating.later_windows(cases)
+    return {
+        "settings": [*RECIPE, *changes, *DATA[dataset], clocks],
+        "windows": windows.to_dict("records"),
+        "item_age": updating.by_age(later, "item_age").reset_index().to_dict("records"),
+        "tests": [asdict(test) for test in updating.compare_clocks(later)],
+        "report": reporting.clocks_markdown(cases, windows),
+    }
+
+
+def blocks() -> list[Block]:
+    """Make the guide's tables."""
+    found = json.loads(RESULT.read_text(encoding="utf-8"))
+    parts = [
+        f"**{dataset}**\n\n{found[dataset]['report'].strip()}"
+        for dataset in DATA
+        if dataset in found
+    ]
+    lines = [_reached(dataset, found[dataset]) for dataset in DATA if dataset in found]
+    text = "\n".join(lines) + "\n\n" + "\n\n".join(parts)
+    if more := _text(found):
+        text += f"\n\n{more}"
+    return [Block("docs/guides/every_night.md", "every night", text)]
+
+
+def _reached(dataset: str, found: dict[str, Any]) -> str:
+    cost = dict.fromkeys(("update", "full"), 0.0)
+    for row in found["windows"]:
+        if row["step"] == row["clock"] and row["window"] != found["windows"][0]["window"]:
+            cost[row["clock"]] += row["cpu_seconds"]
+    tests = {(test["a"], test["b"]): test for test in found["tests"]}
+    frozen, full = tests["update", "never"], tests["full", "update"]
+    return (
+        f"- {dataset}: going on reaches {full['mean_b'] / full['mean_a']:.1%} of training anew's "
+        f"NDCG@10 at {cost['update'] / cost['full']:.1%} of its CPU time, and has "
+        f"{frozen['delta']:+.4f} over the model that stands still (p {frozen['p']:.4f})."
+    )
+
+
+def _text(found: dict[str, Any]) -> str:
+    if "online-retail, text" not in found:
+        return ""
+    sides = {
+        arm: {row["item_age"]: row for row in found[arm]["item_age"]}
+        for arm in ("online-retail", "online-retail, text")
+    }
+    lines = [
+        "| online-retail, going on: the item first seen in | cases | ids alone | ids and texts |",
+        "|---|---:|---:|---:|",
+    ]
+    for age, row in sides["online-retail"].items():
+        with_text = sides["online-retail, text"][age]["update"]
+        lines.append(f"| {age} | {row['n_cases']:,.0f} | {row['update']:.4f} | {with_text:.4f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure what is asked for, one arm after the other; write each as it comes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "every_night")
+    parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
+    asked = parser.parse_args()
+    folder = asked.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    for arm in asked.arms:
+        found = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
+        found[arm] = measure(folder, arm)
+        RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
