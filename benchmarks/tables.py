@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from benchmarks import (
     baselines,
     calibration,
+    faults,
     house,
     language,
     speed_tables,
@@ -34,6 +35,7 @@ def blocks() -> list[Block]:
         students,
         teacher_quality,
         teacher_lastfm,
+        faults,
         speed_tables,
         house,
         language,

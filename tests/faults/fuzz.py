@@ -1,26 +1,27 @@
 """Wrong settings, search spaces, data files and saved folders by the thousand, slice by slice.
 
-    python -m tests.faults.fuzz --cases 10000 --keep benchmarks/results/faults.json
+    python -m tests.faults.fuzz --cases 10000
 
 The cases are those of the tests named in ``ROOMS``, drawn from another seed in every slice. A case
 that ends in a traceback, does not end, or is read as something else fails its test: mend the code,
 and keep the case in the ``found/`` folder beside that test. What was tried is counted in
-``build/faults/``; started again, the command goes on. The exit status is 1 if a slice failed.
+``build/faults/``; started again, the command goes on, and repeats what failed. The exit status is 1
+if a slice failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tests.faults.kills import FOLDER, keep
+from tests.faults.kills import FOLDER
 from tests.faults.workshop import ROOT
 
 _PATIENCE_SECONDS = 3600
@@ -86,34 +87,37 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--cases", type=int, default=10_000, help="in all")
     asked.add_argument("--seed", type=int, default=0, help="of the first slice")
-    asked.add_argument("--keep", type=Path, help="file of results that gets the summary")
     said = asked.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"fuzz-{said.seed}.json"
-    slices: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-    while sum(one["cases"] for one in slices) < said.cases:
-        name = list(ROOMS)[len(slices) % len(ROOMS)]
-        seed = said.seed + len(slices)
+    known: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    slices = {one["seed"]: one for one in known if one["held"]}
+    while sum(one["cases"] for one in slices.values()) < said.cases:
+        seed = next(s for s in itertools.count(said.seed) if s not in slices)
+        name = list(ROOMS)[seed % len(ROOMS)]
         held, cpu = try_slice(ROOMS[name], seed)
         cases = ROOMS[name].n * ROOMS[name].n_tests
-        slices.append(
-            {"room": name, "seed": seed, "cases": cases, "held": held, "cpu_s": round(cpu, 1)}
-        )
-        path.write_text(json.dumps(slices, indent=1) + "\n")
-        print(json.dumps(slices[-1]), flush=True)
-    found = {
+        one = {"room": name, "seed": seed, "cases": cases, "held": held, "cpu_s": round(cpu, 1)}
+        slices[seed] = one
+        path.write_text(json.dumps(list(slices.values()), indent=1) + "\n")
+        print(json.dumps(one), flush=True)
+    found = summary(list(slices.values()))
+    (FOLDER / "fuzz.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found))
+    return 1 if found["n_slices_failed"] else 0
+
+
+def summary(slices: list[dict[str, Any]]) -> dict[str, Any]:
+    """Count what was tried and found."""
+    return {
         "n_cases": sum(one["cases"] for one in slices),
         "by_room": {
             name: sum(one["cases"] for one in slices if one["room"] == name) for name in ROOMS
         },
-        "seeds": [slices[0]["seed"], slices[-1]["seed"]],
+        "seeds": [min(one["seed"] for one in slices), max(one["seed"] for one in slices)],
         "n_slices_failed": sum(not one["held"] for one in slices),
         "cpu_seconds": round(sum(one["cpu_s"] for one in slices), 1),
     }
-    if said.keep:
-        keep(said.keep, "fuzz", found)
-    print(json.dumps(found))
-    return 1 if found["n_slices_failed"] else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m tests.faults.kills --kills 20 --targets distill,evaluate
     python -m tests.faults.kills --seconds 480
-    python -m tests.faults.kills --kills 200 --keep benchmarks/results/faults.json
+    python -m tests.faults.kills --kills 200 --seconds 86400
 
 Every kill works on a copy of a folder of finished small runs (60 users of ML-100K, one thread): a
 stage is started, killed (SIGKILL, SIGTERM, SIGINT, or two of them shortly after each other), and
@@ -33,14 +33,16 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.faults.killing import WAYS, Kill
 from tests.faults.process import import_stages
 from tests.faults.services import ServingKills, TeamKills
 from tests.faults.stages import StageKills
 from tests.faults.workshop import KILLED, ROOT, Workshop, code_digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLDER = ROOT / "build" / "faults"
 RESULT = FOLDER / "kills.json"
@@ -110,13 +112,6 @@ def _cpu_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def keep(path: Path, name: str, found: dict[str, Any]) -> None:
-    """Write one part of a file of results, leaving the others."""
-    known = json.loads(path.read_text()) if path.exists() else {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(known | {name: found}, indent=1, sort_keys=True) + "\n")
-
-
 def main() -> int:
     """Kill as often as asked, or for as long; say what was found."""
     asked = argparse.ArgumentParser(description=__doc__)
@@ -125,7 +120,6 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--targets", default=",".join(TARGETS), help="what is killed")
     asked.add_argument("--anew", action="store_true", help="forget the kills before")
-    asked.add_argument("--keep", type=Path, help="file of results that gets the summary")
     said = asked.parse_args()
     targets = [name for name in said.targets.split(",") if name in TARGETS]
     if missing := TeamKills.missing():
@@ -145,10 +139,9 @@ def main() -> int:
     finally:
         left = kills.team.close()
     summary = kills.summary()
-    if said.keep:
-        keep(said.keep, "kills", summary)
     wrong = [asdict(kill) for kill in kills.done.values() if not kill.holds()]
-    RESULT.write_text(json.dumps(summary | {"wrong": wrong, "left": left}, indent=1) + "\n")
+    RESULT.write_text(json.dumps(summary, indent=1) + "\n")
+    RESULT.with_name("wrong.json").write_text(json.dumps({"kills": wrong, "left": left}) + "\n")
     print(json.dumps(summary), *left, flush=True)
     return 1 if wrong or left else 0
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import mlflow
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+_MODULES = "modules.txt"
+
 
 def import_stages(stages: Iterable[str]) -> None:
     """Import everything once."""
@@ -27,6 +30,13 @@ def import_stages(stages: Iterable[str]) -> None:
     heavy = ["recdistill.runs._open_run", "pytorch_lightning", "transformers", "optuna", "peft"]
     for name in (*heavy, *(f"projects.{stage}" for stage in stages)):
         importlib.import_module(name)
+
+
+def import_like(folder: Path) -> None:
+    """Import what an uninterrupted stage of a folder had imported in the end."""
+    for name in (folder / _MODULES).read_text().split():
+        with suppress(Exception):  # made by hand, or of a file that is no module
+            importlib.import_module(name)
 
 
 def start_stage(folder: Path, name: str, words: list[str]) -> int:
@@ -58,6 +68,7 @@ def start(folder: Path, work: Callable[[], None]) -> int:
         os.dup2(log, 2)
         tempfile.tempdir = os.environ["TMPDIR"] = short
         work()
+        (folder / _MODULES).write_text("\n".join(sys.modules))
         status = 0
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)

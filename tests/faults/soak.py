@@ -1,6 +1,6 @@
 """Sweeps, servers and scoring for an hour: memory, files, threads and processes stay as they are.
 
-    python -m tests.faults.soak --minutes 60 --keep benchmarks/results/faults.json
+    python -m tests.faults.soak --minutes 60
 
 Three subjects work all the time, and are measured after every round of work, when they are quiet:
 a process that runs one stage after the other as a notebook does (a floor, scoring, a sweep with two
@@ -29,7 +29,7 @@ import requests
 
 from tests.e2e._servers import TeamServer, free_port
 from tests.faults.killing import ended, remaining
-from tests.faults.kills import FOLDER, keep
+from tests.faults.kills import FOLDER
 from tests.faults.outcome import remove, temporary
 from tests.faults.process import import_stages, start
 from tests.faults.services import TeamKills, ask, comes_up, ended_politely, serve
@@ -167,16 +167,15 @@ def main() -> int:
     """Soak, judge, keep."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--minutes", type=float, default=60)
-    asked.add_argument("--keep", type=Path, help="file of results that gets the figures")
     said = asked.parse_args()
     if missing := TeamKills.missing():
         raise SystemExit(missing)
     import_stages(STAGES)
     samples = soak(said.minutes, FOLDER / f"soak-{code_digest()}")
     found = {name: judged(known) for name, known in sorted(samples.items())}
-    (FOLDER / "soak.json").write_text(json.dumps(samples) + "\n")
-    if said.keep:
-        keep(said.keep, "soak", {"minutes": said.minutes, "subjects": found})
+    (FOLDER / "soak-samples.json").write_text(json.dumps(samples) + "\n")
+    kept = {"minutes": said.minutes, "subjects": found}
+    (FOLDER / "soak.json").write_text(json.dumps(kept, indent=1) + "\n")
     print(json.dumps(found, indent=1))
     flat = all(known[figure]["flat"] for known in found.values() for figure in FIGURES)
     return 0 if flat else 1

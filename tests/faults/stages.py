@@ -18,7 +18,7 @@ from tests.faults.outcome import (
     remove,
     statuses,
 )
-from tests.faults.process import start_stage
+from tests.faults.process import import_like, start_stage
 from tests.faults.workshop import KILLED, Workshop, registered
 
 if TYPE_CHECKING:
@@ -44,17 +44,21 @@ class StageKills:
 
     def __init__(self, folder: Path, workshop: Workshop) -> None:
         self._folder, self._workshop = folder, workshop
+        self._imported: set[str] = set()
 
     def reference(self, stage: str) -> Reference:
         """Return the uninterrupted run of a stage, made when it is first asked for, and kept."""
         kept = self._folder / f"reference-{stage}.json"
+        folder = self._folder / f"reference-{stage}"
         if not kept.exists():
             words = self._workshop.words(stage)
-            folder = self._workshop.copy(self._folder / f"reference-{stage}")
-            began = time.monotonic()
-            if ended(start_stage(folder, stage, words)) != 0:
-                raise RuntimeError((folder / "log.txt").read_text()[-3000:])
-            seconds = time.monotonic() - began
+            for _ in range(2):  # the second one is as fast as those that are killed
+                self._workshop.copy(folder)
+                began = time.monotonic()
+                if ended(start_stage(folder, stage, words)) != 0:
+                    raise RuntimeError((folder / "log.txt").read_text()[-3000:])
+                seconds = time.monotonic() - began
+                import_like(folder)
             made = Reference(
                 _outcome(folder, stage),
                 seconds,
@@ -62,7 +66,9 @@ class StageKills:
                 sorted(kept_files(folder)),
             )
             kept.write_text(json.dumps(asdict(made)))
-            remove(folder)
+        if stage not in self._imported:
+            import_like(folder)
+            self._imported.add(stage)
         known = json.loads(kept.read_text())
         return Reference(**{**known, "outcome": Outcome(**known["outcome"])})
 

@@ -9,6 +9,8 @@ import yaml
 
 from recdistill.errors import UserError
 
+_LONGEST = 500
+
 
 def home() -> Path:
     """Return the folder of ``projects/`` and ``conf/``.
@@ -35,12 +37,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     UserError
         When the file is missing, is no YAML, or holds something else than a mapping.
     """
-    where = f"The settings file {path}"
+    name = str(path)
+    # A name of any length must not fill the terminal.
+    where = f"The settings file {name if len(name) <= _LONGEST else f'{name[:_LONGEST]}...'}"
     content = parse_yaml(read_text(path, where), where)
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise UserError(f"The settings file {path} must hold 'name: value' lines.")
+        raise UserError(f"{where} must hold 'name: value' lines.")
     return content
 
 
