@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+HEADLINE: tuple[Metric, ...] = ("recall", "ndcg")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -46,7 +48,9 @@ class Evaluation:
         ``recall_at_k_low`` and ``recall_at_k_high``, ``hits_at_k``, ``ndcg_at_k``, ``mrr_at_k``,
         and from the top lists ``coverage_at_k`` (share of the catalog in anybody's list),
         ``popularity_at_k`` (mean popularity percentile of the recommended items, 0 to 1) and
-        ``popularity_lift_at_k`` (that mean over the same mean of the histories).
+        ``popularity_lift_at_k`` (that mean over the same mean of the histories). Where some targets
+        are items that training never saw: ``new/`` and ``known/`` lead recall and NDCG at 10 of
+        these and of the other targets, and their number ``n_users``.
         """
         n = len(self.per_user)
         values: dict[str, float] = {"n_users": float(n)}
@@ -60,19 +64,34 @@ class Evaluation:
                 values[f"{prefix}hits_at_{k}"] = hits
                 values[f"{prefix}recall_at_{k}_low"] = low
                 values[f"{prefix}recall_at_{k}_high"] = high
-        return values | self.lists
+        return values | self._new_and_known() | self.lists
+
+    def _new_and_known(self) -> dict[str, float]:
+        """Split the headline by whether training saw the target; nothing where it saw them all."""
+        is_new = self.per_user["target_popularity"].to_numpy() == 0
+        if not is_new.any():
+            return {}
+        values: dict[str, float] = {}
+        for name, part in (("new", is_new), ("known", ~is_new)):
+            values[f"{name}/n_users"] = float(part.sum())
+            for metric in HEADLINE if part.any() else ():
+                values[f"{name}/{metric}_at_10"] = float(self.outcome(metric, 10)[part].mean())
+        return values
 
     def main_metrics(self) -> dict[str, float]:
         """Those of :meth:`metrics` that a model which is only a measure for others is read by.
 
-        With the history masked: recall, NDCG and MRR at every k, all else at 10.
+        With the history masked: recall, NDCG and MRR at every k, all else at 10, new and known
+        targets apart.
         """
         names = {f"{metric}_at_{k}" for metric in METRICS for k in KS}
         names.add("n_users")
         return {
             name: value
             for name, value in self.metrics().items()
-            if name in names or ("/" not in name and "_at_10" in name)
+            if name in names
+            or ("/" not in name and "_at_10" in name)
+            or name.startswith(("new/", "known/"))
         }
 
 

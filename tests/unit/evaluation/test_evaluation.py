@@ -52,6 +52,29 @@ def test_recall_rises_with_k_and_bounds_hold_it(scorer, cases, catalog, train):
             assert hits == pytest.approx(metrics[f"{prefix}recall_at_{k}"])
 
 
+def test_new_and_known_targets_make_up_the_whole(scorer, cases, catalog, train):
+    few = train.take(np.arange(4))
+    found = evaluate(scorer, cases, catalog, few)
+    metrics = found.metrics()
+    is_new = ~np.isin(cases.targets, few.items)
+    assert 0 < metrics["new/n_users"] == is_new.sum() < len(is_new)
+    for metric in ("recall", "ndcg"):
+        total = sum(
+            metrics[f"{part}/n_users"] * metrics[f"{part}/{metric}_at_10"]
+            for part in ("new", "known")
+        )
+        assert total / len(is_new) == pytest.approx(metrics[f"{metric}_at_10"])
+    assert {n for n in metrics if "/" in n} - {n for n in found.main_metrics() if "/" in n} == {
+        n for n in metrics if n.startswith("unmasked/")
+    }
+
+
+def test_without_a_new_target_nothing_is_split(scorer, cases, catalog):
+    everything = Sequences.from_lists([np.arange(1, catalog.n_items + 1)])
+    found = evaluate(scorer, cases, catalog, everything).metrics()
+    assert not any(name.startswith(("new/", "known/")) for name in found)
+
+
 def test_a_target_repeated_from_its_history_is_a_miss_masked_and_counts_unmasked(
     scorer, catalog, train
 ):
