@@ -79,7 +79,7 @@ def run(config: Config, run: Run) -> None:
     item = "id" if is_floor else training.load_recipe(folder).architecture.item
     placed = "text" if config.place_by_text and not (is_floor or config.full) else item
     texts = text_runs.find_texts(config.text_run, placed, run, data)
-    run.set_tags(texts.tags() | {"model": champion.tags.get("model", "")})
+    run.set_tags(texts.tags() | {k: v for k, v in champion.tags.items() if k == "model"})
     inputs = {"split": data.split_digest, "champion": champion.id} | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache):
         return
