@@ -259,7 +259,8 @@ def distil(
         )
     run.log_metrics(student.metrics())
     if keep_model:
-        students.save_model(student.recommender, run.folder / "model")
+        recommender = results.learn_new_item_shift(run, student.recommender, data)
+        students.save_model(recommender, run.folder / "model")
         training.save_recipe(changes.applied_to(baseline), run.folder / "model")
         run.log_artifact(run.folder / "model", "model")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
-from recdistill import teachers, texts
+from recdistill import encoders, teachers, texts
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
     from recdistill.texts import TextEncoder
-
-_TFIDF = "tfidf"
 
 
 @main_fields("encoder", "teacher_run", "weights", "permuted", "pooling", "dim", "reduction")
@@ -47,7 +45,7 @@ class Config(EmbeddingConfig, OnData):
                 "weights=random and teacher_run exclude each other: the control of a teacher is a "
                 "teacher trained with weights=random."
             )
-        if self.encoder == _TFIDF and self.weights == "random":
+        if self.encoder == encoders.TFIDF and self.weights == "random":
             raise UserError(
                 "weights=random is the control of a network, and encoder=tfidf has no weights: "
                 "name the network it is to be compared with."
@@ -102,12 +100,10 @@ def encoder_of(config: Config, teacher: RunReference | None, data: PreparedData)
     if teacher:
         adapted = teachers.load_model(teacher.artifact("model"), data.catalog)
         return teachers.adapted_encoder(adapted, config.embedding())
-    if config.encoder == _TFIDF:
-        described = [str(text) for text in data.catalog.items["text"]]
-        return texts.TfidfEncoder(described, config.dim)
-    return texts.TransformerEncoder.read(
-        teachers.locate_llm(config.encoder),
+    return encoders.build_encoder(
+        config.encoder,
         config.embedding(),
+        data.catalog,
         weights=config.weights,
         seed=config.seed,
         device=config.device,

@@ -18,14 +18,13 @@ from recdistill.runs import model_url, stage, ui_base
 from recdistill.serving import CHAMPION, ChallengeRules
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from recdistill.data import PreparedData
     from recdistill.runs import Run
-    from recdistill.serving import Registry, Verdict, Version
+    from recdistill.serving import Package, Registry, Verdict, Version
 
 
-@main_fields("model_run", "name", "alias", "metric", "margin", "force", "reason", "rollback")
+@main_fields(
+    "model_run", "name", "alias", "new_items", "metric", "margin", "force", "reason", "rollback"
+)
 @dataclass(frozen=True)
 class Config(ChallengeRules, OnData):
     """Which student, under which name, by which rules; conf/promote.yaml says what each means."""
@@ -36,6 +35,7 @@ class Config(ChallengeRules, OnData):
     force: bool = False
     reason: str = ""
     rollback: bool = False
+    new_items: str = ""
 
     def __post_init__(self) -> None:
         ChallengeRules.__post_init__(self)
@@ -63,10 +63,16 @@ def run(config: Config, run: Run) -> None:
     student_run = run.find(config.model_run, *stages, data=data)
     run.rename(student_run.name, config.alias)
     run.set_tags({"model_run_id": student_run.id})
-    student = serving.gather_student(
-        student_run.artifact("model"), data.folder / "catalog.csv", run.folder / "student"
+    package = serving.package_student(
+        student_run.artifact("model"),
+        data,
+        run.folder,
+        new_items=config.new_items,
+        config=config,
+        finder=run,
     )
-    tags = serving.version_tags(student_run, data)
+    run.log_metrics({"new_items/n_served": package.n_new})
+    tags = serving.version_tags(student_run, package)
     made, champion = registry.same(tags), registry.holder(CHAMPION)
     if made and champion and made.number == champion.number:
         said = f"{student_run.name} is {registry.name}@{CHAMPION} already (version {made.number})."
@@ -75,11 +81,11 @@ def run(config: Config, run: Run) -> None:
         return
     with run.phase("challenge"):
         decision = serving.decide(
-            registry, student, made, data, config.rules(), reason=config.reason * config.force
+            registry, package, made, config.rules(), reason=config.reason * config.force
         )
     if decision.verdict:
         log_verdict(decision.verdict, config, run)
-    version = made or register(registry, student, data, tags, run)
+    version = made or register(registry, package, tags, run)
     card = serving.settle(registry, version, decision, config.alias)
     run.set_tags({"registered": version.address, "challenge": decision.outcome})
     run.note(card)
@@ -110,15 +116,13 @@ def log_verdict(verdict: Verdict, config: Config, run: Run) -> None:
     run.log_dict([check.plain() for check in verdict.checks], "challenge/checks.json")
 
 
-def register(
-    registry: Registry, student: Path, data: PreparedData, tags: dict[str, str], run: Run
-) -> Version:
+def register(registry: Registry, package: Package, tags: dict[str, str], run: Run) -> Version:
     """Package the student and what it expects, have MLflow try it out, make it a version."""
     import mlflow
 
-    serving.write_reference(student, data)
+    serving.write_reference(package.student, package.data)
     with mlflow.start_run(run_id=run.id, log_system_metrics=False), run.phase("package"):
-        address = serving.log_served_model(student, run.folder, tags=tags)
+        address = serving.log_served_model(package.student, run.folder, tags=tags)
     return registry.register(address, tags)
 
 

@@ -32,6 +32,7 @@ class Config(OnData):
     output: str = "recommendations"
     k: int = 10
     exclude: tuple[str, ...] = ()
+    new_items: str = ""
     keep_history: bool = False
     titles: bool = False
     part_size: int = 20_000
@@ -45,6 +46,10 @@ class Config(OnData):
         for name in ("k", "part_size", "devices", "n_shards"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.new_items and self.model_run == "champion":
+            raise UserError(
+                "The champion has the items it was promoted with: leave new_items empty."
+            )
         if not 0 <= self.shard < self.n_shards:
             raise UserError(f"shard is {self.shard}; it must be in 0 to {self.n_shards - 1}.")
 
@@ -58,9 +63,7 @@ def run(config: Config, run: Run) -> None:
     run.set_tags({"model_run_id": model_run.id, "output": str(Path(config.output).absolute())})
     if config.k > data.catalog.n_items:
         raise UserError(f"k is {config.k}, and the catalog has {data.catalog.n_items} items.")
-    student = serving.gather_student(
-        model_run.artifact("model"), data.folder / "catalog.csv", run.folder / "student"
-    )
+    student = packaged(config, run, model_run, data)
     scoring = serving.Scoring(
         model_run.id,
         config.users,
@@ -94,6 +97,20 @@ def student_run(config: Config, run: Run, data: PreparedData) -> RunReference:
         return run.find(config.model_run, *stages, data=data)
     champion = serving.Registry(run.client, f"recdistill-{data.dataset}").champion()
     return run.find(champion.tags.get("model_run_id", ""), *STUDENTS, data=data)
+
+
+def packaged(config: Config, run: Run, model_run: RunReference, data: PreparedData) -> Path:
+    """Return the folder of the student: the one that serves as it was packaged, others anew."""
+    if config.model_run == "champion":
+        return serving.Registry(run.client, f"recdistill-{data.dataset}").champion().student()
+    return serving.package_student(
+        model_run.artifact("model"),
+        data,
+        run.folder,
+        new_items=config.new_items,
+        config=config,
+        finder=run,
+    ).student
 
 
 if __name__ == "__main__":

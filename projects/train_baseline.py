@@ -117,8 +117,9 @@ def train(config: Config, run: Run, data: PreparedData) -> str:
         model, n_epochs = fit_a_floor(config, run, data), 0
         floors.save_model(model, run.folder / "model", split_digest=data.split_digest)
     else:
-        model, n_epochs = fit_a_student(config, run, data, texts.vectors(data))
-        students.save_model(model, run.folder / "model")
+        fitted, n_epochs = fit_a_student(config, run, data, texts.vectors(data))
+        model = student = results.learn_new_item_shift(run, fitted, data)
+        students.save_model(student, run.folder / "model")
         training.save_recipe(config.recipe(student_kind(config)), run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recdistill import evaluation as evaluations
+from recdistill.data import training_counts
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.evaluation import Evaluation, Recommender
     from recdistill.runs import Run
+    from recdistill.students import StudentRecommender
+
+_LEAST_CASES = 30
+"""Fewer validation cases of a kind teach no shift."""
 
 
 def log_evaluation(
@@ -46,6 +52,34 @@ def log_evaluation(
     evaluations.write_evaluation(test, run.folder / "evaluation")
     run.log_artifact(run.folder / "evaluation", "evaluation")
     return test
+
+
+def learn_new_item_shift(
+    run: Run, model: StudentRecommender, data: PreparedData
+) -> StudentRecommender:
+    """Learn from validation how items that training never met rank fairly among the others.
+
+    Where a student has texts, and enough validation targets are of either kind, as with
+    split=cold_items. The student that is returned keeps the shift for serving; its own scores stay.
+    """
+    new = training_counts(data.train, data.catalog.n_items) == 0
+    new[0] = False
+    kinds = new[data.val.targets]
+    if model.text is None or min(kinds.sum(), (~kinds).sum()) < _LEAST_CASES:
+        return model
+    with run.phase("new_items"):
+        found = evaluations.calibrate_new_items(model, data.val, new)
+    chosen = found.chosen
+    run.log_metrics(
+        {
+            "new_items/shift": chosen.shift,
+            "new_items/val_ndcg_at_10": chosen.new,
+            "new_items/val_ndcg_at_10_among_themselves": found.new_alone,
+            "new_items/known_val_ndcg_at_10": chosen.known,
+            "new_items/known_val_ndcg_at_10_alone": found.known_alone,
+        }
+    )
+    return replace(model, text=replace(model.text, shift=chosen.shift))
 
 
 def result_sentence(name: str, test: Evaluation) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         SplitRule,
         Temporal,
     )
+    from recdistill.data._new_items import grow_catalog
     from recdistill.data._on_data import OnData, prepare_for
     from recdistill.data._prepare import prepare, prepared_folder
     from recdistill.data._prepared import Cases, PreparedData
@@ -46,6 +47,7 @@ __all__ = [
     "Temporal",
     "ancestor_of_split",
     "ancestors",
+    "grow_catalog",
     "load_prepared",
     "prepare",
     "prepare_for",

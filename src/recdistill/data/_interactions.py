@@ -110,10 +110,10 @@ def _numbered(
     n_known = known.n_items if known else 0
     number[fresh] = n_known + 1 + np.arange(int(fresh.sum()), dtype=np.int32)
     if known is None:
-        return number, _catalog(ids[fresh], items, config, findings)
+        return number, catalog_of(ids[fresh], items, config, findings)
     if not fresh.any():
         return number, known.grown(known.items.iloc[:0])
-    return number, known.grown(_catalog(ids[fresh], items, config, findings).items)
+    return number, known.grown(catalog_of(ids[fresh], items, config, findings).items)
 
 
 def _in_order(
@@ -273,7 +273,7 @@ def _single(rows: pd.DataFrame, users: pd.Index, findings: list[Finding]) -> pd.
     return rows[enough]
 
 
-def _catalog(
+def catalog_of(
     ids: pd.Index, items: pd.DataFrame | None, config: DataConfig, findings: list[Finding]
 ) -> Catalog:
     """Give items their ids 1..n and their words."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recdistill.serving._drift import DriftLimits, Measure, drift
     from recdistill.serving._in_catalog import InCatalog
     from recdistill.serving._names import ItemNames
+    from recdistill.serving._new_items import Package, package_student
     from recdistill.serving._package import gather_student, log_served_model
     from recdistill.serving._promotion import Decision, decide, settle, version_tags
     from recdistill.serving._reference import Reference, read_reference, write_reference
@@ -41,6 +42,7 @@ __all__ = [
     "LiveModel",
     "Logged",
     "Measure",
+    "Package",
     "Reference",
     "Registry",
     "RequestLog",
@@ -61,6 +63,7 @@ __all__ = [
     "gather_student",
     "log_served_model",
     "now",
+    "package_student",
     "read_log",
     "read_reference",
     "score",

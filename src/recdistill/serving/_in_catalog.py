@@ -52,6 +52,8 @@ class InCatalog:
     def score(self, histories: Sequences) -> torch.Tensor:
         """See ``Recommender``."""
         own = score_histories(self.top_k.model, self.translated(histories))  # [n, n_own + 1]
+        if self.top_k.shifts is not None:
+            own = own + self.top_k.shifts
         least = own[:, 1:].amin(1, keepdim=True) - 1
         ids = torch.from_numpy(self.own_ids)
         scores = torch.where(ids > 0, own[:, ids], least)  # [n, n_items + 1]

@@ -17,7 +17,7 @@ from recdistill.serving._top_k import FILES
 from recdistill.students import read_student
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # What the served model runs; it travels with it, so that serving needs no checkout.
 _CODE = (
@@ -36,13 +36,17 @@ _NEEDS = ("mlflow", "numpy", "pandas", "safetensors", "torch")
 _EXAMPLE_LENGTH = 3
 
 
-def gather_student(model: Path, catalog: Path, folder: Path) -> Path:
+def gather_student(
+    model: Path, catalog: Path, folder: Path, *, never_met: Sequence[int] = ()
+) -> Path:
     """Put into ``folder`` what is served: the student's files and its catalog.
 
     Parameters
     ----------
     model : the ``model/`` folder of a run
     catalog : the ``catalog.csv`` of its prepared data
+    never_met : items without an interaction in its training: their scores are shifted where the
+        student has learnt by how much
 
     Raises
     ------
@@ -56,13 +60,15 @@ def gather_student(model: Path, catalog: Path, folder: Path) -> Path:
             "students are served: name a run of distill, or of train_baseline with "
             "a student as its model."
         )
-    _, config = read_student(model)  # whole, or this ends here
+    student, config = read_student(model)  # whole, or this ends here
     folder.mkdir(parents=True, exist_ok=True)
     names = [name for name in (*FILES, "text.safetensors") if (model / name).is_file()]
     for name in {*names, catalog.name}:
         shutil.copy(catalog if name == catalog.name else model / name, folder / name)
     # The description anew, because the catalog now belongs to what it describes.
     facts = {key: value for key, value in config.items() if key != "files"}
+    if student.text is not None and student.text.shift is not None and never_met:
+        facts["shifted"] = {"items": list(never_met), "by": student.text.shift}
     (folder / "config.json").unlink()
     files = [path.name for path in folder.iterdir() if path.is_file()]
     write_description(folder / "config.json", facts, files)

@@ -11,10 +11,8 @@ from recdistill.serving._registry import now
 from recdistill.serving._rules import CHALLENGER, CHAMPION
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from recdistill.data import PreparedData
     from recdistill.runs import RunReference
+    from recdistill.serving._new_items import Package
     from recdistill.serving._registry import Registry, Version
     from recdistill.serving._rules import ChallengeRules
     from recdistill.serving._verdict import Verdict
@@ -48,9 +46,8 @@ class Decision:
 
 def decide(
     registry: Registry,
-    student: Path,
+    package: Package,
     made: Version | None,
-    data: PreparedData,
     rules: ChallengeRules,
     *,
     reason: str = "",
@@ -60,11 +57,9 @@ def decide(
     Parameters
     ----------
     registry : Registry
-    student : a folder from ``gather_student``
+    package : Package
     made : Version, optional
         The version that holds this very student already.
-    data : PreparedData
-        The student's.
     rules : ChallengeRules
     reason : str
         Why it must serve whatever the comparison says; empty where the comparison decides.
@@ -83,7 +78,7 @@ def decide(
             raise UserError(
                 f"version {made.number} is this very model and was rolled back, {made.rolled_back}"
             )
-        verdict = challenge(student, champion.student(), data, rules)
+        verdict = challenge(package.student, champion.student(), package.data, rules)
     except UserError as error:
         if not forced:
             raise
@@ -118,8 +113,9 @@ def settle(registry: Registry, version: Version, decision: Decision, alias: str)
     return card
 
 
-def version_tags(student: RunReference, data: PreparedData) -> dict[str, str]:
+def version_tags(student: RunReference, package: Package) -> dict[str, str]:
     """Return what must be readable on the registered version itself."""
+    data = package.data
     tags = {
         "model_run_id": student.id,
         "model_run": student.name,
@@ -130,4 +126,6 @@ def version_tags(student: RunReference, data: PreparedData) -> dict[str, str]:
         "catalog.digest": data.catalog.digest,
         "split.digest": data.split_digest,
     }
+    if package.n_new:
+        tags |= {"catalog.parent": package.parent_digest, "n_new_items": str(package.n_new)}
     return tags | {key: f"{student.metrics[key]:.6g}" for key in _TAGGED if key in student.metrics}

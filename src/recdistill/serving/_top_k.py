@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from recdistill.checksums import understanding
 from recdistill.errors import UserError
 from recdistill.serving._names import ItemNames
 from recdistill.students import read_student
@@ -45,12 +46,15 @@ class TopK:
     ----------
     about : dict
         The student's ``config.json``: kind, sizes, digests of catalog and split.
+    shifts : float tensor, shape [n_items + 1], or None
+        Added to every score: what makes items that training never met rank fairly.
     """
 
     def __init__(self, model: SequentialModel, names: ItemNames, *, n_threads: int = 0) -> None:
         self.model, self.names = model.eval(), names
         self.table = model.item_table().detach()
-        self.about: dict[str, object] = {}
+        self.about: dict[str, Any] = {}
+        self.shifts: torch.Tensor | None = None
         # Passes side by side on one thread each: the operations are far too small to be split.
         self._pool = ThreadPoolExecutor(
             n_threads or os.cpu_count() or 1, "top-k", torch.set_num_threads, (1,)
@@ -74,6 +78,10 @@ class TopK:
             )
         made = cls(student.model, names, n_threads=n_threads)
         made.about = config
+        if shifted := config.get("shifted"):
+            with understanding(folder / "config.json", "student"):
+                made.shifts = torch.zeros(names.n_items + 1, device=device)
+                made.shifts[torch.tensor(shifted["items"])] = float(shifted["by"])
         return made
 
     def recommend(
@@ -150,6 +158,8 @@ class TopK:
         inputs = torch.from_numpy(newest).to(table.device)
         states = self.model.encode_newest(inputs, torch.from_numpy(read).to(table.device))
         scores = states @ table.T  # [n_rows, n_items + 1]
+        if self.shifts is not None:
+            scores += self.shifts
         scores[:, barred] = -torch.inf
         if not keep_history:
             rows = np.repeat(np.arange(len(lengths)), lengths)

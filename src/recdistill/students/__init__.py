@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.students._append import append_items
     from recdistill.students._build import build_student
     from recdistill.students._config import (
         STUDENT_KINDS,
@@ -57,6 +58,7 @@ __all__ = [
     "StudentRecommender",
     "TextMap",
     "add_text",
+    "append_items",
     "build_student",
     "fold_text",
     "grow_student",

@@ -80,10 +80,14 @@ class TextMap:
         An item's vector is that of its text times this.
     about : mapping
         Where the texts' vectors come from; new ones must come from there too.
+    shift : float or None
+        Added to the score of an item that training never met, so that it ranks fairly among those
+        that it did; None where that could not be learnt.
     """
 
     projection: Tensor
     about: Mapping[str, Any]
+    shift: float | None = None
 
 
 def add_text(

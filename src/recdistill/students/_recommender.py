@@ -79,6 +79,7 @@ def save_model(model: StudentRecommender, folder: Path) -> None:
     }
     if model.text is not None:
         config["text"] = dict(model.text.about)
+        config["new_item_shift"] = model.text.shift
     files = [_WEIGHTS] if model.text is None else [_WEIGHTS, _TEXT]
     write_description(folder / "config.json", config, files)
 
@@ -121,7 +122,8 @@ def read_student(folder: Path, device: str = "cpu") -> tuple[StudentRecommender,
         model.to(device).eval()
         text = None
         if "text" in config:
-            text = TextMap(read_tensors(folder / _TEXT, "student")["projection"], config["text"])
+            projection = read_tensors(folder / _TEXT, "student")["projection"]
+            text = TextMap(projection, config["text"], config.get("new_item_shift"))
         read = StudentRecommender(
             model, student, config["catalog_digest"], config["split_digest"], text
         )

@@ -6,7 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.texts._config import EmbeddingConfig, Encoding, Pooling, Reduction
-    from recdistill.texts._embed import embed_items
+    from recdistill.texts._embed import embed_items, embed_more
     from recdistill.texts._encoder import TextEncoder
     from recdistill.texts._reduction import Reducer, fit_reducer
     from recdistill.texts._tfidf import TfidfEncoder, TfidfFeatures
@@ -25,6 +25,7 @@ __all__ = [
     "TfidfFeatures",
     "TransformerEncoder",
     "embed_items",
+    "embed_more",
     "fit_reducer",
 ]
 

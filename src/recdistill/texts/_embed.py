@@ -14,7 +14,7 @@ from recdistill.texts._reduction import Reducer, fit_reducer
 from recdistill.texts._vectors import ItemVectors, write_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -71,6 +71,37 @@ def embed_items(
         vectors = vectors.permuted(seed)
         vectors.save(folder)
     return vectors
+
+
+def embed_more(
+    catalog: Catalog,
+    more: Sequence[str],
+    encoder: TextEncoder,
+    config: EmbeddingConfig,
+    *,
+    cache: Path,
+) -> NDArray[np.float32]:
+    """Return the vectors of further texts, reduced by the map that fits the catalog's.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Whose texts ``embed_items`` has encoded; they are found under ``cache``, or encoded again.
+    more : texts
+    encoder, config, cache : those that the catalog's vectors came from
+
+    Returns
+    -------
+    float32 array, shape [len(more), dim]
+        A text of the catalog has the vector there that it has in ``embed_items``.
+    """
+    texts = [str(text) for text in catalog.items["text"]]
+    used = np.array([bool(text.strip()) for text in texts])
+    rows = _encoded(texts, encoder, cache, lambda done, of: None)
+    reducer = fit_reducer(rows, used, config.reduction, config.dim)
+    said = np.array([bool(text.strip()) for text in more])
+    reduced: NDArray[np.float32] = reducer(encoder.encode(more)) * said[:, None]
+    return reduced
 
 
 def _encoded(

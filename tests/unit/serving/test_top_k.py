@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from recdistill.checksums import write_description
 from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.serving import TopK
+from recdistill.serving import InCatalog, TopK, gather_student
+from recdistill.students import TextMap, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from recdistill.data import Catalog
     from recdistill.students import StudentRecommender
 
 
@@ -79,3 +82,25 @@ def test_another_catalog_is_refused(folder: Path) -> None:
     write_description(folder / "config.json", facts, ["weights.safetensors", "catalog.csv"])
     with pytest.raises(UserError, match="60 items beside a catalog of 59"):
         TopK.read(folder)
+
+
+def test_items_that_training_never_met_are_shifted_by_what_was_learnt(
+    student: StudentRecommender, catalog: Catalog, tmp_path: Path
+) -> None:
+    told = replace(student, text=TextMap(torch.zeros(4, 16), {}, 1000.0))
+    save_model(told, tmp_path / "model")
+    catalog.items.reset_index().to_csv(tmp_path / "catalog.csv", index=False)
+    gathered = gather_student(
+        tmp_path / "model", tmp_path / "catalog.csv", tmp_path / "student", never_met=[7, 9]
+    )
+    top_k = TopK.read(gathered)
+    rows = histories(20)
+    items, scores = top_k.recommend(
+        rows.items.astype(np.int64), rows.offsets, 60, keep_history=True
+    )
+    assert {tuple(sorted(best)) for best in items[:, :2].tolist()} == {(7, 9)}
+    plain = student.score(rows).clone()
+    plain[:, [7, 9]] += 1000
+    np.testing.assert_allclose(scores, plain[:, 1:].sort(1, descending=True)[0], atol=1e-3)
+    in_catalog = InCatalog(top_k, catalog).score(rows)
+    np.testing.assert_allclose(in_catalog[:, 1:], plain[:, 1:], atol=1e-3)

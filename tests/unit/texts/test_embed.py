@@ -13,6 +13,7 @@ from recdistill.texts import (
     TfidfEncoder,
     TransformerEncoder,
     embed_items,
+    embed_more,
 )
 from tests.unit.texts.conftest import made, titles
 
@@ -179,3 +180,15 @@ def test_few_texts_give_fewer_dimensions() -> None:
     encoder = TfidfEncoder(list(catalog.items["text"]), 64)
     assert encoder.dim == 2
     assert encoder.encode(["red cream", ""]).shape == (2, 2)
+
+
+def test_further_texts_are_reduced_as_the_catalogs_own(tmp_path: Path) -> None:
+    texts = ["red shoe", "blue shoe", "red hat", "green hat", "", "blue coat"]
+    known, config = made(texts), EmbeddingConfig(dim=3)
+    encoder = TfidfEncoder(texts, 4)
+    cache = tmp_path / "cache"
+    vectors = embed_items(known, encoder, config, tmp_path / "v", about={}, cache=cache)
+    more = embed_more(known, ["red hat", "", "yellow hat"], encoder, config, cache=cache)
+    np.testing.assert_allclose(more[0], vectors.values[3], atol=1e-5)
+    assert not more[1].any()
+    assert more[2].any()

@@ -1,0 +1,48 @@
+"""Items appended to a trained student: old scores stay, new ones are what the texts say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from recdistill.data import Sequences
+from recdistill.students import (
+    STUDENT_KINDS,
+    StudentConfig,
+    StudentRecommender,
+    TextMap,
+    append_items,
+    build_student,
+)
+
+HISTORIES = Sequences.from_lists([[1, 2, 3], [20], [5, 6]])
+
+
+def student(kind: str, text: bool = True) -> StudentRecommender:
+    config = StudentConfig(kind=kind, dim=8, max_length=6, n_blocks=1)  # type: ignore[arg-type]
+    model = build_student(config, 20, seed=3).eval()
+    projection = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    return StudentRecommender(
+        model, config, "old", "split", TextMap(projection, {}, 0.5) if text else None
+    )
+
+
+@pytest.mark.parametrize("kind", STUDENT_KINDS)
+def test_old_items_score_as_before_and_new_ones_by_their_text(kind: str) -> None:
+    before = student(kind)
+    vectors = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    after = append_items(before, vectors, "new")
+    assert (after.catalog_digest, before.catalog_digest) == ("new", "old")
+    assert after.text is before.text
+    was, now = before.score(HISTORIES), after.score(HISTORIES)
+    assert now.shape == (3, 24)
+    torch.testing.assert_close(now[:, :21], was)
+    table = after.model.item_table()
+    torch.testing.assert_close(table[21:], torch.from_numpy(vectors) @ before.text.projection)
+    assert torch.isfinite(after.score(Sequences.from_lists([[21, 23]]))[:, 1:]).all()
+
+
+def test_a_student_of_ids_alone_places_nothing() -> None:
+    with pytest.raises(ValueError, match="ids alone"):
+        append_items(student("sasrec", text=False), np.zeros((1, 5), np.float32), "new")
