@@ -7,10 +7,10 @@ mlflow models serve --env-manager local -m models:/recdistill-ml-100k@champion
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
-from recdistill import serving
+from recdistill import data_runs, serving
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 
 @main_fields(
-    "model_run", "name", "alias", "new_items", "metric", "margin", "force", "reason", "rollback"
+    "model_run",
+    "prepared",
+    "name",
+    "alias",
+    "new_items",
+    "metric",
+    "margin",
+    "force",
+    "reason",
+    "rollback",
 )
 @dataclass(frozen=True)
 class Config(ChallengeRules, OnData):
@@ -53,13 +62,14 @@ class Config(ChallengeRules, OnData):
 
 def run(config: Config, run: Run) -> None:
     """Find the student, let it challenge the champion, register it, seat it when it won."""
-    registry = serving.Registry(run.client, config.name or f"recdistill-{config.dataset}")
     if config.rollback:
-        roll_back(config, run, registry)
+        name = config.name or f"recdistill-{config.dataset}"
+        roll_back(config, run, serving.Registry(run.client, name))
         return
-    data = prepare_for(config)
+    data = prepare_for(replace(config, prepared=data_runs.folder_of(config.prepared, run)))
     run.log_data(data)
-    stages = ("distill",) if config.model_run == "latest" else ("distill", "train_baseline")
+    registry = serving.Registry(run.client, config.name or f"recdistill-{data.dataset}")
+    stages = serving.NEWEST if config.model_run == "latest" else serving.STUDENTS
     student_run = run.find(config.model_run, *stages, data=data)
     run.rename(student_run.name, config.alias)
     run.set_tags({"model_run_id": student_run.id})

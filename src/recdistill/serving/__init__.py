@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from recdistill.serving._reference import Reference, read_reference, write_reference
     from recdistill.serving._registry import Registry, Version, now
     from recdistill.serving._request_log import Logged, RequestLog, read_log
-    from recdistill.serving._rules import CHALLENGER, CHAMPION, PREVIOUS, ChallengeRules, Limits
+    from recdistill.serving._rules import (
+        CHALLENGER,
+        CHAMPION,
+        NEWEST,
+        PREVIOUS,
+        STUDENTS,
+        ChallengeRules,
+        Limits,
+    )
     from recdistill.serving._score import Scored, Scoring, Workforce, score
     from recdistill.serving._served_model import ServedModel
     from recdistill.serving._service import LiveModel, Watcher, build_app, serve
@@ -31,7 +39,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "NEWEST",
     "PREVIOUS",
+    "STUDENTS",
     "ChallengeRules",
     "Check",
     "Decision",
