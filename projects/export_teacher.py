@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from projects import train_teacher
 from recdistill import evaluation, floors, lessons, saved_models, teachers, text_runs, training
-from recdistill.config import main_fields, parse
+from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import stage
@@ -122,7 +121,7 @@ def scores(
         print(f"export_teacher: fold {fold + 1} of {config.folds}, {users}", flush=True)
         folder = Path(run.checkpoint_folder) / f"fold-{fold}"
         if isinstance(model, teachers.TeacherRecommender):
-            return refit_teacher(made_by, run, others, folder)
+            return refit_teacher(model, made_by, run, others, folder)
         return refit_student(made_by, run, others, folder)
 
     return lessons.out_of_fold_scores(refit, data, n_folds=config.folds, seed=config.seed)
@@ -135,7 +134,7 @@ def refit_student(
     fitted = training.fit_student(
         training.load_recipe(made_by.artifact("model")),
         data,
-        seed=int(made_by.params["config.seed"]),
+        seed=int(made_by.tags["seed"]),
         vectors=text_runs.texts_of(made_by, run, data).vectors(data),
         log=unlogged,
         checkpoint_folder=folder / "student",
@@ -144,16 +143,15 @@ def refit_student(
 
 
 def refit_teacher(
-    made_by: RunReference, run: Run, data: PreparedData, folder: Path
+    teacher: TeacherRecommender, made_by: RunReference, run: Run, data: PreparedData, folder: Path
 ) -> TeacherRecommender:
     """Fit a teacher run's baseline and teacher again, on these users."""
-    words = ["--config", str(made_by.artifact("config.yaml"))]
-    settings = parse(train_teacher.Config, made_by.stage, words)
+    recipe, seed = teachers.load_recipe(made_by.artifact("model")), int(made_by.tags["seed"])
     stood_on = run.find(made_by.tags["baseline_run_id"], "train_baseline", data=data)
     baseline = refit_student(stood_on, run, data, folder)
-    shape = settings.teacher_settings(baseline.model.max_length)
-    llm = settings.load_llm(settings.seed)
-    network = teachers.build_teacher(baseline.model, llm, data.catalog, shape, seed=settings.seed)
+    llm = recipe.teacher.load_llm(seed)
+    shape = teacher.network.settings
+    network = teachers.build_teacher(baseline.model, llm, data.catalog, shape, seed=seed)
 
     def validate(model: TeacherRecommender) -> Mapping[str, float]:
         return evaluation.evaluate(model, data.val, data.catalog, data.train).metrics()
@@ -162,11 +160,11 @@ def refit_teacher(
     teachers.fit_teacher(
         network,
         data,
-        settings.training_settings(),
+        recipe.training,
         validate=validate,
         log=unlogged,
         checkpoints=folder / "teacher",
-        seed=settings.seed,
+        seed=seed,
         n_parts=n_parts,
     )
     return teachers.TeacherRecommender(network, data.catalog.digest)

@@ -173,7 +173,7 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
     references = {"baseline": validation(baseline)}
     tables = teachers = ""
     if config.stage == "train_baseline":
-        settings = baseline_settings(config, baseline)
+        settings = sweeps.baseline_settings(baseline, asked_of_data(config))
     else:
         sources = lessons.find_sources(
             baseline.id, config.teacher_run, run, data, config.transfer_run
@@ -209,14 +209,6 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
     )
     sweeps.space_of(spec)  # a knob that does not exist is refused before anything is written
     return spec
-
-
-def baseline_settings(config: Config, baseline: RunReference) -> Any:
-    """Return the baseline's own settings, with this sweep's seed."""
-    training.load_recipe(baseline.artifact("model"))  # refuses a floor, which has nothing to search
-    file = str(baseline.artifact("config.yaml"))
-    kind = stage_module("train_baseline").Config
-    return parse(kind, "train_baseline", ["--config", file], {"seed": config.seed})
 
 
 def distill_settings(config: Config, sources: Sources, tables: str) -> Any:

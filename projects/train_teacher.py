@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Origin,
         PlannedTraining,
         TeacherNetwork,
+        TeacherRecipe,
         TeacherRecommender,
         TeacherSettings,
     )
@@ -85,6 +86,10 @@ class Config(TeacherConfig, TrainingSettings, OnData):
             self, teachers.TeacherSettings, max_length=self.max_length or min(longest, 100)
         )
 
+    def recipe(self) -> TeacherRecipe:
+        """Return what another teacher must have in common with this one to be trained like it."""
+        return teachers.TeacherRecipe(part_of(self, TeacherConfig), self.training_settings())
+
     def training_settings(self) -> TrainingSettings:
         """Pick the loop's settings."""
         return part_of(self, TrainingSettings)
@@ -129,6 +134,7 @@ def run(config: Config, run: Run) -> None:
     fit(config, planned, run, network, data)
     teacher = teachers.TeacherRecommender(network, data.catalog.digest, origin)
     teachers.save_model(teacher, run.folder / "model")
+    teachers.save_recipe(config.recipe(), run.folder / "model")
     run.log_artifact(run.folder / "model", "model")
 
     test = results.log_evaluation(run, teacher, data)

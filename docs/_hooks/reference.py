@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
-from recdistill.config import COMMON, STAGES, main_fields_of, read_notes
+from recdistill.config import COMMON, main_fields_of, read_notes, stage_names
 
 ROOT = Path(__file__).parents[2]
 MARK = "<!-- entry points -->"
@@ -27,7 +27,7 @@ def entry_points() -> str:
     """Return a section for every entry point of the menu."""
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    return "\n\n".join(map(section, STAGES))
+    return "\n\n".join(map(section, stage_names()))
 
 
 def section(name: str) -> str:

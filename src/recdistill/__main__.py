@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from recdistill import __version__
 from recdistill._commands import COMMANDS, answer
-from recdistill.config import home
+from recdistill.config import home, stage_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
 def menu() -> dict[str, str]:
     """Return the entry points, each with the first line of its stage."""
-    folder = home()
-    names = sorted(path.stem for path in (folder / "conf").glob("*.yaml"))
+    folder = home() / "projects"
     # Parsed, not imported: a list of stages must not wait for torch.
     texts = {
-        name: ast.get_docstring(ast.parse((folder / "projects" / f"{name}.py").read_text("utf-8")))
-        for name in names
+        name: ast.get_docstring(ast.parse((folder / f"{name}.py").read_text("utf-8")))
+        for name in stage_names()
     }
     return {name: (text or "").split("\n")[0] for name, text in texts.items()}
 

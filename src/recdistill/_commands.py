@@ -8,7 +8,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recdistill.config import home, read_yaml
+from recdistill.config import home, read_yaml, stage_names
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,11 +69,14 @@ def completion(argv: Sequence[str]) -> None:
     asked = argparse.ArgumentParser("recdistill completion", description=completion.__doc__)
     asked.add_argument("shell", choices=["bash", "zsh"], help="eval its output in your start file")
     said = asked.parse_args(argv)
-    stages = sorted((home() / "conf").glob("*.yaml"))
-    cases = "\n".join(f"    {s.stem}) words='{' '.join(_flags(read_yaml(s)))}' ;;" for s in stages)
+    files = {name: home() / "conf" / f"{name}.yaml" for name in stage_names()}
+    cases = "\n".join(
+        f"    {name}) words='{' '.join(_flags(read_yaml(file)))}' ;;"
+        for name, file in files.items()
+    )
     if said.shell == "zsh":
         print("autoload -U +X bashcompinit && bashcompinit")
-    print(_COMPLETION.format(cases=cases, names=" ".join([*(s.stem for s in stages), *COMMANDS])))
+    print(_COMPLETION.format(cases=cases, names=" ".join([*files, *COMMANDS])))
 
 
 def _flags(settings: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -42,9 +42,8 @@ def test_a_teacher_run_says_what_it_planned_and_what_it_took(teacher: str, basel
     assert metrics["memory/planned_pieces"] == metrics["fit/n_pieces"] == 1
     assert {"p_users/ndcg_at_10_vs_baseline", "test/recall_at_10", "val/ndcg_at_10"} <= set(metrics)
     assert {"parameters.csv", "plan.md"} == artifacts(run, "memory")
-    assert {"adapter", "recommender", "config.json", "weights.safetensors"} == artifacts(
-        run, "model"
-    )
+    saved = {"adapter", "recommender", "config.json", "recipe.json", "weights.safetensors"}
+    assert artifacts(run, "model") == saved
 
 
 def test_a_small_memory_cuts_the_step_and_changes_nothing_else(

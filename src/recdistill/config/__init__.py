@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.config._dump import as_dotted, as_plain, as_yaml
+    from recdistill.config._dump import as_dotted, as_plain, as_yaml, from_plain
     from recdistill.config._files import (
         conf_folder,
         home,
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     )
     from recdistill.config._help import help_text
     from recdistill.config._main_fields import main_fields, main_fields_of
-    from recdistill.config._menu import STAGES, mlproject
+    from recdistill.config._menu import mlproject
     from recdistill.config._notes import COMMON, Notes, read_notes
     from recdistill.config._parse import AUTO, parse
     from recdistill.config._parts import changed_part, part_of
-    from recdistill.config._stages import stage_module
+    from recdistill.config._stages import stage_module, stage_names
 
 __all__ = [
     "AUTO",
     "COMMON",
-    "STAGES",
     "Notes",
     "as_dotted",
     "as_plain",
     "as_yaml",
     "changed_part",
     "conf_folder",
+    "from_plain",
     "help_text",
     "home",
     "main_fields",
@@ -45,6 +45,7 @@ __all__ = [
     "read_text",
     "read_yaml",
     "stage_module",
+    "stage_names",
 ]
 
 import_on_first_use(__name__)

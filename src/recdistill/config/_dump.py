@@ -1,12 +1,17 @@
-"""Settings back into plain values: for config.yaml, for run parameters, for content keys."""
+"""Settings as plain values, for files, run parameters and content keys; and back from a file."""
 
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+C = TypeVar("C")
 
 
 def as_plain(config: Any) -> Any:
@@ -20,6 +25,23 @@ def as_plain(config: Any) -> Any:
     if isinstance(config, Path):
         return str(config)
     return config
+
+
+def from_plain(kind: type[C], plain: Mapping[str, Any]) -> C:
+    """Build the dataclass ``kind`` from what :func:`as_plain` made of one.
+
+    Raises
+    ------
+    TypeError
+        For a name that ``kind`` does not have; what its own checks raise besides.
+    """
+    hints = get_type_hints(kind)
+    return kind(
+        **{
+            name: from_plain(hints[name], value) if is_dataclass(hints.get(name)) else value
+            for name, value in plain.items()
+        }
+    )
 
 
 def as_dotted(config: Any) -> dict[str, Any]:

@@ -6,15 +6,7 @@ import textwrap
 
 from recdistill.config._main_fields import main_fields_of
 from recdistill.config._parse import AUTO
-from recdistill.config._stages import stage_module
-
-STAGES = (
-    "main", "prepare_data", "train_baseline", "embed_items", "audit_language", "train_teacher",
-    "export_teacher", "make_transfer_set", "distill", "sweep", "reconcile", "diagnose", "evaluate",
-    "compare", "update", "backtest", "promote", "score", "watch", "verify", "plan_memory",
-    "probe_memory", "doctor",
-)  # fmt: skip
-"""Every entry point, in the order in which they are used."""
+from recdistill.config._stages import stage_module, stage_names
 
 _HEAD = f"""\
 name: recdistill
@@ -30,7 +22,7 @@ _WIDTH = 92
 
 def mlproject() -> str:
     """Return the text of the file ``MLproject``."""
-    return _HEAD + "\n".join(map(_entry, STAGES))
+    return _HEAD + "\n".join(map(_entry, stage_names()))
 
 
 def _entry(stage: str) -> str:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+def stage_names() -> list[str]:
+    """Name every entry point: a stage with a settings file is one. ``main`` stands first."""
+    names = {path.stem for path in (home() / "conf").glob("*.yaml")}
+    return ["main", *sorted(names - {"main"})]
+
+
 def stage_module(name: str) -> ModuleType:
     """Import the stage ``name``, whose ``Config`` and ``run`` are what others may use of it."""
     if str(home()) not in sys.path:

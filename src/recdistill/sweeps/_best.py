@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import yaml
-
-from recdistill.config import as_plain
+from recdistill.config import as_plain, as_yaml, part_of
+from recdistill.data import OnData
 from recdistill.runs import find_run, launch
+from recdistill.sweeps._baseline import baseline_settings
 from recdistill.sweeps._settings import with_settings
 from recdistill.sweeps._stage import stage_settings
 from recdistill.sweeps._summary import best_trial
@@ -49,12 +49,13 @@ def retrain_best(
         return None
     began = time.time() * 1000
     settings = {**space.fixed, **space.values(best.params)}
-    file = run.folder / "best.yaml"
-    plain = as_plain(with_settings(stage_settings(spec), settings))
-    file.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
-    run.log_artifact(file)
+    own = with_settings(stage_settings(spec), settings)
     known = find_run(run.client, spec.baseline, stages=("train_baseline",))
-    baseline_file = known.artifact("config.yaml")
+    of_data = as_plain(part_of(own, OnData))
+    file, baseline_file = run.folder / "best.yaml", run.folder / "baseline.yaml"
+    file.write_text(as_yaml(own), encoding="utf-8")
+    baseline_file.write_text(as_yaml(baseline_settings(known, of_data)), encoding="utf-8")
+    run.log_artifact(file)
     seed = int(spec.settings["seed"])
     students, baselines = [], []
     with run.phase("retrain"):

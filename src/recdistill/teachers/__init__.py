@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from recdistill.teachers._network import TeacherNetwork
     from recdistill.teachers._precision import resolve_precision
     from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
+    from recdistill.teachers._recipe import TeacherRecipe, load_recipe, save_recipe
     from recdistill.teachers._recommender import Origin, TeacherRecommender
     from recdistill.teachers._router import Router
     from recdistill.teachers._settings import (
@@ -89,6 +90,7 @@ __all__ = [
     "TeacherConfig",
     "TeacherModule",
     "TeacherNetwork",
+    "TeacherRecipe",
     "TeacherRecommender",
     "TeacherSettings",
     "TeacherShape",
@@ -112,6 +114,7 @@ __all__ = [
     "llm_content",
     "load_llm",
     "load_model",
+    "load_recipe",
     "load_tokenizer",
     "locate_llm",
     "plan_training",
@@ -119,6 +122,7 @@ __all__ = [
     "register_gate",
     "resolve_precision",
     "save_model",
+    "save_recipe",
     "teacher_step",
     "token_batches",
     "training_windows",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
-from recdistill.checksums import read_description, write_description
+from recdistill.checksums import read_description, understanding, write_description
+from recdistill.config import from_plain
 from recdistill.errors import UserError
-from recdistill.students import STUDENT_KINDS, StudentConfig
-from recdistill.training._config import FitConfig, LossConfig, OptimizerConfig
+from recdistill.students import STUDENT_KINDS
 from recdistill.training._recipe import StudentRecipe
 
 if TYPE_CHECKING:
@@ -42,17 +42,8 @@ def load_recipe(folder: Path) -> StudentRecipe:
             f"run of {' or '.join(STUDENT_KINDS)}, and train it again if an older version made it."
         )
     plain = read_description(path, "recipe", formats=(_FORMAT,), checked_from=_FORMAT)
-    try:
-        loop = plain["loop"]
-        return StudentRecipe(
-            StudentConfig(**plain["architecture"]),
-            LossConfig(**plain["loss"]),
-            FitConfig(**{**loop, "optimizer": OptimizerConfig(**loop["optimizer"])}),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is no recipe of this version ({error}): train the model again."
-        ) from None
+    with understanding(path, "recipe"):
+        return from_plain(StudentRecipe, {f.name: plain[f.name] for f in fields(StudentRecipe)})
 
 
 def _kind(folder: Path) -> str:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 import pytest
 
 from recdistill.config import (
-    STAGES,
     as_dotted,
     help_text,
     main_fields,
     main_fields_of,
     read_notes,
     stage_module,
+    stage_names,
 )
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", stage_names())
 def test_every_setting_is_in_its_stages_help_with_the_default_main_ones_first(stage: str) -> None:
     config = stage_module(stage).Config
     text = help_text(config, stage)

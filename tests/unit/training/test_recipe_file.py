@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recdistill.config import from_plain
 from recdistill.errors import UserError
 from recdistill.students import StudentConfig
 from recdistill.training import (
@@ -15,6 +16,7 @@ from recdistill.training import (
     LossConfig,
     OptimizerConfig,
     StudentRecipe,
+    StudentTraining,
     load_recipe,
     save_recipe,
 )
@@ -41,6 +43,9 @@ def test_a_recipe_comes_back_as_it_was(
     folder = tmp_path_factory.mktemp("recipe")
     save_recipe(recipe, folder)
     assert load_recipe(folder) == recipe
+    # As settings of a stage it asks for the same training.
+    asked = from_plain(StudentTraining, recipe.settings())
+    assert asked.recipe(recipe.architecture.kind) == recipe
 
 
 def test_an_edited_recipe_is_refused(tmp_path: Path) -> None:

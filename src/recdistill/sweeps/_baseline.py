@@ -1,0 +1,32 @@
+"""A baseline's settings, from the recipe that is saved with its model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recdistill.config import parse, stage_module
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recdistill.runs import RunReference
+
+
+def baseline_settings(baseline: RunReference, of_data: Mapping[str, Any]) -> Any:
+    """Return settings of ``train_baseline`` that train the like of a finished baseline.
+
+    Parameters
+    ----------
+    baseline : a run that trained a student; a floor is refused, which has nothing to search
+    of_data : plain settings of the data, the preset and the seed
+    """
+    from recdistill.training import load_recipe
+
+    recipe = load_recipe(baseline.artifact("model"))
+    its_own = {
+        "model": recipe.architecture.kind,
+        "text_run": baseline.tags.get("text_run_id", "latest"),
+        **recipe.settings(),
+    }
+    kind = stage_module("train_baseline").Config
+    return parse(kind, "train_baseline", [], {**of_data, **its_own})
