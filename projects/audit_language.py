@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from projects import train_baseline
-from recdistill import audit, reporting
+from recdistill import audit, reporting, training
 from recdistill.audit import Grid
 from recdistill.config import changed_part, main_fields, parse
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import metric_word, stage
-from recdistill.students import STUDENT_KINDS
 from recdistill.texts import Encoding
 
 if TYPE_CHECKING:
@@ -80,17 +79,11 @@ def audited_recipe(
     config: Config, asked: dict[str, object], run: Run, data: PreparedData
 ) -> train_baseline.Config:
     """Return the named baseline's settings, or train_baseline's own for this data."""
-    words: list[str] = []
     if config.baseline_run:
         baseline = run.find(config.baseline_run, "train_baseline", data=data)
-        words = ["--config", str(baseline.artifact("config.yaml"))]
-    recipe = parse(train_baseline.Config, "train_baseline", words, asked)
-    if recipe.model not in STUDENT_KINDS:
-        raise UserError(
-            f"baseline_run is of {recipe.model}, and floors have no item vectors: name a run of "
-            f"{', '.join(STUDENT_KINDS)}."
-        )
-    return recipe
+        recipe: train_baseline.Config = training.baseline_settings(baseline, asked)
+        return recipe
+    return parse(train_baseline.Config, "train_baseline", [], asked)
 
 
 def teachers(config: Config, run: Run, data: PreparedData) -> dict[str, tuple[str, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from recdistill import lessons, reporting, sweeps, training
-from recdistill.config import as_dotted, as_plain, main_fields, parse, part_of, stage_module
+from recdistill.config import as_dotted, as_plain, changed_part, main_fields, parse, stage_module
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.lessons import Control  # noqa: TC001 - read by the parser
@@ -173,7 +173,7 @@ def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
     references = {"baseline": validation(baseline)}
     tables = teachers = ""
     if config.stage == "train_baseline":
-        settings = sweeps.baseline_settings(baseline, asked_of_data(config))
+        settings = training.baseline_settings(baseline, asked_of_data(config))
     else:
         sources = lessons.find_sources(
             baseline.id, config.teacher_run, run, data, config.transfer_run
@@ -231,18 +231,8 @@ def distill_settings(config: Config, sources: Sources, tables: str) -> Any:
 
 
 def asked_of_data(config: Config) -> dict[str, Any]:
-    """Return what was asked of the data: the rest is left to distill's own files."""
-
-    def changed(given: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: changed(value, default[name]) if isinstance(value, dict) else value
-            for name, value in given.items()
-            if value != default[name]
-        }
-
-    given = as_plain(part_of(config, OnData))
-    always = {name: given[name] for name in ("dataset", "preset", "seed")}
-    return changed(given, as_plain(OnData())) | always
+    """Return what was asked of the data: the rest is left to the swept stage's own files."""
+    return changed_part(config, OnData, always=("dataset", "preset", "seed"))
 
 
 def table_references(sources: Sources) -> str:

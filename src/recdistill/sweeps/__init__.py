@@ -6,7 +6,6 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.sweeps._address import require_no_password, shown, storage_url
-    from recdistill.sweeps._baseline import baseline_settings
     from recdistill.sweeps._best import Retrained, retrain_best
     from recdistill.sweeps._mirror import Mirror
     from recdistill.sweeps._page import page
@@ -60,7 +59,6 @@ __all__ = [
     "Worker",
     "WorkerPool",
     "adopt_study",
-    "baseline_settings",
     "best_trial",
     "build_space",
     "card",

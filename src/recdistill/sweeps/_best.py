@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from recdistill.config import as_plain, as_yaml, part_of
 from recdistill.data import OnData
 from recdistill.runs import find_run, launch
-from recdistill.sweeps._baseline import baseline_settings
 from recdistill.sweeps._settings import with_settings
 from recdistill.sweeps._stage import stage_settings
 from recdistill.sweeps._summary import best_trial
+from recdistill.training import baseline_settings
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.training._baseline_settings import baseline_settings
     from recdistill.training._batches import Batch, WindowSampler, window_loader
     from recdistill.training._config import (
         FitConfig,
@@ -56,6 +57,7 @@ __all__ = [
     "StudentRecipe",
     "StudentTraining",
     "WindowSampler",
+    "baseline_settings",
     "build_loss",
     "finished",
     "fit",

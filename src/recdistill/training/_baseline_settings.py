@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recdistill.config import parse, stage_module
+from recdistill.training._recipe_file import load_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,11 +18,9 @@ def baseline_settings(baseline: RunReference, of_data: Mapping[str, Any]) -> Any
 
     Parameters
     ----------
-    baseline : a run that trained a student; a floor is refused, which has nothing to search
+    baseline : a run that trained a student; a floor is refused, which has no recipe
     of_data : plain settings of the data, the preset and the seed
     """
-    from recdistill.training import load_recipe
-
     recipe = load_recipe(baseline.artifact("model"))
     its_own = {
         "model": recipe.architecture.kind,
