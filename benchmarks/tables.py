@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks import (
+    additions,
     baselines,
     calibration,
     faults,
@@ -37,6 +38,7 @@ def blocks() -> list[Block]:
         teacher_lastfm,
         faults,
         speed_tables,
+        additions,
         house,
         language,
         start_up,
