@@ -2,7 +2,7 @@
 
     python -m benchmarks.additions
 
-The student is the one of docs/guides/another_student.md, the term that of a_new_loss_term.md, so what
+The student is the one of docs/guides/another_student.md, the term that of a_new_loss_term.md: what
 the guides say is tried as well. What is generated (``MLproject``, the pages) is no place to touch.
 """
 
