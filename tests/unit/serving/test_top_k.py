@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,13 @@ import torch
 from recdistill.checksums import write_description
 from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.serving import InCatalog, TopK, gather_student
+from recdistill.serving import InCatalog, Registry, TopK, gather_student
 from recdistill.students import TextMap, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mlflow import MlflowClient
 
     from recdistill.data import Catalog
     from recdistill.students import StudentRecommender
@@ -104,3 +108,35 @@ def test_items_that_training_never_met_are_shifted_by_what_was_learnt(
     np.testing.assert_allclose(scores, plain[:, 1:].sort(1, descending=True)[0], atol=1e-3)
     in_catalog = InCatalog(top_k, catalog).score(rows)
     np.testing.assert_allclose(in_catalog[:, 1:], plain[:, 1:], atol=1e-3)
+
+
+class Planted:
+    """What a registered model from elsewhere may hold."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (exec, ("raise SystemExit('code of the model ran')",))
+
+
+def test_reading_a_registered_student_runs_nothing_that_lies_in_it(
+    folder: Path, store: MlflowClient, tmp_path: Path
+) -> None:
+    """As ``promote`` and ``watch`` read who serves; ``mlflow models serve`` runs the package."""
+    package = tmp_path / "package"
+    shutil.copytree(folder, package / "artifacts" / "student")
+    for place in (package, package / "artifacts" / "student", package / "code"):
+        place.mkdir(exist_ok=True)
+        (place / "__init__.py").write_text("raise SystemExit('code of the model ran')")
+        (place / "sitecustomize.py").write_text("raise SystemExit('code of the model ran')")
+        (place / "python_model.pkl").write_bytes(pickle.dumps(Planted()))
+    (package / "MLmodel").write_text("flavors: {python_function: {loader_module: __init__}}\n")
+    store.create_registered_model("films")
+    store.create_model_version("films", str(package))
+    found = Registry(store, "films").version(1).student()
+    items, _ = TopK.read(found).recommend(np.array([1]), np.array([0, 1]), 3)
+    assert items.shape == (1, 3)
+
+    weights = found / "weights.safetensors"
+    weights.write_bytes(pickle.dumps(Planted()))
+    with pytest.raises(UserError) as refused:
+        TopK.read(found)
+    assert "\n" not in str(refused.value)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -310,9 +311,16 @@ def test_no_code_in_a_teachers_checkpoint_is_run(prepared: PreparedData, tmp_pat
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return (exec, ("raise SystemExit('code of the checkpoint ran')",))
 
-    torch.save({"signature": "", "progress": Planted()}, tmp_path / "last.ckpt")
-    with pytest.raises(UserError, match="is damaged or no checkpoint of ours"):
-        fit(make_network(), prepared, tmp_path)
+    path = tmp_path / "last.ckpt"
+    torch.save({"signature": "", "progress": Planted()}, path)
+    archive = path.read_bytes()
+    flipped = bytearray(archive)
+    flipped[len(archive) // 2] ^= 1
+    for content in (archive, bytes(flipped), archive[:-50], pickle.dumps(Planted()), b""):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="is damaged or no checkpoint of ours") as refused:
+            fit(make_network(), prepared, tmp_path)
+        assert "\n" not in str(refused.value)
 
 
 def test_a_teacher_with_other_settings_does_not_take_up_a_checkpoint(
