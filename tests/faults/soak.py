@@ -115,7 +115,7 @@ def soak(minutes: float, folder: Path) -> dict[str, list[Sample]]:
     runs = {name: workshop.run(name) for name in ("baseline", "table", "champion")}
     notebook, served = workshop.copy(folder / "notebook"), workshop.copy(folder / "served")
     port, team = free_port(), TeamKills()
-    samples: dict[str, list[Sample]] = {"models serve": [], "team server": []}
+    samples: dict[str, list[Sample]] = {"models serve": []}
     server_process = serve(served, port)
     try:
         if not comes_up(port, server_process):
@@ -123,12 +123,13 @@ def soak(minutes: float, folder: Path) -> dict[str, list[Sample]]:
         server = team.started()
         until = time.time() + 60 * minutes
         worker = start(notebook, lambda: work_like_a_notebook(notebook, runs, until))
-        pids = [server.process_id(name) for name in TeamKills.targets]
+        services = {name: server.process_id(name) for name in TeamKills.targets}
         for n in range(sys.maxsize):
             ask_the_champion(port)
             samples["models serve"].append(measured([server_process], served))
             use_the_team_server(server, n)
-            samples["team server"].append(measured(pids))
+            for name, pid in services.items():
+                samples.setdefault(f"team server: {name}", []).append(measured([pid]))
             print(n, {name: known[-1] for name, known in samples.items()}, flush=True)
             if time.time() > until:
                 break

@@ -184,3 +184,4 @@ def test_what_was_found_stays_mended(path: Path, tmp_path: Path) -> None:
     assert said, "each of these is a mistake of the user's, and says so"
     assert len(said.splitlines()) == 1
     assert len(said) < LONGEST
+    assert said.isprintable()

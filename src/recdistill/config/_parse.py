@@ -151,9 +151,13 @@ def _checked(parser: jsonargparse.ArgumentParser, stage: str, where: str, act: A
     except (argparse.ArgumentError, TypeError, KeyError, ValueError, *_OTHERS) as error:
         if isinstance(error, SystemExit) and not error.code:
             raise
-        raise UserError(
-            sentence(stage, where, str(error), [a.dest for a in parser._actions])
-        ) from None
+        said = sentence(stage, where, str(error), [a.dest for a in parser._actions])
+        raise UserError(_printable(said)) from None
+
+
+def _printable(text: str) -> str:
+    """Put a space for what a name may hold that would end the line or steer the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _without_auto(argv: Sequence[str]) -> list[str]:
