@@ -96,8 +96,8 @@ class Run:
             self.client.set_tag(self.id, "mlflow.runName", run_name(lead, end))
 
     def note(self, markdown: str) -> None:
-        """Set the card shown on top of the run's page."""
-        self.client.set_tag(self.id, "mlflow.note.content", markdown)
+        """Set the card shown on top of the run's page; MLflow takes 8,000 characters of it."""
+        self.client.set_tag(self.id, "mlflow.note.content", markdown[:8000])
 
     def log_artifact(self, path: Path, folder: str | None = None) -> None:
         """Keep a file, or a folder with everything in it, under ``folder`` of the run."""

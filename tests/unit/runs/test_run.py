@@ -196,6 +196,13 @@ def test_a_reference_that_leads_nowhere_says_why(
         find_run(store, "s7-failed", stages=("distill",))
 
 
+def test_a_card_of_any_length_is_taken(store: MlflowClient) -> None:
+    with open_run("demo", Settings()) as run:
+        run.note("word " * 4000)
+    card = store.get_run(run.id).data.tags["mlflow.note.content"]
+    assert card == ("word " * 4000)[:8000]
+
+
 def test_a_missing_artifact_names_run_and_file(store: MlflowClient) -> None:
     compute(0.25)
     with pytest.raises(UserError, match=r"'s0-demo' .* has no artifact 'model'"):
