@@ -80,8 +80,8 @@ recipes: $(VENV)/.with-dev ## Every entry point, small
 faults: install ## The part of test-faults that is over in seconds: settings and spaces that are wrong
 	pytest tests/faults -m "not slow"
 
-test-faults: install ## Thousands of wrong settings (CASES=), as many kills as fit in ten minutes (KILLS=200 for more)
-	CASES=$(or $(CASES),2000) KILLS=$(or $(KILLS),fit) pytest tests/faults
+test-faults: install ## Under ten minutes: wrong settings (CASES=10000 for more), the team server's ports, kills (KILLS=200 for more)
+	CASES=$(or $(CASES),1500) KILLS=$(or $(KILLS),fit) pytest tests/faults tests/e2e/test_team_server_closed.py
 
 soak: install ## An hour of sweeps, servers and scoring: memory, files, threads and processes stay flat (MINUTES=10)
 	OMP_NUM_THREADS=1 python -m tests.faults.soak --minutes $(or $(MINUTES),60)

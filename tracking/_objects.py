@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from recdistill.errors import UserError
 from tracking import _certificates
@@ -118,6 +119,33 @@ def create_bucket(settings: Settings, secrets: Secrets) -> None:
                 f"The S3 store refuses bucket '{settings.s3.bucket}': {error}. Check the keys."
             ) from None
         store.create_bucket(Bucket=settings.s3.bucket)
+
+
+def wait_until_whole(settings: Settings, secrets: Secrets, patience: float = 60) -> None:
+    """Wait until an object can be written and read back.
+
+    The store lists its buckets before the part of it that holds the objects has joined; whoever
+    asks for one in between is told that there is none.
+
+    Raises
+    ------
+    UserError
+        When it takes too long.
+    """
+    store, deadline = client(settings, secrets), time.monotonic() + patience
+    place = {"Bucket": settings.s3.bucket, "Key": ".whole"}
+    while True:
+        try:
+            store.put_object(**place, Body=b"whole")
+            if store.get_object(**place)["Body"].read() == b"whole":
+                store.delete_object(**place)
+                return
+        except (BotoCoreError, ClientError) as error:
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"The S3 store takes no object in {patience:.0f} s: {error}."
+                ) from None
+        time.sleep(0.3)
 
 
 def names(settings: Settings, secrets: Secrets) -> dict[str, int]:

@@ -38,6 +38,8 @@ def start_stores(settings: Settings, secrets: Secrets) -> None:
         _start(service)
     _postgres.create_databases(settings, secrets)
     _objects.create_bucket(settings, secrets)
+    if settings.s3.start:
+        _objects.wait_until_whole(settings, secrets)
 
 
 def start(settings: Settings, secrets: Secrets) -> None:

@@ -1,7 +1,7 @@
 """Kill stages and servers at moments drawn from a seed; afterwards all must be as if nothing was.
 
     python -m tests.faults.kills --kills 20 --targets distill,evaluate
-    python -m tests.faults.kills --seconds 480
+    python -m tests.faults.kills --seconds 300
     python -m tests.faults.kills --kills 200 --seconds 86400
 
 Every kill works on a copy of a folder of finished small runs (60 users of ML-100K, one thread): a
@@ -116,7 +116,7 @@ def main() -> int:
     """Kill as often as asked, or for as long; say what was found."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--kills", type=int, default=0, help="in all; 0: as fit into --seconds")
-    asked.add_argument("--seconds", type=float, default=480)
+    asked.add_argument("--seconds", type=float, default=300)
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--targets", default=",".join(TARGETS), help="what is killed")
     asked.add_argument("--anew", action="store_true", help="forget the kills before")

@@ -1,4 +1,4 @@
-"""Kills at random moments: KILLS=200, or as many as ten minutes hold, by ``make test-faults``."""
+"""Kills at random moments: KILLS=200, or as many as five minutes hold, by ``make test-faults``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tests.faults.kills import KINDS, RESULT
+from tests.faults.workshop import KILLED, LEFT_OUT, ROOT
+
+
+def test_every_entry_point_is_killed_or_says_why_not() -> None:
+    menu = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
+    assert set(menu) == KILLED.keys() | LEFT_OUT.keys()
+    assert not KILLED.keys() & LEFT_OUT.keys()
 
 
 @pytest.mark.slow
