@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from recdistill.data import load_prepared
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
-    from recdistill.runs import RunReference
+    from recdistill.runs import RunFinder
 
 ROOT = Path("data")
-
-
-class RunFinder(Protocol):
-    """What finds runs, as a ``Run`` does."""
-
-    def find(self, reference: str, *stages: str) -> RunReference:
-        """See ``Run.find``."""
-        ...
 
 
 def folder_of(reference: str, finder: RunFinder) -> str:

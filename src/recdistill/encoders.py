@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from recdistill import teachers, texts
 from recdistill.errors import UserError
@@ -16,18 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Catalog
-    from recdistill.runs import RunReference
+    from recdistill.runs import RunFinder
     from recdistill.texts import TextEncoder
 
 TFIDF = "tfidf"
-
-
-class RunFinder(Protocol):
-    """What finds runs, as a ``Run`` does."""
-
-    def find(self, reference: str, *stages: str) -> RunReference:
-        """See ``Run.find``."""
-        ...
 
 
 def build_encoder(

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from recdistill.texts import ItemVectors
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
-    from recdistill.runs import RunReference
-
-
-class RunFinder(Protocol):
-    """What finds runs, as a ``Run`` does."""
-
-    def find(self, reference: str, *stages: str, data: PreparedData) -> RunReference:
-        """See ``Run.find``."""
-        ...
+    from recdistill.runs import RunFinder, RunReference
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         view_training,
     )
     from recdistill.lessons._sources import (
-        RunFinder,
         Sources,
         find_sources,
         weighted_references,
@@ -67,7 +66,6 @@ __all__ = [
     "NoTeachers",
     "Policy",
     "Pool",
-    "RunFinder",
     "Selection",
     "SelectionConfig",
     "Sources",

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from recdistill.errors import UserError
 from recdistill.lessons._config import MODEL_STAGES, NO_TABLE
 from recdistill.text_runs import Texts, texts_of
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
     from recdistill.data import PreparedData
-    from recdistill.runs import RunReference
-
-
-class RunFinder(Protocol):
-    """What can look up finished runs; ``runs.Run`` is one."""
-
-    @property
-    def client(self) -> MlflowClient:
-        """The tracking store."""
-        ...
-
-    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
-        """Resolve a run by id, name or ``latest``; with ``data``, on the same data only."""
-        ...
+    from recdistill.runs import RunFinder, RunReference
 
 
 @dataclass(frozen=True)

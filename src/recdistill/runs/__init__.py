@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recdistill.runs._recipe_key import RECIPE, recipe_key
     from recdistill.runs._references import (
         FinishedRuns,
+        RunFinder,
         RunReference,
         children_of,
         find_run,
@@ -44,6 +45,7 @@ __all__ = [
     "Plan",
     "PlannedStep",
     "Run",
+    "RunFinder",
     "RunReference",
     "Step",
     "StepCosts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -54,6 +54,19 @@ class RunReference:
                 f"by retention. Run {self.stage} again with use_cache=false."
             )
         return found
+
+
+class RunFinder(Protocol):
+    """What finds finished runs: a stage's own ``Run``, or ``FinishedRuns``."""
+
+    @property
+    def client(self) -> MlflowClient:
+        """The tracking store."""
+        ...
+
+    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
+        """Resolve a run by id, name or ``latest``; with ``data``, on the same data only."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from recdistill.students import append_items, load_model, save_model
 
 if TYPE_CHECKING:
     from recdistill.data import DataConfig, PreparedData
-    from recdistill.encoders import RunFinder
+    from recdistill.runs import RunFinder
 
 
 @dataclass(frozen=True)

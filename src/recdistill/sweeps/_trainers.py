@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.distillation import StudentChanges, Teaching
-    from recdistill.lessons import Lessons, RunFinder, Sources, Teachers
+    from recdistill.lessons import Lessons, Sources, Teachers
+    from recdistill.runs import RunFinder
     from recdistill.students import StudentKind
     from recdistill.sweeps._study import StudySpec
     from recdistill.sweeps._worker import Trainer
