@@ -13,6 +13,7 @@ from benchmarks import (
     additions,
     baselines,
     calibration,
+    every_night,
     faults,
     house,
     language,
@@ -42,6 +43,7 @@ def blocks() -> list[Block]:
         house,
         language,
         start_up,
+        every_night,
     )
     return [*distillation.blocks(), *(block for room in rooms for block in room.blocks())]
 

@@ -29,15 +29,14 @@ def clocks_by_window(table: pd.DataFrame) -> Figure:
     for i, clock in enumerate(clocks):
         own = table[table["clock"] == clock].set_index("window").reindex(windows)
         colour = SERIES[i % len(SERIES)]
-        quality.plot(range(len(windows)), own["ndcg"], "o-", color=colour, markersize=4)
-        quality.annotate(
-            clock, (len(windows) - 1, own["ndcg"].iloc[-1]), (6, 0), color=colour,
-            textcoords="offset points", va="center", annotation_clip=False,
-        )  # fmt: skip
+        quality.plot(
+            range(len(windows)), own["ndcg"], "o-", color=colour, markersize=4, label=clock
+        )
         places = [place + (i + 0.5) * width - 0.4 for place in range(len(windows))]
         cost.bar(places, own["cpu_seconds"], width * 0.9, color=colour)
     quality.set_title("NDCG@10 on the window, every model trained before it")
     quality.set_ylim(bottom=0)
+    quality.legend(frameon=False, loc="lower left", ncols=len(clocks))
     quality.grid(axis="y")
     cost.set_title("CPU seconds of training before the window")
     cost.set_xticks(range(len(windows)), windows, color=TEXT)
