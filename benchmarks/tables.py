@@ -17,6 +17,7 @@ from benchmarks import (
     faults,
     house,
     language,
+    pools,
     speed_tables,
     start_up,
     students,
@@ -42,6 +43,7 @@ def blocks() -> list[Block]:
         additions,
         house,
         language,
+        pools,
         start_up,
         every_night,
     )
