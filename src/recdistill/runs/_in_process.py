@@ -12,13 +12,15 @@ from recdistill.runs._open_run import open_run
 from recdistill.runs._references import RunReference, find_run
 
 
-def run_stage(name: str, **settings: Any) -> RunReference:
+def run_stage(name: str, /, *, parent: str | None = None, **settings: Any) -> RunReference:
     """Run a stage in this process and return its finished run.
 
     Parameters
     ----------
     name : str
         An entry point, such as ``train_baseline``.
+    parent : str, optional
+        Id of the run below which its run is shown.
     settings : the stage's parameters
         Dotted ones go in by ``**{"optimizer.lr": 0.001}``.
 
@@ -29,7 +31,7 @@ def run_stage(name: str, **settings: Any) -> RunReference:
     """
     module = stage_module(name)
     config = parse(module.Config, name, [f"--{key}={_word(v)}" for key, v in settings.items()])
-    with open_run(name, config) as run:
+    with open_run(name, config, parent=parent) as run:
         module.run(config, run)
     return find_run(MlflowClient(), run.id, stages=(name,))
 

@@ -124,6 +124,18 @@ class Registry:
         alike = [one for one in found if all(one.tags.get(k) == tags.get(k) for k in _SAME)]
         return max(alike, key=lambda one: one.number, default=None)
 
+    def judged_on(self, split_digest: str) -> Version | None:
+        """Return the newest judged version whose student is of this data; None without one."""
+        found = [
+            self._version(one) for one in self.client.search_model_versions(f"name='{self.name}'")
+        ]
+        judged = [
+            one
+            for one in found
+            if one.tags.get("split.digest") == split_digest and "challenge" in one.tags
+        ]
+        return max(judged, key=lambda one: one.number, default=None)
+
     def register(self, model_uri: str, tags: Mapping[str, str]) -> Version:
         """Make a logged model the next version; nobody serves it yet."""
         made = mlflow.register_model(model_uri, self.name, tags=dict(tags))

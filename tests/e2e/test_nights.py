@@ -1,0 +1,149 @@
+"""Three simulated days of a shop, learnt every night; the second night is killed many times."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import shutil
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from recdistill.data import load_prepared
+from recdistill.serving import CHAMPION, PREVIOUS, Registry, TopK
+from tests.faults.process import start, start_stage, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+NAME = "recdistill-shop"
+N_KILLS, SECONDS = 3, 300
+SETTINGS = {
+    "dataset": "shop",
+    "inbox": "days",
+    "preparing": {"split": "rolling", "rolling.days": "1"},
+    "training": {
+        "max_epochs": "1", "max_length": "10", "student.dim": "8", "student.item_start": "random",
+    },
+    "updating": {"epochs": "1"},
+    # Who wins on a handful of random users means nothing here.
+    "promoting": {"force": "true", "reason": "a simulation"},
+}  # fmt: skip
+STAGES = ("nightly", "prepare_data", "train_baseline", "update", "promote")
+IMPORTED = ["recdistill.runs._open_run", "pytorch_lightning", *(f"projects.{s}" for s in STAGES)]
+FIRST = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def day(folder: Path, number: int, days: range) -> None:
+    """Write the interactions of some days; every day brings an item that was not there before."""
+    draw = np.random.default_rng(number)
+    rows = [
+        (f"u{user}", f"i{int(draw.integers(30)) + date}", int(when.timestamp()))
+        for date in days
+        for user in range(60)
+        for when in [FIRST + timedelta(days=date, seconds=int(draw.integers(80_000)))]
+    ]
+    frame = pd.DataFrame(rows, columns=["user", "item", "timestamp"])
+    frame.to_csv(folder / "days" / f"day{number}.csv", index=False)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, empty_database: Path) -> Iterator[Path]:
+    """A working folder with an empty store and an inbox."""
+    (tmp_path / "days").mkdir()
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    (tmp_path / "nightly.yaml").write_text(yaml.safe_dump(SETTINGS))
+    before, here = mlflow.get_tracking_uri(), os.getcwd()  # noqa: PTH109
+    os.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    yield tmp_path
+    os.chdir(here)
+    mlflow.set_tracking_uri(before)
+
+
+def ended(child: int, deadline: float) -> int | None:
+    """Wait for a night's end until the deadline; its status, or None when it is still at work."""
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    return None
+
+
+def night(folder: Path) -> float:
+    """Let a night end by itself; return its seconds."""
+    began = time.monotonic()
+    child = start_stage(folder, "nightly", ["--config=nightly.yaml"])
+    status = ended(child, began + SECONDS)
+    if status is None:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert status == 0, (folder / "log.txt").read_text()[-3000:]
+    return time.monotonic() - began
+
+
+def served(folder: Path) -> int:
+    """Who serves, asked in a fork; it must be whole and answer."""
+
+    def work() -> None:
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        champion = Registry(MlflowClient(), NAME).champion()
+        top_k = TopK.read(champion.student(), n_threads=1)
+        top_k.recommend(np.array([1]), np.array([0, 1]), 3)
+        raise SystemExit(champion.number)
+
+    return wait_for(start(folder, work))
+
+
+def test_three_days_and_a_second_night_that_is_killed_again_and_again(shop: Path) -> None:
+    for name in IMPORTED:  # once: a night is then a fork, and starts at once
+        importlib.import_module(name)
+    day(shop, 0, range(6))
+    seconds = night(shop)
+    assert served(shop) == 1
+
+    day(shop, 1, range(6, 7))
+    moments, killed = random.Random(19), 0  # noqa: S311
+    for _ in range(N_KILLS):
+        child = start_stage(shop, "nightly", ["--config=nightly.yaml"])
+        if ended(child, time.monotonic() + moments.uniform(0.05, 0.8) * seconds) is None:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            killed += 1
+        assert served(shop) in (1, 2)
+    night(shop)
+    assert killed
+    assert served(shop) == 2
+
+    day(shop, 2, range(7, 8))
+    night(shop)
+    assert served(shop) == 3
+    night(shop)  # started once more, it finds everything done
+    assert served(shop) == 3
+
+    registry = Registry(MlflowClient(), NAME)
+    assert registry.holder(PREVIOUS).number == 2
+    versions = MlflowClient().search_model_versions(f"name='{NAME}'")
+    assert len(versions) == 3  # no night was learnt twice
+    assert {one.tags["challenge"] for one in versions} <= {"first", "passed", "forced"}
+    # No day lost: the last folder holds the rows of every file, and the champion its items.
+    champion = registry.holder(CHAMPION)
+    folders = [load_prepared(path.parent) for path in shop.glob("data/*/manifest.json")]
+    (data,) = [one for one in folders if one.split_digest == champion.tags["split.digest"]]
+    rows = pd.concat(pd.read_csv(path) for path in sorted((shop / "days").glob("*.csv")))
+    assert data.manifest["counts"]["n_read"] == len(rows)
+    names = TopK.read(champion.student(), n_threads=1).names
+    assert set(names.raw_ids[1:]) == set(rows["item"])
