@@ -71,11 +71,11 @@ lint: $(VENV)/.with-dev ## Style, types, dependency directions
 	mypy
 	lint-imports --no-cache
 
-unit: $(VENV)/.with-dev ## Unit tests (seconds)
-	pytest tests/unit -n 2
+unit: $(VENV)/.with-dev ## Unit tests (minutes)
+	pytest tests/unit -n 2 --dist worksteal
 
 recipes: $(VENV)/.with-dev ## Every entry point, small
-	pytest tests/recipes -n 2
+	pytest tests/recipes -n 2 --dist loadfile # a module's stage runs are made once
 
 faults: install ## The part of test-faults that is over in seconds: settings and spaces that are wrong
 	pytest tests/faults -m "not slow"

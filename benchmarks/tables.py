@@ -13,6 +13,7 @@ from benchmarks import (
     additions,
     baselines,
     calibration,
+    demo,
     every_night,
     faults,
     house,
@@ -35,6 +36,7 @@ def blocks() -> list[Block]:
     rooms = (
         baselines,
         calibration,
+        demo,
         students,
         teacher_quality,
         teacher_lastfm,

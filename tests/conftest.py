@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     import mlflow
 
+# Before anything imports torch: threads that wait sleep, and workers that share the processors (xdist)
+# have one thread each. Two workers with two spinning threads each on two cores take twice the time.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ["MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"] = "false"
 for _name in (

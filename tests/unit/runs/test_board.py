@@ -61,3 +61,22 @@ def test_a_log_gets_plain_lines_far_apart(
     assert 3 <= len(lines) <= 8
     assert lines[0] == "  ... 10%, 9 min left: train 10%"
     assert lines[-1] == "done"
+
+
+def test_a_terminal_has_one_line_below_those_that_are_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    board = Board(total=10.0)
+    for share in (0.2, 0.4):
+        board._set(1, 10.0, share, "train sasrec on a very long name of data")
+    board.say("1/2 prepare_data")
+    board.close()
+    shown = capsys.readouterr()
+    assert shown.out == "1/2 prepare_data\n"
+    assert "\n" not in shown.err
+    drawn = [line for line in shown.err.split("\r") if line.strip("\x1b[K")]
+    assert len(drawn) == 2
+    assert all(len(line.removesuffix("\x1b[K")) < 40 for line in drawn)
+    assert shown.err.endswith("\r\x1b[K")  # and it goes

@@ -1,0 +1,137 @@
+"""What the demo took and found, as it wrote that down itself.
+
+    make demo
+    python -m benchmarks.demo    # keeps the newest one as docs/assets/demo.json, writes the pages
+
+Nothing is measured here. The demo reads that file to say beforehand what its steps will take.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.artifacts import load_dict
+
+from benchmarks.pages import ROOT, Block
+from recdistill.runs import newest_of
+
+RESULT = ROOT / "docs" / "assets" / "demo.json"
+# The step whose end a step of this kind waits for; several of a kind are ready with the first.
+AFTER = {"floors": "data", "baseline": "data", "network": "data", "teacher": "baseline",
+         "transfer": "floors", "student": "transfer", "control": "transfer"}  # fmt: skip
+ORDER = ("data", "floors", "baseline", "network", "teacher", "transfer", "student", "control")
+NAMES = {
+    "data": "prepare the data",
+    "floors": "count five floors",
+    "baseline": "train a baseline",
+    "teacher": "adapt a language model",
+    "transfer": "ask the teachers together",
+    "student": "train a student",
+    "control": "train a control",
+    "comparison": "compare everything",
+}
+
+
+def quiet_seconds(record: dict[str, Any], n_cores: int = 2) -> float:
+    """Compute the wall seconds on quiet cores: a step on each of them, at its CPU seconds.
+
+    A step that was measured on a busy machine took, if anything, more than on a quiet one.
+    """
+    steps = sorted(
+        (step for step in record["steps"] if step["kind"] in ORDER),
+        key=lambda step: ORDER.index(step["kind"]),
+    )
+    free, ends = [0.0] * n_cores, {}
+    for step in steps:
+        first = min(range(n_cores), key=free.__getitem__)
+        begin = max(free[first], ends.get(AFTER.get(step["kind"], ""), 0.0))
+        free[first] = begin + step["cpu_seconds"]
+        ends.setdefault(step["kind"], free[first])
+    rest = sum(step["cpu_seconds"] for step in record["steps"] if step["kind"] not in ORDER)
+    own = record["cpu_seconds"] - sum(step["cpu_seconds"] for step in record["steps"])
+    return max(free) + rest + own
+
+
+def blocks() -> list[Block]:
+    """Make what README, the home page and the quick start say of the demo."""
+    record = json.loads(RESULT.read_text(encoding="utf-8"))
+    return [
+        Block("README.md", "demo", win(record)),
+        Block("docs/index.md", "demo", win(record)),
+        Block("README.md", "demo time", times(record)),
+        Block("docs/quick_start.md", "demo time", f"{times(record)}\n\n{table(record)}"),
+    ]
+
+
+def win(record: dict[str, Any]) -> str:
+    """Say what came out, each difference with its interval."""
+    found = record["differences"]
+    users, (n, _) = found[0]["n_users"], found[0]["n_trainings"]
+    lines = [f"- {difference(one)}" for one in found]
+    return "\n".join(
+        [
+            f"What it finds, in NDCG@10 on {users} users, with {n} short trainings of each model "
+            "(intervals and tests over users *and* trainings):",
+            "",
+            *lines,
+        ]
+    )
+
+
+def difference(one: dict[str, Any]) -> str:
+    """Say how the student does beside another, in words where a word is allowed."""
+    figures = f"{one['delta']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}], p {p(one['p'])}"
+    if one["p"] >= 0.05:
+        return f"beside {one['against']}: {figures}; no significant difference"
+    verb = "beats" if one["delta"] > 0 else "is worse than"
+    return f"**the student {verb} {one['against']}**: {figures}"
+
+
+def p(value: float) -> str:
+    """Write a p-value as the reports do."""
+    return "< .001" if value < 0.001 else f"= {value:.3f}".replace("0.", ".")
+
+
+def times(record: dict[str, Any]) -> str:
+    """Say how long it took on which machine, and what that is on quiet cores."""
+    machine, load = record["machine"], max(record["load"])
+    return (
+        f"The demo takes {record['cpu_seconds']:.0f} CPU seconds, which two quiet cores do in "
+        f"{record['quiet_seconds'] / 60:.1f} minutes (computed from its steps). Written down: "
+        f"{record['wall_seconds'] / 60:.0f} minutes on {machine['cpu_count']} cores "
+        f"({machine['cpu']}) beside other work (load {load:.0f})."
+    )
+
+
+def table(record: dict[str, Any]) -> str:
+    """Tell each kind of step, its number and its cost."""
+    rows = ["| Step | Times | CPU seconds each |", "|---|---:|---:|"]
+    for kind, name in NAMES.items():
+        taken = [step["cpu_seconds"] for step in record["steps"] if step["kind"] == kind]
+        rows.append(f"| {name} | {len(taken)} | {sum(taken) / len(taken):.0f} |")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Take the newest demo of the tracking store in use."""
+    client = MlflowClient()
+    quick = ["attributes.status = 'FINISHED'", "attributes.run_name = 'ml-100k-quick-main'"]
+    newest = newest_of(client, ["main"], quick)
+    if newest is None:
+        raise SystemExit("This store has no finished demo: make demo")
+    record = load_dict(f"runs:/{newest.info.run_id}/steps.json")
+    if any(step["reused"] for step in record["steps"]):
+        raise SystemExit(
+            "The newest demo reused steps: recdistill main --preset=quick --use_cache=false"
+        )
+    record["quiet_seconds"] = quiet_seconds(record)
+    RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    for block in blocks():
+        block.write()
+    print(times(record))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What is said of the demo follows from what it wrote down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import demo
+
+STEPS = st.lists(st.tuples(st.sampled_from(demo.ORDER), st.floats(0.1, 100)), min_size=1)
+
+
+def record(steps: list[tuple[str, float]], own: float = 4.0) -> dict[str, Any]:
+    taken = [{"kind": kind, "cpu_seconds": seconds} for kind, seconds in steps]
+    return {"steps": taken, "cpu_seconds": own + sum(seconds for _, seconds in steps)}
+
+
+def test_quiet_cores_wait_for_what_a_step_reads() -> None:
+    steps = [("data", 3.0), ("floors", 10.0), ("baseline", 20.0), ("transfer", 5.0)]
+    assert demo.quiet_seconds(record([*steps, ("comparison", 7.0)])) == 3 + 20 + 7 + 4
+    assert demo.quiet_seconds(record(steps), n_cores=1) == 3 + 10 + 20 + 5 + 4
+
+
+@given(steps=STEPS)
+def test_two_cores_take_half_to_all_of_the_work(steps: list[tuple[str, float]]) -> None:
+    whole = sum(seconds for _, seconds in steps)
+    found = demo.quiet_seconds(record(steps, own=0.0))
+    assert whole / 2 - 1e-6 <= found <= whole + 1e-6
+
+
+def test_a_word_of_victory_needs_a_test() -> None:
+    one = {"against": "its baseline", "delta": 0.01, "low": -0.001, "high": 0.02, "p": 0.06}
+    assert "beats" not in demo.difference(one)
+    assert "no significant difference" in demo.difference(one)
+    assert demo.difference(one | {"low": 0.005, "p": 0.001}).startswith("**the student beats")
+    assert "is worse than" in demo.difference(one | {"delta": -0.01, "high": -0.001, "p": 0.01})
+
+
+def test_small_values_are_written_as_in_the_reports() -> None:
+    assert [demo.p(value) for value in (0.0004, 0.003, 0.05)] == ["< .001", "= .003", "= .050"]
