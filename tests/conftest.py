@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     import mlflow
 
-# Before anything imports torch: threads that wait sleep, and workers that share the processors (xdist)
-# have one thread each. Two workers with two spinning threads each on two cores take twice the time.
+# Before anything imports torch: threads that wait sleep, and workers that share the machine (xdist)
+# have one thread each. Two workers of two spinning threads each on two cores wait for each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
