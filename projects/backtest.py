@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from projects import embed_items, update
 from recdistill import data_runs, evaluation, reporting, runs, training, updating
 from recdistill.config import main_fields
-from recdistill.data import OnData, prepare_for
+from recdistill.data import OnData, Rolling, prepare_for
 from recdistill.errors import UserError
 from recdistill.runs import stage
 from recdistill.updating import Clock, Replay, UpdateConfig
@@ -30,6 +30,7 @@ class Config(OnData):
     """Which recipe under which clocks; conf/backtest.yaml says what each knob does and costs."""
 
     model_run: str = "latest"
+    rolling: Rolling = field(default_factory=lambda: Rolling(targets="all"))
     windows: int = 6
     clocks: list[str] = field(default_factory=lambda: ["never", "update", "full"])
     n_seeds: int = 1

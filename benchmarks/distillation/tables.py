@@ -152,6 +152,11 @@ def sentence(dataset: str, experiment: Experiment) -> str:
     words += f"; beside {', '.join(rest)}" if rest else ""
     if missing:
         words += f"; {' and '.join(f'`{name}`' for name in missing)} not measured"
+    else:
+        tests = [versus(student, experiment.rows[n], "ndcg") for n in experiment.others]
+        largest = max(found.p for found in tests if found is not None)
+        side = "below" if largest < experiment.level else "not below"
+        words += f"; the largest decides, {side} the {experiment.level:g} set before"
     if experiment.rows[experiment.baseline].files[0].is_relative_to(baselines.BEFORE_ROTARY):
         words += ". Models of the code before rotary positions, one pool for all students"
     return f"{words}."

@@ -6,6 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.updating._clock import Clock, Step
+    from recdistill.updating._config import Replay, UpdateConfig
     from recdistill.updating._frozen import Frozen, catalog_of, load_frozen
     from recdistill.updating._outcomes import (
         AGES,
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
         later_windows,
     )
     from recdistill.updating._replay_windows import past_states
-    from recdistill.updating._since import Replay, Since, new_counts, since
-    from recdistill.updating._update import UpdateConfig, Updated, update_student
+    from recdistill.updating._since import Since, new_counts, since
+    from recdistill.updating._update import Updated, update_student
 
 __all__ = [
     "AGES",

@@ -15,29 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData
-
-
-@dataclass(frozen=True)
-class Replay:
-    """How much of the past goes with what is new.
-
-    Attributes
-    ----------
-    context : int
-        Items of a user's past that are read, and trained once more, before that user's new ones.
-    share : float
-        Least share of old targets among all; where the contexts are fewer, users without anything
-        new are drawn whole, up to ``context`` items each.
-    """
-
-    context: int = 50
-    share: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.context < 1:
-            raise UserError(f"replay.context is {self.context}; it must be at least 1.")
-        if not 0 <= self.share < 1:
-            raise UserError(f"replay.share is {self.share}; it is a share, from 0 to below 1.")
+    from recdistill.updating._config import Replay
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recdistill.errors import UserError
 from recdistill.students import grow_student
 from recdistill.training import FittedStudent, build_loss, finished, fit, said_by, take_in_text
-from recdistill.updating._since import Replay, since
+from recdistill.updating._since import since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,39 +19,8 @@ if TYPE_CHECKING:
     from recdistill.students import NewRows, StudentRecommender
     from recdistill.texts import ItemVectors
     from recdistill.training import StudentRecipe
+    from recdistill.updating._config import UpdateConfig
     from recdistill.updating._since import Since
-
-
-@dataclass(frozen=True)
-class UpdateConfig:
-    """How a student goes on.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over what is new and what is replayed.
-    lr_share : float
-        Highest learning rate, as a share of the recipe's.
-    replay : Replay
-    """
-
-    epochs: int = 3
-    lr_share: float = 0.5
-    replay: Replay = field(default_factory=Replay)
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise UserError(f"epochs is {self.epochs}; it must be at least 1.")
-        if self.lr_share <= 0:
-            raise UserError(f"lr_share is {self.lr_share}; it must be positive.")
-
-    def applied_to(self, recipe: StudentRecipe) -> StudentRecipe:
-        """Return the recipe with the loop of an update."""
-        rate = replace(recipe.loop.optimizer, lr=recipe.loop.optimizer.lr * self.lr_share)
-        loop = replace(
-            recipe.loop, max_epochs=self.epochs, validate_every=1, patience=0, optimizer=rate
-        )
-        return replace(recipe, loop=loop)
 
 
 @dataclass(frozen=True)
