@@ -152,7 +152,8 @@ class Steps:
         self._run.client.log_metric(child.run_id, "time/cpu_seconds", child.cpu_seconds)
         tags = self._run.client.get_run(child.run_id).data.tags
         # A run of several models says how many of them were there already.
-        reused = f"{tags['reused']} reused" if "reused" in tags else ""
+        some = tags.get("reused", "0 of")
+        reused = "" if some.startswith("0 of") else f"{some} reused"
         reused = "reused" if "cache.hit_of" in tags else reused
         step = Step(kind, stage, found.name, time.monotonic() - began, child.cpu_seconds, reused)
         self.done.append(step)
