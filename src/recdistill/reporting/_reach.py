@@ -91,7 +91,7 @@ def reach_of_students(
 
 
 def _teachers_of(student: Group, groups: Sequence[Group]) -> Group | None:
-    if student.newest.stage != "distill":
+    if not student.newest.is_student:
         return None
     tags = student.newest.reference.tags
     for tag in _TEACHERS:

@@ -71,13 +71,25 @@ class ScoredRun:
 
     @property
     def model(self) -> str:
-        """What kind of model it is: the ``model`` setting, else the stage's word for it."""
+        """What kind of model it is: the ``model`` setting, else the stage's word for it.
+
+        A control did what a student does but for one thing, and is a kind of its own.
+        """
         named = {
             "train_teacher": "teacher",
             "make_transfer_set": "teachers together",
-            "distill": "distilled student",
+            "distill": "distilled student" if self.is_student else f"control {self._control}",
         }
         return self.settings.get("model") or named.get(self.stage, self.name)
+
+    @property
+    def is_student(self) -> bool:
+        """Whether it learned from teachers; a control did all but that."""
+        return self.stage == "distill" and self._control == "none"
+
+    @property
+    def _control(self) -> str:
+        return self.settings.get("control", "none")
 
     @property
     def is_floor(self) -> bool:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -269,6 +271,42 @@ def test_users_needed_are_named_when_there_are_too_few(store):
     )
     assert "A verdict on the methods would take at least" in said.figures
     assert "users and 5 seeds a side" in said.figures
+
+
+def test_a_distilled_student_comes_first_and_its_control_is_a_kind_of_its_own(store):
+    write_seeds(store, "counter", n=1, strength=1.0)
+    write_seeds(store, "sasrec", strength=2.0)
+    for control, strength in (("none", 3.5), ("no_lists", 2.0)):
+        for seed in range(3):
+            store.write(
+                "", seed=seed, stage="distill", strength=strength + 0.02 * seed,
+                params={"control": control},
+            )  # fmt: skip
+    comparison = compare_groups(
+        load_groups(select_runs(store.client)),
+        resampling=FEW,
+        history=read_history(store.client, select_runs(store.client)[0]),
+    )
+    assert {row.label for row in comparison.rows} >= {"distilled student", "control no_lists"}
+    claims = [claim.words for claim in verdict(comparison)]
+    assert claims[0] == "distilled student beats sasrec"
+    assert not any("control no_lists beats sasrec" in words for words in claims)
+
+
+def test_a_claim_names_the_metric_that_alone_decides(store):
+    write_seeds(store, "counter", n=1, strength=1.0)
+    write_seeds(store, "sasrec", strength=2.0)
+    write_seeds(store, "gru4rec", strength=3.5)
+    comparison = compared(store, reference_id=next(
+        run.id for run in select_runs(store.client) if run.model == "sasrec"
+    ))  # fmt: skip
+    row = comparison.row("gru4rec")
+    level = (row.against_reference["recall"].p_adjusted, row.against_reference["ndcg"].p_adjusted)
+    between = sum(level) / 2
+    assert min(level) < between < max(level)
+    alone = "recall@10" if level[0] < level[1] else "NDCG@10"
+    claims = [claim.words for claim in verdict(replace(comparison, level=between))]
+    assert f"gru4rec beats sasrec in {alone} alone" in claims
 
 
 def test_without_a_floor_the_verdict_asks_for_one(store):
