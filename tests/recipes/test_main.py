@@ -100,7 +100,8 @@ def test_main_without_a_teacher_learns_from_floors_alone_and_is_measured_against
     assert "on 60 test users, users and trainings drawn" in said
     record = mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/steps.json")
     assert [one["n_trainings"] for one in record["differences"]] == [[2, 2], [2, 2], [2, 1]]
-    assert len(record["steps"]) == 9
+    # Data, floors, two baselines, a pool, two students, two controls, the comparison.
+    assert len(record["steps"]) == 10
     children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     assert "train_teacher" not in {child.data.tags["stage"] for child in children}
     assert "distill" in {child.data.tags["stage"] for child in children}

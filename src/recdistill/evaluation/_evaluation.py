@@ -81,10 +81,10 @@ class Evaluation:
     def main_metrics(self) -> dict[str, float]:
         """Those of :meth:`metrics` that a model which is only a measure for others is read by.
 
-        With the history masked: recall, NDCG and MRR at every k, all else at 10, new and known
-        targets apart.
+        With the history masked: recall and NDCG at every k, all else at 10, new and known targets
+        apart.
         """
-        names = {f"{metric}_at_{k}" for metric in METRICS for k in KS}
+        names = {f"{metric}_at_{k}" for metric in ("recall", "ndcg") for k in KS}
         names.add("n_users")
         return {
             name: value
