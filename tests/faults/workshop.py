@@ -61,6 +61,7 @@ LEFT_OUT = {
     "backtest": "starts trainings that are killed by themselves, one for each step back",
     "verify": "starts a stage that is killed by itself; test_verify removes its checkout",
     "reconcile": "repairs what kills leave; a sweep does the same at its end",
+    "nightly": "starts stages as main does; tests/e2e/test_nights.py kills it at random moments",
     "update": "not yet: needs prepared data that has grown",
     "watch": "not yet: needs a service that has counted requests",
     "plan_memory": "keeps nothing but a report, which it makes in one go",
