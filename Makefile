@@ -80,14 +80,14 @@ recipes: $(VENV)/.with-dev ## Every entry point, small
 faults: install ## The part of test-faults that is over in seconds: settings and spaces that are wrong
 	pytest tests/faults -m "not slow"
 
-test-faults: install ## Under ten minutes: wrong settings (CASES=10000 for more), the team server's ports, kills (KILLS=200 for more)
-	CASES=$(or $(CASES),1500) KILLS=$(or $(KILLS),fit) pytest tests/faults tests/e2e/test_team_server_closed.py
+test-faults: install ## Under ten minutes: wrong settings (CASES=10000 for more), the team server's ports and outages, kills (KILLS=200 for more)
+	CASES=$(or $(CASES),1500) KILLS=$(or $(KILLS),fit) pytest tests/faults tests/e2e/test_team_server_closed.py tests/e2e/test_outage.py
 
 soak: install ## An hour of sweeps, servers and scoring: memory, files, threads and processes stay flat (MINUTES=10)
 	OMP_NUM_THREADS=1 python -m tests.faults.soak --minutes $(or $(MINUTES),60)
 
 e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures in build/screenshots
-	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e
+	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e -k "not five_deaths" # minutes: make test-faults
 
 docs: install ## Build the documentation into site/, every warning an error
 	mkdocs build --quiet
