@@ -73,7 +73,8 @@ def win(record: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"What it finds, in NDCG@10 on {users} users, with {n} short trainings of each model "
-            "(intervals and tests over users *and* trainings):",
+            "(intervals and tests over users *and* trainings; each p by itself, where the report "
+            "corrects for all that it asks):",
             "",
             *lines,
         ]

@@ -155,8 +155,12 @@ def sentence(dataset: str, experiment: Experiment) -> str:
     else:
         tests = [versus(student, experiment.rows[n], "ndcg") for n in experiment.others]
         largest = max(found.p for found in tests if found is not None)
-        side = "below" if largest < experiment.level else "not below"
-        words += f"; the largest decides, {side} the {experiment.level:g} set before"
+        outcome = (
+            "reached" if largest < experiment.level else f"missed, the largest p {_p_of(largest)}"
+        )
+        words += (
+            f". Set before: ahead of all {len(tests)} with p below {experiment.level:g}; {outcome}"
+        )
     if experiment.rows[experiment.baseline].files[0].is_relative_to(baselines.BEFORE_ROTARY):
         words += ". Models of the code before rotary positions, one pool for all students"
     return f"{words}."
@@ -196,6 +200,8 @@ def _difference(row: Row, other: Row, found: RecipeTest | None) -> str:
 
 def _p(found: RecipeTest | None) -> str:
     """Write a p-value as in "p = .03" without its first letter; nothing where there is none."""
-    if found is None:
-        return ""
-    return "< .0001" if found.p < 1e-4 else f"= {found.p:.4f}".replace("= 0.", "= .")
+    return "" if found is None else _p_of(found.p)
+
+
+def _p_of(value: float) -> str:
+    return "< .0001" if value < 1e-4 else f"= {value:.4f}".replace("= 0.", "= .")

@@ -37,7 +37,7 @@ def person() -> Iterator[pwd.struct_passwd]:
         yield pwd.getpwuid(os.geteuid())
         return
     if not shutil.which("useradd"):
-        pytest.skip("no useradd")
+        pytest.skip("no useradd here: no account can be made to run the server as")
     name = f"recdistill-{secrets.token_hex(3)}"
     subprocess.run(["useradd", "--system", "--no-create-home", name], check=True)
     try:
