@@ -62,9 +62,7 @@ def test_without_uv_or_a_lock_there_is_one_sentence(
         build_environment(checkout, checkout / "environment")
 
 
-@pytest.mark.skipif(
-    not shutil.which("uv"), reason="uv, which builds the locked environment, is not on the PATH"
-)
+@pytest.mark.skipif(not shutil.which("uv"), reason="no uv to build the locked environment with")
 def test_uv_makes_an_environment_with_the_checkout_in_it(tmp_path: Path) -> None:
     """A project of one file without packages: what is tried is the way, not the download."""
     (tmp_path / "pyproject.toml").write_text(PROJECT)
