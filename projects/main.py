@@ -22,7 +22,7 @@ from recdistill.runs import Plan, PlannedStep, stage, step_costs
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from recdistill.reporting import Difference
+    from recdistill.reporting import Contrast
     from recdistill.runs import Run, RunReference, Steps
 
 QUICK = (
@@ -117,15 +117,15 @@ def run(config: Config, run: Run) -> None:
         # Every stage has met the test users once, at its end; what is left is to compare.
         compared = steps.start("comparison", "compare", asked).result()
     run.log_metrics({k: v for k, v in compared.metrics.items() if k.startswith(("delta/", "p/"))})
-    found = differences(trained)
-    run.log_dict(steps.record() | {"differences": [one.as_plain() for one in found]}, "steps.json")
+    found = differences(run, trained)
+    record = {"differences": [as_plain(*one) for one in found.items()]}
+    run.log_dict(steps.record() | record, "steps.json")
+    said = [words(*one) for one in found.items()]
     quick = [QUICK] if config.preset == "quick" else []
-    run.note("\n\n".join([*quick, *(f"The student {one.words()}" for one in found), steps.table()]))
-    said = [f"  The student {one.words()}" for one in found]
+    run.note("\n\n".join([*quick, *said, steps.table()]))
     if said:
-        said.insert(
-            0, f"NDCG@10 on {found[0].found.n_users} test users, users and trainings drawn:"
-        )
+        n = next(iter(found.values())).n_cases
+        said = [f"NDCG@10 on {n} test users, users and trainings drawn:", *(f"  {w}" for w in said)]
     print("\n".join([*said, *quick]))
     print(f"Report:  {compared.artifact('report.html')}")
     print(f"Picture: {compared.artifact('plots/deltas.png')}")
@@ -185,18 +185,34 @@ def each(run: Run, started: RunReference, kinds: list[str]) -> dict[str, RunRefe
     return dict(zip(kinds, below, strict=True))
 
 
-def differences(trained: Trained) -> list[Difference]:
+def differences(run: Run, trained: Trained) -> dict[str, Contrast]:
     """Test the students beside baseline, controls, and the floor that is best on the test users."""
     if len(trained.students) < 2:
-        return []
+        return {}
     beside = {"its baseline": trained.baselines}
     beside |= {f"the control {name}": group for name, group in trained.controls.items()}
-    found = [reporting.recipe_difference(trained.students, *one) for one in beside.items()]
     if trained.floors:
         name, best = max(trained.floors.items(), key=lambda one: one[1].metrics["test/ndcg_at_10"])
-        floor = f"the best floor, {name}"
-        found.append(reporting.recipe_difference(trained.students, floor, [best], drawn=False))
-    return found
+        beside[f"the best floor, {name}"] = [best]
+    students = [one.id for one in trained.students]
+    return {
+        other: reporting.contrast_trainings(run, students, [one.id for one in group])["ndcg"]
+        for other, group in beside.items()
+    }
+
+
+def words(other: str, found: Contrast) -> str:
+    """Say whether the student is better, by how much, how surely."""
+    said = f"The student {reporting.outcome_words(found, reporting.ALPHA)} {other}"
+    figures = f"{found.delta:+.4f} [{found.low:+.4f}, {found.high:+.4f}]  p {found.p:.3f}"
+    return f"{said:<74} {figures}"
+
+
+def as_plain(other: str, found: Contrast) -> dict[str, Any]:
+    """Return what the demo's record keeps of a difference."""
+    figures = {name: getattr(found, name) for name in ("delta", "low", "high", "p")}
+    counts = {"n_users": found.n_cases, "n_trainings": list(found.n_seeds)}
+    return {"against": other} | figures | counts
 
 
 def plan(config: Config) -> Plan:

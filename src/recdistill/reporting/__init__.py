@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from recdistill.reporting._caveats import caveats
     from recdistill.reporting._clock_plot import clocks_by_window, draw_clocks
     from recdistill.reporting._clock_report import clocks_markdown
-    from recdistill.reporting._comparison import Comparison, Estimate, Row, compare_groups
+    from recdistill.reporting._comparison import ALPHA, Comparison, Estimate, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
-    from recdistill.reporting._differences import log_differences
+    from recdistill.reporting._differences import contrast_trainings, log_differences
     from recdistill.reporting._groups import Group, load_groups
     from recdistill.reporting._history import History, read_history
     from recdistill.reporting._language_page import (
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     )
     from recdistill.reporting._markdown import as_markdown
     from recdistill.reporting._reach import Reach
-    from recdistill.reporting._recipe_difference import Difference, recipe_difference
     from recdistill.reporting._report import write_report
     from recdistill.reporting._select import (
         MODEL_STAGES,
@@ -31,14 +30,14 @@ if TYPE_CHECKING:
         require_same_data,
         select_runs,
     )
-    from recdistill.reporting._verdict import verdict
+    from recdistill.reporting._verdict import outcome_words, verdict
 
 __all__ = [
+    "ALPHA",
     "MODEL_STAGES",
     "Comparison",
     "Contrast",
     "Diagnosis",
-    "Difference",
     "Estimate",
     "Group",
     "History",
@@ -54,14 +53,15 @@ __all__ = [
     "clocks_by_window",
     "clocks_markdown",
     "compare_groups",
+    "contrast_trainings",
     "draw_clocks",
     "find_scored_run",
     "language_csv",
     "language_markdown",
     "load_groups",
     "log_differences",
+    "outcome_words",
     "read_history",
-    "recipe_difference",
     "render_diagnosis",
     "render_language_audit",
     "require_same_data",

@@ -41,18 +41,30 @@ def log_differences(
     others : ids of the trainings of each other model.
     """
     words = []
-    own = _group(run, of)
     for i, trainings in enumerate(others):
         suffix = f"{what}_{i + 1}" if i else what
-        against = _group(run, trainings)
-        history = read_history_of_recipes(run.client, [own.newest, against.newest])
-        for metric in _METRICS:
-            found = contrast(own, against, metric, _K, Resampling(), history)
+        for metric, found in contrast_trainings(run, of, trainings).items():
             run.log_metrics(_figures(found, f"{metric}_at_{_K}_vs_{suffix}"))
             if metric == "ndcg":
                 run.set_tags({f"ndcg_vs_{suffix}": _cell(found)})
-            words.append(_sentence(found, f"{what} {against.label}"))
+            words.append(_sentence(found, f"{what} {found.against}"))
     return words
+
+
+def contrast_trainings(
+    run: Run, of: Sequence[str], against: Sequence[str]
+) -> dict[Metric, Contrast]:
+    """Test a model's trainings against another's, in recall@10 and NDCG@10, each p by itself.
+
+    Parameters
+    ----------
+    run : whose store is read.
+    of, against : ids of the trainings.
+    """
+    sides = [_group(run, ids) for ids in (of, against)]
+    history = read_history_of_recipes(run.client, [group.newest for group in sides])
+    one, other = sides
+    return {m: contrast(one, other, m, _K, Resampling(), history) for m in _METRICS}
 
 
 def _group(run: Run, ids: Sequence[str]) -> Group:
