@@ -1,4 +1,4 @@
-"""How a stage that ends with a model reports it: ranks and metrics."""
+"""What a stage does with the model it ends with: ranks, metrics, the shift of new items for serving."""
 
 from __future__ import annotations
 
