@@ -1,4 +1,4 @@
-"""What a stage does with the model it ends with: ranks, metrics, the shift of new items for serving."""
+"""What a stage does with the model it ends with: ranks, metrics, the shift of new items."""
 
 from __future__ import annotations
 
