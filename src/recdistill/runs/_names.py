@@ -49,3 +49,11 @@ def metric_word(label: str) -> str:
     """
     words = "".join(c if c.isalnum() or c in "._-" else " " for c in label)
     return "-".join(words.split())[:120]
+
+
+def is_made_up(name: str) -> bool:
+    """Whether MLflow made the name up: adjective-noun-number."""
+    words = name.split("-")
+    if len(words) == 1:
+        return len(name) == 32  # no name at all: the id stands for it
+    return len(words) == 3 and words[2].isdigit() and words[0].isalpha() and words[1].isalpha()

@@ -1,32 +1,25 @@
-"""The one handle a stage writes through."""
+"""The handle of a stage on its run: written to, found done before, gone on with, closed."""
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from filelock import FileLock, Timeout
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.runs._content_key import content_key
 from recdistill.runs._metric_buffer import MetricBuffer, rescue_file
-from recdistill.runs._names import run_name
-from recdistill.runs._phases import measured
+from recdistill.runs._originals import STANDS_FOR, WENT_ON_WITH, find_original
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
-from recdistill.runs._references import FinishedRuns, RunReference, find_run, search
+from recdistill.runs._references import FinishedRuns, RunReference, find_run
+from recdistill.runs._run_writer import RunWriter
 from recdistill.runs._scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from mlflow import MlflowClient
 
@@ -35,10 +28,8 @@ if TYPE_CHECKING:
 STATE = Path(".recdistill")
 """Checkpoints, locks and scratch of runs in progress; safe to remove when none is."""
 
-_WENT_ON_WITH = "cache.went_on_with"
 
-
-class Run:
+class Run(RunWriter):
     """A run in MLflow and its scratch folder.
 
     Made by :func:`recdistill.runs.open_run`, which also closes it; a stage only writes.
@@ -52,113 +43,12 @@ class Run:
     def __init__(
         self, client: MlflowClient, run_id: str, stage: str, settings: dict[str, Any], code: str
     ) -> None:
-        self.client, self.id, self.stage = client, run_id, stage
-        self.folder = scratch_folder(STATE, stage)
-        self._settings, self._code = settings, code
-        self._buffer = MetricBuffer(client, run_id)
+        super().__init__(client, run_id, scratch_folder(STATE, stage))
+        self.stage, self._settings, self._code = stage, settings, code
         self._wrapper: str | None = None
         self._lock: FileLock | None = None
         self._checkpoints: Path | None = None
         self.reused: RunReference | None = None
-        self._n_told = 0
-
-    # ---------------------------------------------------------------- writing
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Take metrics; they are written in the background, in batches."""
-        self._buffer.add(metrics, step)
-
-    def log_progress(self, share: float, seconds_left: float) -> None:
-        """Take how far the step at hand is; against the time these figures are a curve."""
-        self._n_told += 1
-        figures = {"progress/share": share}
-        if math.isfinite(seconds_left):
-            figures["progress/seconds_left"] = seconds_left
-        self.log_metrics(figures, self._n_told)
-
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Write parameters; MLflow keeps the first value given to a name for ever."""
-        rows = [Param(key, str(value)[:6000]) for key, value in params.items()]
-        for start in range(0, len(rows), 100):
-            self.client.log_batch(self.id, params=rows[start : start + 100])
-
-    def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Write tags, replacing those of the same name."""
-        self.client.log_batch(self.id, tags=[RunTag(k, str(v)[:8000]) for k, v in tags.items()])
-
-    def name(self) -> str:
-        """Return the run's readable name."""
-        return self.client.get_run(self.id).info.run_name or self.id
-
-    def rename(self, lead: str, end: str = "") -> None:
-        """Give the run its readable name (:func:`run_name`), unless a person already gave one."""
-        if _is_random(self.name()):
-            self.client.set_tag(self.id, "mlflow.runName", run_name(lead, end))
-
-    def note(self, markdown: str) -> None:
-        """Set the card shown on top of the run's page; MLflow takes 8,000 characters of it."""
-        self.client.set_tag(self.id, "mlflow.note.content", markdown[:8000])
-
-    def log_artifact(self, path: Path, folder: str | None = None) -> None:
-        """Keep a file, or a folder with everything in it, under ``folder`` of the run."""
-        if path.is_dir():
-            self.client.log_artifacts(self.id, str(path), folder)
-        else:
-            self.client.log_artifact(self.id, str(path), folder)
-
-    def log_text(self, text: str, name: str) -> None:
-        """Keep a text as the artifact ``name``."""
-        # Not the client's own log_text, whose copy in the system's temporary folder outlives a
-        # process that is killed.
-        path = self.folder / "texts" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        inside = Path(name).parent.as_posix()
-        self.client.log_artifact(self.id, str(path), None if inside == "." else inside)
-
-    def log_dict(self, content: Any, name: str) -> None:
-        """Keep plain values as JSON or YAML, by the ending of ``name``."""
-        if name.endswith((".yaml", ".yml")):
-            text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        else:
-            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        self.log_text(text, name)
-
-    def log_data(self, data: PreparedData) -> None:
-        """Link the data set, with our own digest over every row, and tag the run with it."""
-        manifest = data.manifest
-        self.set_tags(
-            {
-                "dataset": data.dataset,
-                "split": manifest.get("split", "leave_one_out"),
-                "catalog.digest": data.catalog.digest,
-                "split.digest": data.split_digest,
-                "data.folder": data.folder.name,
-            }
-            | ({"catalog.parent": data.catalog.parent} if data.catalog.parent else {})
-        )
-        inputs = []
-        source = CodeDatasetSource(
-            {"recdistill.manifest": json.dumps(manifest, default=str)[:4000]}
-        )
-        for part, context in (("train", "training"), ("val", "validation"), ("test", "test")):
-            dataset = MetaDataset(source, name=f"{data.dataset}-{part}", digest=data.split_digest)
-            inputs.append(
-                DatasetInput(
-                    dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", context)]
-                )
-            )
-        self.client.log_inputs(self.id, datasets=inputs)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Time the block and log its seconds and memory peaks (``time/...``, ``memory/...``)."""
-        figures: dict[str, float] = {}
-        try:
-            with measured(name, figures):
-                yield
-        finally:
-            self.log_metrics(figures)
 
     # ---------------------------------------------------------------- other runs
 
@@ -184,44 +74,17 @@ class Run:
             shutil.rmtree(self._checkpoints, ignore_errors=True)
             return False
         same = [f"tags.`cache.key` = '{key}'", f"tags.stage = '{self.stage}'"]
-        if done := self._original([*same, "attributes.status = 'FINISHED'"]):
+        finished, unfinished = (f"attributes.status {sign} 'FINISHED'" for sign in ("=", "!="))
+        if done := find_original(self.client, [*same, finished], asking=self.id):
             self._stand_for(done)
             print(
                 f"{self.stage}: nothing to compute, run {done} has done exactly this.", flush=True
             )
             return True
-        if self._checkpoints.is_dir() and any(self._checkpoints.iterdir()):
-            begun = self._original([*same, "attributes.status != 'FINISHED'"])
-            if begun:
-                self.take_up(begun)
+        has_state = self._checkpoints.is_dir() and any(self._checkpoints.iterdir())
+        if has_state and (begun := find_original(self.client, [*same, unfinished], asking=self.id)):
+            self.take_up(begun)
         return False
-
-    def _original(self, conditions: list[str]) -> str | None:
-        """Find the newest run under these conditions that computed something itself.
-
-        Mostly the first one found says which that is: one that stood for another, or went on with
-        it, names it.
-        """
-        gone = set()
-        for run in search(self.client, conditions, first=2):
-            tags, found = run.data.tags, str(run.info.run_id)
-            origin = tags.get("cache.hit_of") or tags.get(_WENT_ON_WITH)
-            if found == self.id or origin in gone:
-                continue
-            if origin is None:
-                return found
-            try:
-                info = self.client.get_run(origin).info
-            except MlflowException:
-                info = None
-            if (
-                info
-                and info.lifecycle_stage == "active"
-                and (info.status == "FINISHED") is (run.info.status == "FINISHED")
-            ):
-                return str(origin)
-            gone.add(origin)
-        return None
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -246,7 +109,7 @@ class Run:
         self.log_metrics(self.reused.metrics)
         skip = ("mlflow.", "process.", "cache.", "closed.", "resumed")
         copied = {k: v for k, v in self.reused.tags.items() if not k.startswith(skip)}
-        self.set_tags(copied | {"cache.hit_of": origin})
+        self.set_tags(copied | {STANDS_FOR: origin})
         self.rename(self.reused.name)
         self.note(f"Nothing was computed: run {origin} has done exactly this. Its files are there.")
 
@@ -262,7 +125,7 @@ class Run:
         self.client.update_run(interrupted, status="RUNNING")
         if "closed.reason" in self.client.get_run(interrupted).data.tags:
             self.client.delete_tag(interrupted, "closed.reason")
-        self.client.set_tag(self._wrapper, _WENT_ON_WITH, interrupted)
+        self.client.set_tag(self._wrapper, WENT_ON_WITH, interrupted)
         wrapper = self.client.get_run(self._wrapper).data.tags
         self.set_tags(
             {k: v for k, v in wrapper.items() if k.startswith("process.")}
@@ -332,11 +195,3 @@ class Run:
                 f"The tracking store went away before run {run_id} could be closed as {status} "
                 f"({reason}); {left}."
             ) from None
-
-
-def _is_random(name: str) -> bool:
-    """Whether MLflow made the name up: adjective-noun-number."""
-    words = name.split("-")
-    if len(words) == 1:
-        return len(name) == 32  # no name at all: the id stands for it
-    return len(words) == 3 and words[2].isdigit() and words[0].isalpha() and words[1].isalpha()
