@@ -15,7 +15,7 @@ from recdistill import audit, reporting, training
 from recdistill.audit import Grid
 from recdistill.config import changed_part, main_fields, parse
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 from recdistill.runs import metric_word, stage
 from recdistill.texts import Encoding
 
@@ -44,8 +44,7 @@ class Config(OnData):
             raise UserError(
                 f"n_seeds is {self.n_seeds}: how far trainings lie apart takes at least 2 to know."
             )
-        if self.n_draws < 1:
-            raise UserError(f"n_draws is {self.n_draws}; it must be at least 1.")
+        require_least("n_draws", self.n_draws, 1)
 
 
 def run(config: Config, run: Run) -> None:

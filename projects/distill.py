@@ -23,7 +23,7 @@ from recdistill.distillation import (
     RankingOptions,
     StudentChanges,
 )
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 from recdistill.lessons import Control, Policy  # noqa: TC001 - read by the parser
 from recdistill.runs import stage
 
@@ -89,8 +89,7 @@ class Config(StudentChanges, OnData):
         OnData.__post_init__(self)
         self.term_configs()
         self.selected()
-        if self.top_k < 1:
-            raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
+        require_least("top_k", self.top_k, 1)
         self._check_control()
         if self.transfer_run:
             self._check_transfer()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from recdistill import evaluation, floors, lessons, saved_models, teachers, text_runs, training
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Config(OnData):
     def __post_init__(self) -> None:
         super().__post_init__()
         lessons.Selection.parse(self.select)
-        if self.top_k < 1:
-            raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
+        require_least("top_k", self.top_k, 1)
         if self.folds < 0 or self.folds == 1:
             raise UserError(f"folds is {self.folds}; use 0 (the model as it is) or at least 2.")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from recdistill import reporting, runs
 from recdistill.config import as_dotted, main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 from recdistill.floors import FLOOR_KINDS
 from recdistill.lessons import Control  # noqa: TC001 - read by the parser
 from recdistill.runs import Plan, PlannedStep, stage, step_costs
@@ -68,8 +68,7 @@ class Config(OnData):
                 f"teaching has {sorted(unknown)[0]!r}: take some of {', '.join(known)}."
             )
         for name in ("n_seeds", "at_once"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+            require_least(name, getattr(self, name), 1)
 
     def seeds(self) -> range:
         """Return the seeds that baselines, students and controls are trained with."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from recdistill import lessons, results, saved_models
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
+from recdistill.errors import require_least
 from recdistill.progress import progress_of
 from recdistill.runs import stage
 
@@ -38,10 +38,8 @@ class Config(OnData):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.views()
-        if self.top_k < 1:
-            raise UserError(f"top_k is {self.top_k}; it must be at least 1.")
-        if self.folds < 2:
-            raise UserError(f"folds is {self.folds}; it must be at least 2.")
+        require_least("top_k", self.top_k, 1)
+        require_least("folds", self.folds, 2)
 
     def views(self) -> ViewsConfig:
         """Say how views are drawn."""

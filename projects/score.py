@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from recdistill import serving
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class Config(OnData):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("k", "part_size", "devices", "n_shards"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+            require_least(name, getattr(self, name), 1)
         if self.new_items and self.model_run == "champion":
             raise UserError(
                 "The champion has the items it was promoted with: leave new_items empty."

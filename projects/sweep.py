@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from recdistill import lessons, reporting, sweeps, training
 from recdistill.config import as_dotted, as_plain, changed_part, main_fields, parse, stage_module
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 from recdistill.lessons import Control  # noqa: TC001 - read by the parser
 from recdistill.runs import stage
 
@@ -68,8 +68,7 @@ class Config(OnData):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("n_trials", "workers", "threads", "heartbeat_seconds"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+            require_least(name, getattr(self, name), 1)
         sweeps.require_no_password(self.storage)
 
 

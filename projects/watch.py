@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from recdistill import serving
 from recdistill.config import main_fields
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 from recdistill.runs import stage
 from recdistill.serving import DriftLimits
 
@@ -37,8 +37,7 @@ class Config:
     def __post_init__(self) -> None:
         if self.hours <= 0:
             raise UserError(f"hours is {self.hours}; it must be more than 0.")
-        if self.min_histories < 1:
-            raise UserError(f"min_histories is {self.min_histories}; it must be at least 1.")
+        require_least("min_histories", self.min_histories, 1)
         self.end()
 
     def end(self) -> datetime:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal
 
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require, require_choice
 
 SplitRule = Literal["leave_one_out", "global_temporal", "rolling", "cold_items", "given"]
 SourceKind = Literal["auto", "wheel", "url", "path"]
@@ -23,16 +23,6 @@ OF_SPLIT = {"temporal": "global_temporal", "rolling": "rolling", "cold_items": "
 """Groups of settings that mean something to one split alone, and which that is."""
 
 
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise UserError(sentence)
-
-
-def _require_choice(name: str, value: str, choices: object) -> None:
-    allowed = get_args(choices)
-    _require(value in allowed, f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
-
-
 _OF_INTERACTIONS = ("user", "item", "timestamp", "rating")
 _OF_ITEMS = ("item_id", "title", "year", "genres")
 _LONGEST_NAME = 100
@@ -41,8 +31,8 @@ _TAKEN = ('"', "\r", "\n", "\x00")
 
 def _require_shares(group: str, val: float, test: float) -> None:
     for name, share in (("val_share", val), ("test_share", test)):
-        _require(0 < share < 1, f"{group}.{name} is {share}; it must lie between 0 and 1.")
-    _require(
+        require(0 < share < 1, f"{group}.{name} is {share}; it must lie between 0 and 1.")
+    require(
         val + test < 1,
         f"{group}.val_share + {group}.test_share is {val + test:g}; it must stay below 1 so that "
         "something is left to train on.",
@@ -72,19 +62,19 @@ class Columns:
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", tuple(self.text))
         for name in ("user", "item", "item_id", "title"):
-            _require(bool(getattr(self, name)), f"columns.{name} is empty; name a column.")
+            require(bool(getattr(self, name)), f"columns.{name} is empty; name a column.")
         for roles in (_OF_INTERACTIONS, _OF_ITEMS):
             taken: dict[str, str] = {}
             for role in roles:
                 column = getattr(self, role)
-                _require(
+                require(
                     not column or column not in taken,
                     f"columns.{role} and columns.{taken.get(column)} are both {column!r}; a column "
                     "has one role.",
                 )
                 taken[column] = role
         for column in self.text:
-            _require(
+            require(
                 bool(column) and self.of_items.count(column) == 1,
                 f"columns.text names {column!r}, which is empty, named twice, or has another role "
                 "in the item file; a column has one role.",
@@ -121,14 +111,14 @@ class Reading:
     timestamp_format: str = ""
 
     def __post_init__(self) -> None:
-        _require_choice("reading.format", self.format, Format)
-        _require(
+        require_choice("reading.format", self.format, Format)
+        require(
             len(self.separator) <= 1 and self.separator.isascii() and self.separator not in _TAKEN,
             f"reading.separator is {self.separator!r}; it must be a single ASCII character, and "
             "neither a quote nor a line end.",
         )
         if self.encoding != "auto":
-            _require(
+            require(
                 _is_text_codec(self.encoding),
                 f"reading.encoding is {self.encoding!r}, by which Python can read no text; use "
                 "utf-8, latin-1 or another codec name.",
@@ -190,9 +180,9 @@ class Cleaning:
     min_rating: float | None = None
 
     def __post_init__(self) -> None:
-        _require_choice("cleaning.malformed", self.malformed, Treatment)
-        _require_choice("cleaning.unknown_items", self.unknown_items, UnknownItems)
-        _require_choice("cleaning.repeats", self.repeats, Repeats)
+        require_choice("cleaning.malformed", self.malformed, Treatment)
+        require_choice("cleaning.unknown_items", self.unknown_items, UnknownItems)
+        require_choice("cleaning.repeats", self.repeats, Repeats)
 
 
 @dataclass(frozen=True)
@@ -208,7 +198,7 @@ class Temporal:
     targets: Targets = "first"
 
     def __post_init__(self) -> None:
-        _require_choice("temporal.targets", self.targets, Targets)
+        require_choice("temporal.targets", self.targets, Targets)
         _require_shares("temporal", self.val_share, self.test_share)
 
 
@@ -231,12 +221,12 @@ class Rolling:
     targets: Targets = "first"
 
     def __post_init__(self) -> None:
-        _require(self.days >= 1, f"rolling.days is {self.days}; use 1 or more.")
-        _require(
+        require(self.days >= 1, f"rolling.days is {self.days}; use 1 or more.")
+        require(
             0 < self.val_users <= 1,
             f"rolling.val_users is {self.val_users}; it is a share of the users, above 0 up to 1.",
         )
-        _require_choice("rolling.targets", self.targets, Targets)
+        require_choice("rolling.targets", self.targets, Targets)
 
 
 @dataclass(frozen=True)
@@ -281,42 +271,42 @@ class DataConfig:
     cold_items: ColdItems = field(default_factory=ColdItems)
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.dataset) is not None,
             f"dataset is {self.dataset!r}; it names a folder, so use letters, digits, '.', '_' "
             "and '-' only, beginning with a letter or digit.",
         )
-        _require(
+        require(
             len(self.dataset) <= _LONGEST_NAME,
             f"dataset has {len(self.dataset)} characters; it names a folder, so use at most "
             f"{_LONGEST_NAME}.",
         )
-        _require_choice("source", self.source, SourceKind)
-        _require_choice("split", self.split, SplitRule)
-        _require(
+        require_choice("source", self.source, SourceKind)
+        require_choice("split", self.split, SplitRule)
+        require(
             self.max_users >= 0, f"max_users is {self.max_users}; use 0 (all users) or a number."
         )
-        _require(
+        require(
             self.min_interactions >= 0,
             f"min_interactions is {self.min_interactions}; use 0 (no filter) or a number.",
         )
-        _require(
+        require(
             not (self.min_interactions and self.split == "given"),
             "min_interactions cannot be combined with split=given, which takes the files as they "
             "are: filter before you split, or leave min_interactions at 0.",
         )
-        _require_choice("late_rows", self.late_rows, LateRows)
-        _require(
+        require_choice("late_rows", self.late_rows, LateRows)
+        require(
             not (self.extends and (self.max_users or self.split == "given")),
             "extends cannot be combined with max_users or split=given: a log grows as a whole.",
         )
-        _require(
+        require(
             not (self.until and self.split == "given"),
             "until cannot be combined with split=given, which takes the files as they are.",
         )
         if self.until:
             parse_day(self.until, "until")
-        _require(self.seed >= 0, f"seed is {self.seed}; use 0 or a larger whole number.")
+        require(self.seed >= 0, f"seed is {self.seed}; use 0 or a larger whole number.")
         self._check_files()
 
     def unused(self) -> set[str]:
@@ -345,17 +335,17 @@ class DataConfig:
         given = [name for name, path in files.items() if path]
         missing = [name for name, path in files.items() if not path]
         if given:
-            _require(
+            require(
                 self.split == "given",
                 f"{given[0]} is set but split is {self.split}; add split=given to use your own "
                 "files, or leave the file out.",
             )
-            _require(
+            require(
                 not missing,
                 f"split=given needs train_file, val_file and test_file; {' and '.join(missing)} "
                 f"{'is' if len(missing) == 1 else 'are'} missing.",
             )
-        _require(
+        require(
             self.source != "path" or bool(self.data_path or given),
             "source=path needs data_path (a file or folder).",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 
 Variant = Literal["paper", "reference_code"]
 Tail = Literal["empty", "bucket"]
@@ -60,8 +60,7 @@ class RankingConfig(RankingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_negatives < 1:
-            raise UserError(f"n_negatives is {self.n_negatives}; it must be at least 1.")
+        require_least("n_negatives", self.n_negatives, 1)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_least
 
 FloorKind = Literal["popularity", "markov", "ease", "knn", "counter", "tfidf", "ease_text"]
 FLOOR_KINDS: tuple[FloorKind, ...] = get_args(FloorKind)
@@ -127,8 +127,7 @@ class TfidfConfig:
     prior: float = 0.0001
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1:
-            raise UserError(f"tfidf.neighbours is {self.neighbours}; it must be at least 1.")
+        require_least("tfidf.neighbours", self.neighbours, 1)
 
 
 @dataclass(frozen=True)

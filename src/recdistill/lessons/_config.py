@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_choice, require_least
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,9 +53,7 @@ class SelectionConfig:
         return self.policy in ("uncertain", "disagreement")
 
     def __post_init__(self) -> None:
-        if self.policy not in get_args(Policy):
-            allowed = ", ".join(get_args(Policy))
-            raise UserError(f"selection is {self.policy!r}; it must be one of {allowed}.")
+        require_choice("selection", self.policy, Policy)
         if not 0 < self.budget <= 1:
             raise UserError(f"budget is {self.budget}; it must be above 0 and at most 1.")
 
@@ -132,8 +130,7 @@ class ViewsConfig:
     drop: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.n_views < 1:
-            raise UserError(f"n_views is {self.n_views}; it must be at least 1.")
+        require_least("n_views", self.n_views, 1)
         for name in ("crop", "shortest_crop", "drop"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} is {getattr(self, name)}; it must lie between 0 and 1.")

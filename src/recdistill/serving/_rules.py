@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_choice
 from recdistill.evaluation import Metric  # noqa: TC001 - read by the parser
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -78,8 +78,4 @@ class ChallengeRules:
                     f"{name} is {getattr(self, name)}; it is a share of the champion's value, at "
                     "least 0 and below 1."
                 )
-        if self.undecided not in get_args(Undecided):
-            raise UserError(
-                f"undecided is {self.undecided!r}; it must be one of "
-                f"{', '.join(get_args(Undecided))}."
-            )
+        require_choice("undecided", self.undecided, Undecided)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_choice, require_least
 from recdistill.students._item_content import ItemContent, ItemKind
 
 StudentKind = Literal["sasrec", "ligr", "hstu", "gru4rec"]
@@ -55,11 +55,11 @@ class Architecture:
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
-            _require_choice(name, getattr(self, name), get_args(choices))
+            require_choice(f"student.{name}", getattr(self, name), choices)
         for name in ("dim", "n_blocks", "n_heads", "ffn_multiplier"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"student.{name} is {value}; it must be at least 1.")
+            if value is not None:
+                require_least(f"student.{name}", value, 1)
         if self.dim % self.n_heads:
             raise UserError(
                 f"student.n_heads is {self.n_heads}, which does not divide student.dim={self.dim}."
@@ -89,9 +89,8 @@ class StudentConfig(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_choice("kind", self.kind, STUDENT_KINDS)
-        if self.max_length < 1:
-            raise UserError(f"student.max_length is {self.max_length}; it must be at least 1.")
+        require_choice("student.kind", self.kind, STUDENT_KINDS)
+        require_least("student.max_length", self.max_length, 1)
         if self.positions == "rotary" and self.reads_positions and self.dim // self.n_heads % 2:
             raise UserError(
                 "student.positions=rotary turns pairs of coordinates, and student.dim / "
@@ -102,8 +101,3 @@ class StudentConfig(Architecture):
     def reads_positions(self) -> bool:
         """Whether ``positions`` says anything to a student of this kind."""
         return self.kind in ("sasrec", "ligr")
-
-
-def _require_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"student.{name} is {value!r}; it must be one of {', '.join(allowed)}.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from recdistill.errors import UserError
+from recdistill.errors import UserError, require_choice
 
 ItemKind = Literal["id", "text", "id+text"]
 
@@ -32,9 +32,7 @@ class ItemContent:
     delta: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(ItemKind):
-            allowed = ", ".join(get_args(ItemKind))
-            raise UserError(f"student.item is {self.kind!r}; it must be one of {allowed}.")
+        require_choice("student.item", self.kind, ItemKind)
         if not 0 <= self.id_dropout < 1:
             raise UserError(f"student.id_dropout is {self.id_dropout}; it must be in [0, 1).")
         if self.delta < 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from recdistill.errors import UserError
+from recdistill.errors import require_choice, require_least
 
 Pooling = Literal["mean", "last", "first"]
 Reduction = Literal["pca", "whiten", "none"]
@@ -35,9 +35,9 @@ class Encoding:
     max_tokens: int = 64
 
     def __post_init__(self) -> None:
-        _require_choice("pooling", self.pooling, get_args(Pooling))
-        _require_least("layer", self.layer, 0)
-        _require_least("max_tokens", self.max_tokens, 1)
+        require_choice("pooling", self.pooling, get_args(Pooling))
+        require_least("layer", self.layer, 0)
+        require_least("max_tokens", self.max_tokens, 1)
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,5 @@ class EmbeddingConfig(Encoding):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_choice("reduction", self.reduction, get_args(Reduction))
-        _require_least("dim", self.dim, 1)
-
-
-def _require_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UserError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
-
-
-def _require_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UserError(f"{name} is {value}; it must be at least {least}.")
+        require_choice("reduction", self.reduction, get_args(Reduction))
+        require_least("dim", self.dim, 1)

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
-from recdistill.errors import UserError
+from recdistill.errors import require, require_choice, require_least
 
 Schedule = Literal["constant", "cosine", "linear"]
 LossKind = Literal["softmax", "sampled_softmax", "gbce", "bce"]
 Device = Literal["auto", "cpu", "cuda"]
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise UserError(sentence)
-
-
-def _require_choice(name: str, value: str, choices: object) -> None:
-    allowed = get_args(choices)
-    _require(value in allowed, f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
 
 
 @dataclass(frozen=True)
@@ -47,12 +37,12 @@ class OptimizerConfig:
     final_lr: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.lr > 0, f"optimizer.lr is {self.lr}; it must be positive.")
-        _require(self.weight_decay >= 0, "optimizer.weight_decay must not be negative.")
+        require(self.lr > 0, f"optimizer.lr is {self.lr}; it must be positive.")
+        require(self.weight_decay >= 0, "optimizer.weight_decay must not be negative.")
         for name in ("warmup", "final_lr"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, f"optimizer.{name} is {value}; it is a share from 0 to 1.")
-        _require_choice("optimizer.schedule", self.schedule, Schedule)
+            require(0 <= value <= 1, f"optimizer.{name} is {value}; it is a share from 0 to 1.")
+        require_choice("optimizer.schedule", self.schedule, Schedule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +64,9 @@ class LossOptions:
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(0 <= self.gbce_t <= 1, f"loss.gbce_t is {self.gbce_t}; it must be in [0, 1].")
-        _require(self.sampling_power >= 0, "loss.sampling_power must not be negative.")
-        _require(0 <= self.label_smoothing < 1, "loss.label_smoothing must be in [0, 1).")
+        require(0 <= self.gbce_t <= 1, f"loss.gbce_t is {self.gbce_t}; it must be in [0, 1].")
+        require(self.sampling_power >= 0, "loss.sampling_power must not be negative.")
+        require(0 <= self.label_smoothing < 1, "loss.label_smoothing must be in [0, 1).")
 
 
 @dataclass(frozen=True)
@@ -97,8 +87,8 @@ class LossConfig(LossOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_choice("loss.kind", self.kind, LossKind)
-        _require(self.n_negatives >= 1, "loss.n_negatives must be at least 1.")
+        require_choice("loss.kind", self.kind, LossKind)
+        require(self.n_negatives >= 1, "loss.n_negatives must be at least 1.")
 
 
 @dataclass(frozen=True)
@@ -134,7 +124,7 @@ class FitConfig:
     def __post_init__(self) -> None:
         for name in ("max_epochs", "tokens_per_batch", "validate_every"):
             value = getattr(self, name)
-            _require(value >= 1, f"{name} is {value}; it must be at least 1.")
-        _require(0 <= self.ema_decay < 1, f"ema_decay is {self.ema_decay}; it must be in [0, 1).")
-        _require(self.patience >= 0, f"patience is {self.patience}; it must not be negative.")
-        _require_choice("device", self.device, Device)
+            require_least(name, value, 1)
+        require(0 <= self.ema_decay < 1, f"ema_decay is {self.ema_decay}; it must be in [0, 1).")
+        require(self.patience >= 0, f"patience is {self.patience}; it must not be negative.")
+        require_choice("device", self.device, Device)
