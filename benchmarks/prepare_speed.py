@@ -74,12 +74,12 @@ def _digest(items: Any, counts: Any, out: Path) -> str:
 
 def core_numpy(path: Path, out: Path) -> str:
     """Do the core as the library does it."""
-    from recdistill.data._interactions import _codes
     from recdistill.data._order import by_user_and_time
+    from recdistill.data._raw_ids import number_ids
 
     frame = parquet.read_table(path).to_pandas()
-    user, users = _codes(frame["user"])
-    item, _ = _codes(frame["item"])
+    user, users = number_ids(frame["user"])
+    item, _ = number_ids(frame["item"])
     places = by_user_and_time(user, frame["timestamp"].to_numpy(), len(users))
     items = item if places is None else item[places]
     return _digest(items + 1, np.bincount(user, minlength=len(users)), out)

@@ -7,23 +7,15 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.data._ancestry import ancestor_of_split, ancestors
     from recdistill.data._catalog import Catalog
-    from recdistill.data._config import (
-        Cleaning,
-        ColdItems,
-        Columns,
-        DataConfig,
-        Reading,
-        Rolling,
-        SourceKind,
-        SplitRule,
-        Temporal,
-    )
+    from recdistill.data._config import DataConfig, SourceKind, SplitRule
     from recdistill.data._new_items import grow_catalog
     from recdistill.data._on_data import OnData, prepare_for
     from recdistill.data._prepare import prepare, prepared_folder
     from recdistill.data._prepared import Cases, PreparedData
     from recdistill.data._readers import Reader, reader_for
+    from recdistill.data._reading_config import Cleaning, Columns, Reading
     from recdistill.data._sequences import Sequences
+    from recdistill.data._split_config import ColdItems, Rolling, Temporal
     from recdistill.data._store import load_prepared
     from recdistill.data._strata import STRATA, strata, targets_by_stratum, training_counts
     from recdistill.data._summary import read_leakage, summary

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from recdistill.data._interactions import catalog_of
+from recdistill.data._item_numbers import catalog_of
 from recdistill.data._sources._files import read_bytes, read_items
 from recdistill.errors import UserError
 

@@ -21,8 +21,9 @@ from recdistill.errors import UserError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from recdistill.data._config import DataConfig, Targets
+    from recdistill.data._config import DataConfig
     from recdistill.data._interactions import Interactions
+    from recdistill.data._split_config import Targets
 
 TRAIN, VAL, TEST = 0, 1, 2
 

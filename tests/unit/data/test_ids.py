@@ -121,10 +121,10 @@ def test_a_long_id_costs_its_own_length(tmp_path: Path) -> None:
 
 
 def test_ids_keep_the_order_of_numbers_then_words() -> None:
-    from recdistill.data._interactions import _codes
+    from recdistill.data._raw_ids import number_ids
 
     words = ["b", "10", "2", "a", "é", "Z", "007", "9" * 18, "9" * 19]
-    codes, found = _codes(pd.Series(words))
+    codes, found = number_ids(pd.Series(words))
     assert list(found) == ["2", "007", "10", "9" * 18, "9" * 19, "Z", "a", "b", "é"]
     assert [found[c] for c in codes] == words
-    assert np.array_equal(_codes(pd.Series([5, 3, 5]))[0], [1, 0, 1])
+    assert np.array_equal(number_ids(pd.Series([5, 3, 5]))[0], [1, 0, 1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recdistill.data import Cleaning
-from recdistill.data._interactions import _codes
+from recdistill.data._raw_ids import number_ids
 from recdistill.errors import UserError
 
 from .conftest import ROWS, write_rows
@@ -23,7 +23,7 @@ def test_ids_are_in_natural_order_whatever_the_rows() -> None:
     import pandas as pd
 
     for order in (["10", "9", "b", "a", "2"], ["a", "2", "b", "10", "9"]):
-        codes, ids = _codes(pd.Series(order))
+        codes, ids = number_ids(pd.Series(order))
         assert ids.tolist() == ["2", "9", "10", "a", "b"]
         assert [ids[c] for c in codes] == order
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from recdistill.data._config import Columns
 from recdistill.data._readers import _rows
 from recdistill.data._readers._table import decode, parse
+from recdistill.data._reading_config import Columns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from recdistill.data._config import Columns
 from recdistill.data._raw import Finding, first_few, settle_malformed
 from recdistill.data._readers._clock import clock
 from recdistill.data._readers._ids import ids
+from recdistill.data._reading_config import Columns
 from recdistill.data._text import described
 from recdistill.errors import UserError
 
