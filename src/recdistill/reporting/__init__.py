@@ -23,13 +23,8 @@ if TYPE_CHECKING:
     from recdistill.reporting._markdown import as_markdown
     from recdistill.reporting._reach import Reach
     from recdistill.reporting._report import write_report
-    from recdistill.reporting._select import (
-        MODEL_STAGES,
-        ScoredRun,
-        find_scored_run,
-        require_same_data,
-        select_runs,
-    )
+    from recdistill.reporting._scored_run import MODEL_STAGES, ScoredRun, find_scored_run
+    from recdistill.reporting._select import require_same_data, select_runs
     from recdistill.reporting._verdict import outcome_words, verdict
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recdistill.reporting._contrast import Contrast, Resampling, contrast
 from recdistill.reporting._groups import Group, read_per_user
 from recdistill.reporting._history import read_history_of_recipes
-from recdistill.reporting._select import read_scored_run
+from recdistill.reporting._scored_run import read_scored_run
 from recdistill.reporting._verdict import NAMES
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from recdistill.reporting._select import ScoredRun
+    from recdistill.reporting._scored_run import ScoredRun
 
 PER_USER = "evaluation/per_user.parquet"
 _MUST_AGREE = {

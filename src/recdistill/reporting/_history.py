@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from recdistill.errors import UserError
 from recdistill.evaluation import NOTHING_DRAWN, Metric, SeedNoise, boil_down, outcome
 from recdistill.reporting._groups import read_per_user
-from recdistill.reporting._select import SCORED, ScoredRun, scored_runs
+from recdistill.reporting._scored_run import SCORED, ScoredRun, scored_runs
 from recdistill.runs import RECIPE
 
 if TYPE_CHECKING:
