@@ -9,40 +9,22 @@ mlflow run . --env-manager local -e distill -P transfer_run=latest -P control=no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from recdistill import distillation, lessons, reporting, results, students, training
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.distillation import (
-    Annealing,
-    DROSConfig,
-    FusionConfig,
-    RankingOptions,
-    StudentChanges,
-)
-from recdistill.errors import UserError, require_least
-from recdistill.lessons import Control, Policy  # noqa: TC001 - read by the parser
+from recdistill.distillation import DistillSettings
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recdistill.data import PreparedData
-    from recdistill.distillation import Teaching, TermConfigs
-    from recdistill.lessons import Lessons, SelectionConfig, Sources, Teachers
+    from recdistill.lessons import Lessons, Teachers
     from recdistill.runs import Run
-    from recdistill.training import FittedStudent, StudentRecipe
-
-
-# A term's own settings; one that is off leaves them without a meaning.
-OF_TERM = {
-    "listwise": {"temperature", "tail"},
-    "ranking": {"n_negatives", "ranking"},
-    "dros": {"dros"},
-}
+    from recdistill.training import FittedStudent
 
 
 @main_fields(
@@ -58,161 +40,21 @@ OF_TERM = {
     "selection",
 )
 @dataclass(frozen=True)
-class Config(StudentChanges, OnData):
+class Config(DistillSettings, OnData):
     """What the student learns from; conf/distill.yaml says what each knob does and costs."""
 
-    baseline_run: str = "latest"
-    teacher_run: str = "latest"
-    transfer_run: str = ""
-    ranking_weight: float = 0.0
-    listwise_weight: float = 1.0
-    fusion_weight: float = 0.0
-    dros_weight: float = 0.0
-    terms: dict[str, float] = field(default_factory=dict)
-    temperature: float = 1.0
-    n_negatives: int = 8
-    top_k: int = 30
-    tail: Literal["bucket", "empty"] = "bucket"
-    selection: Policy = "all"
-    budget: float = 0.5
-    control: Control = "none"
-    min_coverage: float = 0.5
-    warm_start: bool = False
-    inspect_every: int = 50
-    annealing: Annealing = field(default_factory=Annealing)
-    ranking: RankingOptions = field(default_factory=RankingOptions)
-    dros: DROSConfig = field(default_factory=DROSConfig)
-    fusion: FusionConfig = field(default_factory=FusionConfig)
-
     def __post_init__(self) -> None:
-        StudentChanges.__post_init__(self)
+        DistillSettings.__post_init__(self)
         OnData.__post_init__(self)
-        self.term_configs()
-        self.selected()
-        require_least("top_k", self.top_k, 1)
-        self._check_control()
-        if self.transfer_run:
-            self._check_transfer()
-        elif self.teacher_run == lessons.NO_TABLE and any(self.term_weights().values()):
-            raise UserError(
-                "teacher_run=none leaves nothing to learn from: name a table, or a transfer_run."
-            )
-
-    def _check_control(self) -> None:
-        if self.control == "no_lists" and not self.transfer_run:
-            raise UserError(
-                "control=no_lists is the training on a transfer set's views without its lists: "
-                "name a transfer_run (on the histories themselves it would be the baseline)."
-            )
-
-    def _check_transfer(self) -> None:
-        """Refuse what means a place in the users' own histories, where a transfer set has views."""
-        if self.teacher_run not in ("latest", lessons.NO_TABLE):
-            raise UserError(
-                f"transfer_run={self.transfer_run} and teacher_run={self.teacher_run} are two "
-                "teachers: name one of them, or put this teacher into the transfer set."
-            )
-        if self.selection != "all" or self.fusion_weight:
-            raise UserError(
-                "selection and fusion_weight need a teacher's table: use them with teacher_run, "
-                "not with transfer_run."
-            )
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here; see ``runs.used_settings``."""
-        on, off = self.term_weights(), set()
-        if self.transfer_run:
-            off |= {"teacher_run", "selection", "budget", "fusion_weight"}
-        else:
-            off.add("effort")
-        if self.selection == "all":
-            off.add("budget")
-        if not self.fusion_weight:
-            off.add("fusion")
-        if self.control == "no_lists":
-            off |= {"terms", *(f"{name}_weight" for name in OF_TERM)}
-        if not self.terms:  # one of a user's own may read any of them
-            off |= {name for term, own in OF_TERM.items() if term not in on for name in own}
-        return super().unused() | off | (set() if on else {"annealing", "inspect_every"})
-
-    def term_configs(self) -> TermConfigs:
-        """Gather every term's settings from this stage's."""
-        return distillation.TermConfigs(
-            ranking=distillation.RankingConfig(n_negatives=self.n_negatives, **vars(self.ranking)),
-            listwise=distillation.ListwiseConfig(self.temperature, self.tail),
-            dros=self.dros,
-        )
-
-    def selected(self) -> SelectionConfig:
-        """Say which targets are taught."""
-        return lessons.SelectionConfig(self.selection, self.budget)
-
-    def lessons(self, teachers: Teachers) -> Lessons:
-        """Ask the teachers as these settings say."""
-        return teachers.lessons(
-            self.top_k,
-            min_coverage=self.min_coverage,
-            selection=self.selected(),
-            seed=self.seed,
-        )
-
-    def given(self, said: Lessons, baseline: StudentRecipe, data: PreparedData) -> Lessons:
-        """Return what the student is given of what the teachers said.
-
-        Without a term that is nothing, on the histories themselves: the baseline.
-        """
-        if not self.term_weights() and self.control != "no_lists":
-            return lessons.Lessons.none(data.train)
-        architecture = baseline.architecture
-        return lessons.control_lessons(self.control, said, data, architecture, seed=self.seed)
-
-    def changes(
-        self, baseline: StudentRecipe, data: PreparedData, taught: Lessons
-    ) -> StudentChanges:
-        """Say what differs from the baseline's training, on what the student is given."""
-        on_views = bool(self.transfer_run) and taught.sequences is not data.train
-        return self.resolved(
-            baseline,
-            data.train,
-            taught.sequences if on_views else None,
-            taught=bool(self.term_weights()),
-        )
-
-    def teaching(
-        self, changes: StudentChanges, taught: Lessons, sources: Sources, data: PreparedData
-    ) -> Teaching:
-        """Put together what the student learns from beside its targets."""
-        fusion = start = None
-        if self.fusion_weight:
-            import torch
-
-            vectors = torch.from_numpy(lessons.item_vectors(sources, data))
-            fusion = distillation.Fusion(vectors, self.fusion_weight, self.fusion)
-        if self.warm_start:
-            before = students.load_model(sources.baseline.artifact("model"), data.catalog)
-            start = before.model.state_dict()
-        return distillation.Teaching(
-            taught,
-            self.term_weights(),
-            self.term_configs(),
-            self.annealing,
-            loss_weight=1.0 if changes.loss_weight is None else changes.loss_weight,
-            inspect_every=self.inspect_every,
-            fusion=fusion,
-            start=start,
-        )
-
-    def term_weights(self) -> dict[str, float]:
-        """Name the loss terms that are on, with their weights."""
-        if self.control == "no_lists":
-            return {}
-        named = {name: getattr(self, f"{name}_weight") for name in ("ranking", "listwise", "dros")}
-        return {name: weight for name, weight in (named | self.terms).items() if weight}
+        return OnData.unused(self) | DistillSettings.unused(self)
 
 
 def run(config: Config, run: Run) -> None:
     """Distil."""
-    run.rename(what_differs(config), f"s{config.seed}-distill")
+    run.rename(config.label(), f"s{config.seed}-distill")
     distil(config, run)
 
 
@@ -241,15 +83,15 @@ def distil(
 
     with run.phase("lessons"):
         baseline = training.load_recipe(sources.baseline.artifact("model"))
-        said = gather(config, run, lessons.open_teachers(sources, data))
-        taught = config.given(said, baseline, data)
-    changes = config.changes(baseline, data, taught)
+        said = ask(config, run, lessons.open_teachers(sources, data))
+        given = distillation.lessons_given(config, said, baseline, data, seed=config.seed)
+    changes = distillation.resolve_changes(config, baseline, data, given)
     run.log_params({f"resolved.{name}": value for name, value in changes.asked().items()})
     fit = fit or distillation.distil_student  # importing it is no part of the time to fit
     with run.phase("fit"):
         student = fit(
             changes.applied_to(baseline),
-            config.teaching(changes, taught, sources, data),
+            distillation.build_teaching(config, changes, given, sources, data),
             data,
             seed=config.seed,
             vectors=sources.texts.vectors(data),
@@ -276,33 +118,25 @@ def distil(
     print("\n".join(words))
 
 
-def gather(config: Config, run: Run, teachers: Teachers) -> Lessons:
-    """Get the lessons that the settings ask for, and log who teaches how much."""
-    taught = config.lessons(teachers)
+def ask(config: Config, run: Run, teachers: Teachers) -> Lessons:
+    """Ask the teachers as the settings say, and log who teaches how much."""
+    said = teachers.lessons(
+        config.top_k,
+        min_coverage=config.min_coverage,
+        selection=config.selection_config(),
+        seed=config.seed,
+    )
     run.log_metrics(
         teachers.measured()
         | {
-            "teacher/n_targets": taught.n_targets,
-            "teacher/n_taught": taught.n_taught,
-            "teacher/n_selected": int((taught.weights > 0).sum()),
-            "teacher/coverage": taught.coverage,
+            "teacher/n_targets": said.n_targets,
+            "teacher/n_taught": said.n_taught,
+            "teacher/n_selected": int((said.weights > 0).sum()),
+            "teacher/coverage": said.coverage,
         }
     )
     run.log_params({f"teacher.weight.{n}": weight for n, weight in teachers.weights.items()})
-    return taught
-
-
-def what_differs(config: Config) -> str:
-    """Say what distinguishes this run from its neighbours."""
-    weights = {**config.term_weights()}
-    if config.fusion_weight:
-        weights["fusion"] = config.fusion_weight
-    terms = "-".join(f"{n.split(':')[-1]}{w:g}" for n, w in weights.items()) or "zero"
-    if config.transfer_run:
-        terms += "-transfer"
-    if config.control != "none":
-        terms = config.control if config.control == "no_lists" else f"{terms}-{config.control}"
-    return terms
+    return said
 
 
 if __name__ == "__main__":

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
         fit_assembly,
     )
     from recdistill.distillation._dros import DROS
+    from recdistill.distillation._from_settings import (
+        build_teaching,
+        lessons_given,
+        resolve_changes,
+    )
     from recdistill.distillation._fusion import fold_items, fuse_items
     from recdistill.distillation._listwise import Listwise
     from recdistill.distillation._mistake_kinds import MISTAKES, Mistake
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
         sources_digest,
     )
     from recdistill.distillation._schedule import Annealing
+    from recdistill.distillation._settings import DistillSettings
     from recdistill.distillation._terms import Answer, Question, Term
 
 __all__ = [
@@ -48,6 +54,7 @@ __all__ = [
     "Asked",
     "Assembly",
     "DROSConfig",
+    "DistillSettings",
     "DistillationObjective",
     "Fusion",
     "FusionConfig",
@@ -66,13 +73,16 @@ __all__ = [
     "TermInputs",
     "Weighted",
     "assemble",
+    "build_teaching",
     "build_term",
     "catalog_pass",
     "distil_student",
     "fit_assembly",
     "fold_items",
     "fuse_items",
+    "lessons_given",
     "position_weights",
+    "resolve_changes",
     "sources_digest",
 ]
 
