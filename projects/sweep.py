@@ -10,22 +10,20 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from recdistill import lessons, reporting, sweeps, training
-from recdistill.config import as_dotted, as_plain, changed_part, main_fields, parse, stage_module
-from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError, require_least
-from recdistill.lessons import Control  # noqa: TC001 - read by the parser
+from recdistill import reporting, sweeps
+from recdistill.config import as_dotted, main_fields
+from recdistill.data import prepare_for
+from recdistill.errors import UserError
 from recdistill.runs import stage
+from recdistill.sweeps import SweepSettings
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
 
-    from recdistill.data import PreparedData
-    from recdistill.lessons import Sources
-    from recdistill.runs import Run, RunReference
+    from recdistill.runs import Run
     from recdistill.sweeps import StudySpec
 
 
@@ -42,34 +40,8 @@ if TYPE_CHECKING:
     "join",
 )
 @dataclass(frozen=True)
-class Config(OnData):
+class Config(SweepSettings):
     """What is searched, how long, by how many; conf/sweep.yaml says what each knob does."""
-
-    baseline_run: str = "latest"
-    teacher_run: str = "latest"
-    transfer_run: str = ""
-    control: Control = "none"
-    stage: Literal["distill", "train_baseline"] = "distill"
-    space: str = ""
-    n_trials: int = 30
-    workers: int = 2
-    storage: str = ""
-    study: str = ""
-    join: str = ""
-    objective: Literal["ndcg", "recall"] = "ndcg"
-    cost: bool = False
-    sampler: Literal["tpe", "random"] = "tpe"
-    pruner: Literal["median", "hyperband", "none"] = "median"
-    n_startup: int = 8
-    n_seeds: int = 3
-    threads: int = 1
-    heartbeat_seconds: int = 20
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("n_trials", "workers", "threads", "heartbeat_seconds"):
-            require_least(name, getattr(self, name), 1)
-        sweeps.require_no_password(self.storage)
 
 
 def run(config: Config, run: Run) -> None:
@@ -80,7 +52,7 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     address = sweeps.storage_url(config.storage)
-    spec = plan(config, run, data)
+    spec = sweeps.plan_study(config, run, data)
     storage = sweeps.open_storage(address, heartbeat_seconds=config.heartbeat_seconds)
     study = sweeps.create_study(config.study or spec.name(), spec, storage)
     spec = sweeps.read_spec(study)
@@ -164,88 +136,6 @@ def work(config: Config, run: Run, study: Study, storage: BaseStorage, spec: Stu
     progress = sweeps.Progress(study, spec)
     sweeps.WorkerPool(make_worker, arguments, config.workers).run(study, storage, progress.report)
     progress.report(last=True)
-
-
-def plan(config: Config, run: Run, data: PreparedData) -> StudySpec:
-    """Resolve baseline and teachers, the stage's own settings, and the space over them."""
-    baseline = run.find(config.baseline_run, "train_baseline", data=data)
-    references = {"baseline": validation(baseline)}
-    tables = teachers = ""
-    if config.stage == "train_baseline":
-        settings = training.baseline_settings(baseline, asked_of_data(config))
-    else:
-        sources = lessons.find_sources(
-            baseline.id, config.teacher_run, run, data, config.transfer_run
-        )
-        tables = table_references(sources)
-        teachers = ",".join(teacher.id for teacher in sources.all_teachers())
-        measured = [validation(teacher) for teacher in sources.all_teachers()]
-        references["teacher"] = max(measured, key=lambda m: m.get("val/ndcg_at_10", 0.0))
-        settings = distill_settings(config, sources, tables)
-    default_space = ""
-    if config.transfer_run and config.stage == "distill":
-        default_space = "control" if config.control == "no_lists" else "transfer"
-    metric = f"val/{config.objective}_at_10"
-    spec = sweeps.StudySpec(
-        stage=config.stage,
-        settings=as_plain(settings),
-        space=sweeps.read_space(config.space or default_space, config.stage),
-        objectives=[metric, sweeps.COST] if config.cost else [metric],
-        seed=config.seed,
-        catalog_digest=data.catalog.digest,
-        split_digest=data.split_digest,
-        dataset=data.dataset,
-        split=str(data.manifest["split"]),
-        baseline=baseline.id,
-        tables=tables,
-        teachers=teachers,
-        references=references,
-        sampler=config.sampler,
-        pruner=config.pruner,
-        n_startup=config.n_startup,
-        heartbeat_seconds=config.heartbeat_seconds,
-        code=sweeps.trial_code(config.stage),
-    )
-    sweeps.space_of(spec)  # a knob that does not exist is refused before anything is written
-    return spec
-
-
-def distill_settings(config: Config, sources: Sources, tables: str) -> Any:
-    """Return distill's own settings on this data, where they are open like the baseline's."""
-    loop = training.load_recipe(sources.baseline.artifact("model")).loop
-    own = parse(stage_module("distill").Config, "distill", [], asked_of_data(config))
-    # Epochs over a transfer set are others than the control's without one.
-    n_epochs = None if sources.transfer else loop.max_epochs
-    return sweeps.with_settings(
-        own,
-        {
-            "baseline_run": sources.baseline.id,
-            "teacher_run": tables or lessons.NO_TABLE,
-            "transfer_run": sources.transfer.id if sources.transfer else "",
-            "control": config.control,
-            "lr": loop.optimizer.lr if own.lr is None else own.lr,
-            "max_epochs": n_epochs if own.max_epochs is None else own.max_epochs,
-        },
-    )
-
-
-def asked_of_data(config: Config) -> dict[str, Any]:
-    """Return what was asked of the data: the rest is left to the swept stage's own files."""
-    return changed_part(config, OnData, always=("dataset", "preset", "seed"))
-
-
-def table_references(sources: Sources) -> str:
-    """Name the tables by their ids, with the weights that were asked for."""
-    names = [table.id for table in sources.tables]
-    if sources.weights:
-        names = [f"{n}:{weight:g}" for n, weight in zip(names, sources.weights, strict=True)]
-    return ",".join(names)
-
-
-def validation(reference: RunReference) -> dict[str, float]:
-    """Pick what a run scored on validation."""
-    names = ("val/recall_at_10", "val/ndcg_at_10")
-    return {name: reference.metrics[name] for name in names if name in reference.metrics}
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.sweeps._address import require_no_password, shown, storage_url
     from recdistill.sweeps._best import Retrained, retrain_best
+    from recdistill.sweeps._config import SweepSettings
     from recdistill.sweeps._mirror import Mirror
     from recdistill.sweeps._page import page
     from recdistill.sweeps._parent_run import adopt_study, log_study, log_trials
+    from recdistill.sweeps._plan import plan_study
     from recdistill.sweeps._plots import draw
     from recdistill.sweeps._progress import Progress
     from recdistill.sweeps._queue import (
@@ -55,6 +57,7 @@ __all__ = [
     "Retrained",
     "Space",
     "StudySpec",
+    "SweepSettings",
     "Trainer",
     "Worker",
     "WorkerPool",
@@ -78,6 +81,7 @@ __all__ = [
     "open_storage",
     "page",
     "parent_run",
+    "plan_study",
     "read_space",
     "read_spec",
     "reconcile",
