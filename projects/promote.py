@@ -69,17 +69,11 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(replace(config, prepared=data_runs.folder_of(config.prepared, run)))
     run.log_data(data)
     registry = serving.Registry(run.client, config.name or f"recdistill-{data.dataset}")
-    stages = serving.NEWEST if config.model_run == "latest" else serving.STUDENTS
-    student_run = run.find(config.model_run, *stages, data=data)
+    student_run = serving.find_student(config.model_run, run, data)
     run.rename(student_run.name, config.alias)
     run.set_tags({"model_run_id": student_run.id})
     package = serving.package_student(
-        student_run.artifact("model"),
-        data,
-        run.folder,
-        new_items=config.new_items,
-        config=config,
-        finder=run,
+        student_run, data, run, new_items=config.new_items, config=config
     )
     run.log_metrics({"new_items/n_served": package.n_new})
     tags = serving.version_tags(student_run, package)

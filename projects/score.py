@@ -90,10 +90,9 @@ def run(config: Config, run: Run) -> None:
 def student_run(config: Config, run: Run, data: PreparedData) -> RunReference:
     """Return the run of the student: by id, by name, the newest, or the one that serves."""
     if config.model_run != "champion":
-        stages = serving.NEWEST if config.model_run == "latest" else serving.STUDENTS
-        return run.find(config.model_run, *stages, data=data)
+        return serving.find_student(config.model_run, run, data)
     champion = serving.Registry(run.client, f"recdistill-{data.dataset}").champion()
-    return run.find(champion.tags.get("model_run_id", ""), *serving.STUDENTS, data=data)
+    return serving.find_student(champion.tags.get("model_run_id", ""), run, data)
 
 
 def packaged(config: Config, run: Run, model_run: RunReference, data: PreparedData) -> Path:
@@ -101,12 +100,7 @@ def packaged(config: Config, run: Run, model_run: RunReference, data: PreparedDa
     if config.model_run == "champion":
         return serving.Registry(run.client, f"recdistill-{data.dataset}").champion().student()
     return serving.package_student(
-        model_run.artifact("model"),
-        data,
-        run.folder,
-        new_items=config.new_items,
-        config=config,
-        finder=run,
+        model_run, data, run, new_items=config.new_items, config=config
     ).student
 
 

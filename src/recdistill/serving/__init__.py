@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recdistill.serving._drift import DriftLimits, Measure, drift
     from recdistill.serving._in_catalog import InCatalog
     from recdistill.serving._names import ItemNames
-    from recdistill.serving._new_items import Package, package_student
+    from recdistill.serving._new_items import Package, find_student, package_student
     from recdistill.serving._package import gather_student, log_served_model
     from recdistill.serving._promotion import Decision, decide, settle, version_tags
     from recdistill.serving._reference import Reference, read_reference, write_reference
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from recdistill.serving._rules import (
         CHALLENGER,
         CHAMPION,
-        NEWEST,
         PREVIOUS,
-        STUDENTS,
         ChallengeRules,
         Limits,
     )
@@ -39,9 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
-    "NEWEST",
     "PREVIOUS",
-    "STUDENTS",
     "ChallengeRules",
     "Check",
     "Decision",
@@ -70,6 +66,7 @@ __all__ = [
     "decide",
     "drift",
     "expected_traffic",
+    "find_student",
     "gather_student",
     "log_served_model",
     "now",

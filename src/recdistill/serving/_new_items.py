@@ -12,11 +12,12 @@ from recdistill.data import grow_catalog, training_counts
 from recdistill.encoders import vectors_of_new_items
 from recdistill.errors import UserError
 from recdistill.serving._package import gather_student
+from recdistill.serving._rules import NEWEST, STUDENTS
 from recdistill.students import append_items, load_model, save_model
 
 if TYPE_CHECKING:
     from recdistill.data import DataConfig, PreparedData
-    from recdistill.runs import RunFinder
+    from recdistill.runs import Run, RunFinder, RunReference
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,19 @@ class Package:
         return self.data.catalog.parent if self.n_new else ""
 
 
+def find_student(name: str, finder: RunFinder, data: PreparedData) -> RunReference:
+    """Resolve the run of a student on this data: by id or name, or the newest that is served."""
+    stages = NEWEST if name == "latest" else STUDENTS
+    return finder.find(name, *stages, data=data)
+
+
 def package_student(
-    model: Path,
+    student_run: RunReference,
     data: PreparedData,
-    folder: Path,
+    run: Run,
     *,
     new_items: str = "",
     config: DataConfig,
-    finder: RunFinder,
 ) -> Package:
     """Gather a student and its catalog, grown by the new rows of an item file where one is named.
 
@@ -59,21 +65,21 @@ def package_student(
 
     Parameters
     ----------
-    model : the ``model/`` folder of a run
+    student_run : the run that trained it
     data : PreparedData
         The student's.
-    folder : empty; a scratch folder
+    run : the run that packages: its scratch folder takes the files, and it finds the run of a
+        teacher whose language model made the vectors
     new_items : path of an item file; empty for none
     config : DataConfig
         How the file is read.
-    finder : finds the run of a teacher whose language model made the vectors
 
     Raises
     ------
     UserError
         When there is nothing new, or the student cannot place new items.
     """
-    own = data.folder / "catalog.csv"
+    model, folder, own = student_run.artifact("model"), run.folder, data.folder / "catalog.csv"
     if not new_items:
         never_met = np.flatnonzero(training_counts(data.train, data.catalog.n_items) == 0)
         student = gather_student(model, own, folder / "student", never_met=never_met[1:].tolist())
@@ -86,7 +92,7 @@ def package_student(
             "This student knows items by their ids alone, so it cannot place new ones: train one "
             "with student.item=id+text (or text)."
         )
-    vectors = vectors_of_new_items(trained.text.about, grown, n_known, finder)
+    vectors = vectors_of_new_items(trained.text.about, grown, n_known, run)
     save_model(append_items(trained, vectors, grown.digest), folder / "grown")
     grown.items.reset_index().to_csv(folder / "catalog.csv", index=False)
     met = training_counts(data.train, grown.n_items)
