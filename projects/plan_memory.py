@@ -19,21 +19,7 @@ if TYPE_CHECKING:
 MB = 1e6
 
 
-@main_fields(
-    "llm",
-    "llm_layers",
-    "prompt",
-    "mode",
-    "adapter",
-    "lora_r",
-    "n_experts",
-    "target_modules",
-    "precision",
-    "checkpointing",
-    "batch",
-    "length",
-    "gpu_gb",
-)
+@main_fields("gpu_gb")
 @dataclass(frozen=True)
 class Config(StepConfig):
     """Settings of plan_memory; conf/plan_memory.yaml says what each does."""

@@ -17,21 +17,7 @@ if TYPE_CHECKING:
 MB = 1e6
 
 
-@main_fields(
-    "llm",
-    "llm_layers",
-    "prompt",
-    "mode",
-    "adapter",
-    "lora_r",
-    "n_experts",
-    "target_modules",
-    "precision",
-    "checkpointing",
-    "batch",
-    "length",
-    "loop",
-)
+@main_fields("loop")
 @dataclass(frozen=True)
 class Config(StepConfig):
     """Settings of probe_memory; conf/probe_memory.yaml says what each does."""

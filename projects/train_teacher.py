@@ -71,14 +71,7 @@ class Config(TeacherConfig, TrainingSettings, OnData):
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here; see ``runs.used_settings``."""
-        off = set() if self.mode == "generate" else {"generate"}
-        if self.adapter in ("head", "none"):
-            off |= {"lora_r", "n_experts", "target_modules", "lora", "optimizer.router_lr"}
-        if self.adapter == "head":
-            off |= {"llm", "llm_layers", "weights", "train_backbone"}
-        if self.adapter == "lora":
-            off |= {"n_experts", "lora.router", "optimizer.router_lr"}
-        return super().unused() | off
+        return OnData.unused(self) | self.without_meaning()
 
     def teacher_settings(self, longest: int) -> TeacherSettings:
         """Pick what is saved with the teacher; ``longest`` is what the baseline reads."""
@@ -102,8 +95,8 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     baseline_run = run.find(config.baseline_run, "train_baseline", data=data)
-    run.rename(label(config), f"s{config.seed}-teacher")
-    run.set_tags({"baseline_run_id": baseline_run.id, "model": label(config)})
+    run.rename(config.label(), f"s{config.seed}-teacher")
+    run.set_tags({"baseline_run_id": baseline_run.id, "model": config.label()})
     inputs = {
         "catalog": data.catalog.digest,
         "split": data.split_digest,
@@ -146,16 +139,6 @@ def run(config: Config, run: Run) -> None:
     print("\n".join(words))
 
 
-def label(config: Config) -> str:
-    """Say what distinguishes this teacher, in the few letters the UI shows."""
-    if config.adapter == "head":
-        return "head"
-    if config.mode == "generate":
-        return f"{config.adapter}-generate{config.llm_layers or ''}"
-    random = "-random" if config.weights == "random" else ""
-    return f"{config.adapter}{random}-{config.prompt}{config.llm_layers or ''}"
-
-
 def plan(
     config: Config, settings: TeacherSettings, run: Run, data: PreparedData, item_dim: int
 ) -> PlannedTraining:
@@ -183,15 +166,7 @@ def keep_audit(run: Run, network: TeacherNetwork) -> None:
     path = run.folder / "parameters.csv"
     audit.to_csv(path, index=False)
     run.log_artifact(path, "memory")
-    trainable = audit[audit["trainable"]]
-    run.log_metrics(
-        {
-            "model/n_parameters": sum(p.numel() for p in network.parameters()),
-            "model/n_trainable": sum(p.numel() for p in network.trainable().values()),
-            "model/trainable_mb": trainable["bytes"].sum() / 1e6,
-            "model/total_mb": audit["bytes"].sum() / 1e6,
-        }
-    )
+    run.log_metrics(teachers.size_metrics(network, audit))
 
 
 def fit(

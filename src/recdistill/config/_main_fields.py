@@ -17,7 +17,8 @@ _MARK = "__main_fields__"
 def main_fields(*names: str) -> Callable[[type[C]], type[C]]:
     """Mark the main fields of a stage's settings, in the order in which a menu lists them.
 
-    A stage on data has those of every stage on data as well, at the end.
+    They come after those that a base marked. A stage on data has those of every stage on data as
+    well, at the end.
 
     Raises
     ------
@@ -30,7 +31,7 @@ def main_fields(*names: str) -> Callable[[type[C]], type[C]]:
         if unknown := set(names) - known:
             raise TypeError(f"{kind.__module__}.{kind.__qualname__} has no field {min(unknown)}")
         common = _ON_DATA if known.issuperset(_ON_DATA) else ()
-        setattr(kind, _MARK, (*names, *(name for name in common if name not in names)))
+        setattr(kind, _MARK, tuple(dict.fromkeys((*main_fields_of(kind), *names, *common))))
         return kind
 
     return mark

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from recdistill.teachers._adapted_texts import adapted_encoder
     from recdistill.teachers._build import build_teacher
     from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
-    from recdistill.teachers._checks import audit_parameters
+    from recdistill.teachers._checks import audit_parameters, size_metrics
     from recdistill.teachers._config import TeacherConfig
     from recdistill.teachers._files import load_model, save_model
     from recdistill.teachers._fit import Fitted, fit_teacher
@@ -123,6 +123,7 @@ __all__ = [
     "resolve_precision",
     "save_model",
     "save_recipe",
+    "size_metrics",
     "teacher_step",
     "token_batches",
     "training_windows",

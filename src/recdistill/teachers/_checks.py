@@ -40,6 +40,17 @@ def audit_parameters(module: nn.Module) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def size_metrics(network: TeacherNetwork, audit: pd.DataFrame) -> dict[str, float]:
+    """Sum up what ``audit_parameters`` lists, for MLflow."""
+    trainable = audit[audit["trainable"]]
+    return {
+        "model/n_parameters": sum(p.numel() for p in network.parameters()),
+        "model/n_trainable": sum(p.numel() for p in network.trainable().values()),
+        "model/trainable_mb": trainable["bytes"].sum() / 1e6,
+        "model/total_mb": audit["bytes"].sum() / 1e6,
+    }
+
+
 def require_gradients(network: TeacherNetwork, step: int) -> None:
     """Stop unless everything that should learn has received a gradient.
 

@@ -43,6 +43,26 @@ class TeacherConfig(TeacherShape):
     precision: Precision = "auto"
     checkpointing: bool = False
 
+    def without_meaning(self) -> set[str]:
+        """Name the settings of a training that change nothing for this mode and adapter."""
+        off = set() if self.mode == "generate" else {"generate"}
+        if self.adapter in ("head", "none"):
+            off |= {"lora_r", "n_experts", "target_modules", "lora", "optimizer.router_lr"}
+        if self.adapter == "head":
+            off |= {"llm", "llm_layers", "weights", "train_backbone"}
+        if self.adapter == "lora":
+            off |= {"n_experts", "lora.router", "optimizer.router_lr"}
+        return off
+
+    def label(self) -> str:
+        """Say what distinguishes this teacher, in the few letters the UI shows."""
+        if self.adapter == "head":
+            return "head"
+        if self.mode == "generate":
+            return f"{self.adapter}-generate{self.llm_layers or ''}"
+        random = "-random" if self.weights == "random" else ""
+        return f"{self.adapter}{random}-{self.prompt}{self.llm_layers or ''}"
+
     def load_llm(self, seed: int) -> LLM | None:
         """Load the language model in the format the device computes in; None for ``head``."""
         if self.adapter == "head":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from recdistill.config import main_fields
 from recdistill.teachers._config import TeacherConfig
 
 if TYPE_CHECKING:
@@ -25,6 +26,20 @@ class StepAlternatives:
     item_titles: bool = True
 
 
+@main_fields(
+    "llm",
+    "llm_layers",
+    "prompt",
+    "mode",
+    "adapter",
+    "lora_r",
+    "n_experts",
+    "target_modules",
+    "precision",
+    "checkpointing",
+    "batch",
+    "length",
+)
 @dataclass(frozen=True)
 class StepConfig(TeacherConfig):
     """Base of a stage's settings: ``batch`` rows of ``length`` tokens."""
