@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,25 +32,44 @@ PATIENCE_SECONDS = 180.0
 _TRAFFIC_SECONDS = 3.0
 
 
-class ServingKills:
-    """Kills of ``mlflow models serve``: started again, it must give the same answers."""
+# The two programs that serve a champion, as a person starts them.
+SERVERS = {
+    "models serve": [
+        "mlflow", "models", "serve", "--env-manager", "local", "-m", "models:/served@champion",
+    ],
+    "recdistill serve": [
+        "recdistill", "serve", "served", "--every", "1", "--log", "requests", "--log_every", "1",
+    ],
+}  # fmt: skip
 
-    targets = ("serve",)
+
+@dataclass(frozen=True)
+class _Served:
+    """What a server answers that nobody kills, when it came up, and what it left."""
+
+    answer: Any
+    seconds: float
+    kept: set[str]
+
+
+class ServingKills:
+    """Kills of what serves a champion: started again, it must give the same answers."""
+
+    targets = tuple(SERVERS)
 
     def __init__(self, folder: Path, workshop: Workshop) -> None:
         self._folder, self._workshop = folder, workshop
-        self._answer: Any = None
-        self._seconds = 0.0
-        self._kept: set[str] = set()
+        self._known: dict[str, _Served] = {}
 
     def kill(self, done: Kill, draw: random.Random) -> None:
         """Kill the server while it comes up or answers, start it again, and ask."""
         self._workshop.run("champion")
-        if self._answer is None:
-            self._measure()
-        done.at_s = round(draw.uniform(0, self._seconds + _TRAFFIC_SECONDS), 3)
+        if done.target not in self._known:
+            self._known[done.target] = self._measured(done.target)
+        wanted = self._known[done.target]
+        done.at_s = round(draw.uniform(0, wanted.seconds + _TRAFFIC_SECONDS), 3)
         folder, port = self._workshop.copy(self._folder / f"{done.number:05d}"), free_port()
-        process, began = serve(folder, port), time.monotonic()
+        process, began = serve(folder, port, done.target), time.monotonic()
         while (left := began + done.at_s - time.monotonic()) > 0:
             if healthy(f"http://127.0.0.1:{port}"):
                 ask(port)
@@ -58,37 +78,36 @@ class ServingKills:
         if ended(process) is None:
             done.stuck.append("the killed server does not end")
         done.stuck += remaining(process)
-        again = serve(folder, port)
+        again = serve(folder, port, done.target)
         if not comes_up(port, again):
             done.lost.append(f"it does not come up: {(folder / 'log.txt').read_text()[-1500:]}")
-        elif (answer := ask(port)) != self._answer:
-            done.changed.append(f"it answers {answer!r}, not {self._answer!r}")
+        elif (answer := ask(port)) != wanted.answer:
+            done.changed.append(f"it answers {answer!r}, not {wanted.answer!r}")
         done.stuck += ended_politely(again)
-        done.leftovers += sorted(kept_files(folder) - self._kept)
+        done.leftovers += sorted(kept_files(folder) - wanted.kept)
         if done.holds():
             remove(folder)
 
-    def _measure(self) -> None:
+    def _measured(self, program: str) -> _Served:
         folder, port = self._workshop.copy(self._folder / "reference-serve"), free_port()
-        process, began = serve(folder, port), time.monotonic()
+        process, began = serve(folder, port, program), time.monotonic()
         if not comes_up(port, process):
             raise RuntimeError((folder / "log.txt").read_text()[-3000:])
-        self._seconds = time.monotonic() - began
-        self._answer = ask(port)
+        seconds, answer = time.monotonic() - began, ask(port)
         ended_politely(process)
-        self._kept = kept_files(folder)
+        kept = kept_files(folder)
         remove(folder)
+        return _Served(answer, seconds, kept)
 
 
-def serve(folder: Path, port: int) -> int:
-    """Start the server as a person does."""
-    words = ["models", "serve", "--env-manager", "local", "-m", "models:/served@champion"]
-    words += ["--host", "127.0.0.1", "--port", str(port)]
+def serve(folder: Path, port: int, program: str = "models serve") -> int:
+    """Start a server as a person does."""
+    words = [*SERVERS[program], "--host", "127.0.0.1", "--port", str(port)]
     env = environment(MLFLOW_TRACKING_URI=f"sqlite:///{folder}/mlflow.db", OMP_NUM_THREADS="1")
 
     def work() -> None:
         env["TMPDIR"] = os.environ["TMPDIR"]
-        os.execve(sys.executable, [sys.executable, "-m", "mlflow", *words], env)  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-m", *words], env)  # noqa: S606
 
     return start(folder, work)
 

@@ -19,7 +19,7 @@ from tests.faults.outcome import (
     statuses,
 )
 from tests.faults.process import import_like, start_stage
-from tests.faults.workshop import KILLED, Workshop, registered
+from tests.faults.workshop import KILLED, PROMOTES, Workshop, registered
 
 if TYPE_CHECKING:
     import random
@@ -118,9 +118,10 @@ def look(done: Kill, folder: Path, wanted: Reference, before: set[str]) -> None:
 
 
 def _outcome(folder: Path, stage: str) -> Outcome:
-    found = newest(folder, stage)
-    if stage != "promote":
-        return found
-    _, place = registered(folder, "promoted")  # empty when the alias leads to nothing that is whole
+    if stage not in PROMOTES:
+        return newest(folder, stage)
+    # A night's figures are those of what it learnt.
+    found = newest(folder, "update" if stage == "nightly" else stage)
+    version, place = registered(folder, PROMOTES[stage])  # empty when no whole one has the alias
     files = digests(Path(place.removeprefix("file://")), "*.safetensors") if place else {}
-    return Outcome(found.id, found.metrics, files)
+    return Outcome(found.id, found.metrics, files | {"version": version})

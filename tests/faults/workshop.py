@@ -7,16 +7,27 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
 
 from tests.faults.outcome import newest
 from tests.faults.process import start_stage, wait_for
 from tests.recipes.conftest import SMALL, TINY_STUDENT, make_llama
+from tests.unit.updating.conftest import write_shop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 STUDENT = [*SMALL, *TINY_STUDENT]
 _TEACHER = ["--max_epochs=2", "--head.dim=16", "--llm_layers=0", "--batch=64"]
 
-# What goes in, by name: the stage that makes it and its words; {name} is the run of that input.
+_WEEK = ["--dataset=steps", "--split=rolling", "--data_path={shop}"]
+_NIGHT = ["--config={night}"]
+
+# What goes in, by name: the stage that makes it and its words; {name} is the run of that input, or
+# one of ``FILES``.
 INPUTS: dict[str, tuple[str, list[str]]] = {
     "baseline": ("train_baseline", STUDENT),
     "floor": ("train_baseline", ["--model=ease", *SMALL]),
@@ -30,6 +41,10 @@ INPUTS: dict[str, tuple[str, list[str]]] = {
         ["--baseline_run={baseline}", "--teacher_run={table}", "--max_epochs=2", *SMALL],
     ),
     "champion": ("promote", ["--model_run={baseline}", "--name=served", *SMALL]),
+    "week": ("prepare_data", [*_WEEK, "--until=1970-01-22"]),
+    "next_week": ("prepare_data", [*_WEEK, "--until=1970-01-29", "--extends={week}"]),
+    "weekly": ("train_baseline", [*_WEEK, "--until=1970-01-22", *TINY_STUDENT]),
+    "first_night": ("nightly", [*_NIGHT, "--inbox={first_days}"]),
 }
 _THREE = "--baseline_run={baseline}", "--teacher_run={table}", "--student_run={student}"
 # What is killed: another seed than that of the inputs, so that the cache has no answer.
@@ -52,7 +67,12 @@ KILLED: dict[str, list[str]] = {
         "--baseline_run={baseline}", "--teacher_run={table}", "--space=quick", "--n_trials=3",
         "--workers=2", "--n_startup=2", "--n_seeds=0", "--sampler=random", *SMALL, "--seed=1",
     ],
+    "update": ["--champion_run={weekly}", "--prepared={next_week}", "--epochs=2", "--seed=1"],
+    "nightly": [*_NIGHT, "--inbox={all_days}"],
+    "watch": ["--name=served", "--log={requests}", "--until=2026-11-25", "--min_histories=20"],
 }  # fmt: skip
+# Which registered model a stage moves on.
+PROMOTES = {"promote": "promoted", "nightly": "recdistill-night"}
 
 # Entry points that are not killed, and why.
 LEFT_OUT = {
@@ -61,9 +81,6 @@ LEFT_OUT = {
     "backtest": "starts trainings that are killed by themselves, one for each step back",
     "verify": "starts a stage that is killed by itself; test_verify removes its checkout",
     "reconcile": "repairs what kills leave; a sweep does the same at its end",
-    "nightly": "starts stages as main does; tests/e2e/test_nights.py kills it at random moments",
-    "update": "not yet: needs prepared data that has grown",
-    "watch": "not yet: needs a service that has counted requests",
     "plan_memory": "keeps nothing but a report, which it makes in one go",
     "probe_memory": "keeps nothing but a report, which it makes in one go",
     "doctor": "keeps nothing",
@@ -92,27 +109,29 @@ class Workshop:
         )
 
     def words(self, stage: str) -> list[str]:
-        """Return the words of a command, with the runs it reads made and filled in."""
+        """Return the words of a command, with what it reads made and filled in."""
+        if stage == "nightly":
+            self.run("first_night")  # it goes on from there by the store, not by a word
         return [self._filled(word) for word in KILLED[stage]]
 
     def _filled(self, word: str) -> str:
-        for name in (*INPUTS, "llama"):
+        for name in (*INPUTS, *FILES):
             if f"{{{name}}}" in word:
                 word = word.replace(f"{{{name}}}", self.run(name))
         return word
 
     def run(self, name: str) -> str:
-        """Return the run that is an input, made when it is first asked for."""
+        """Return the run that is an input, or the path of a file; made when first asked for."""
         if name not in self.runs:
-            self.runs[name] = self._llama() if name == "llama" else self._made(*INPUTS[name])
+            self.runs[name] = self._file(name) if name in FILES else self._made(*INPUTS[name])
             self._kept.write_text(json.dumps(self.runs))
         return self.runs[name]
 
-    def _llama(self) -> str:
-        folder = self.folder.parent / "llama"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        return make_llama(folder)
+    def _file(self, name: str) -> str:
+        place = self.folder.parent / name
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        return FILES[name](self, place)
 
     def _made(self, stage: str, words: list[str]) -> str:
         filled = [self._filled(word) for word in words]
@@ -126,6 +145,60 @@ class Workshop:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self.folder, target, ignore=shutil.ignore_patterns("mlruns", "log.txt"))
         return target
+
+
+def _shop(_: Workshop, place: Path) -> str:
+    return str(write_shop(place / "steps.csv"))
+
+
+def _night(_: Workshop, place: Path) -> str:
+    """Write the settings of a night: small trainings, and whoever learnt last serves."""
+    student = dict(word.removeprefix("--").split("=") for word in TINY_STUDENT)
+    settings = {
+        "dataset": "night",
+        "preparing": {"split": "rolling", "rolling.days": "3"},
+        "training": student,
+        "updating": {"epochs": "2"},
+        "promoting": {"force": "true", "reason": "a trial"},
+    }
+    (place / "night.yaml").write_text(yaml.safe_dump(settings))
+    return str(place / "night.yaml")
+
+
+def _days(n: int) -> Callable[[Workshop, Path], str]:
+    """Return what writes the shop's first three weeks, and its fourth where ``n`` is 2."""
+
+    def write(workshop: Workshop, place: Path) -> str:
+        head, *rows = Path(workshop.run("shop")).read_text().splitlines()
+        ends, begins = (22 * 86_400, 29 * 86_400), 0
+        for number, end in enumerate(ends[:n]):
+            mine = [row for row in rows if begins <= int(row.rsplit(",", 1)[1]) < end]
+            (place / f"{number}.csv").write_text("\n".join([head, *mine]) + "\n")
+            begins = end
+        return str(place)
+
+    return write
+
+
+def _requests(workshop: Workshop, place: Path) -> str:
+    """Write the log of a service that was asked what its champion expects."""
+    workshop.run("champion")
+    (said,) = (workshop.folder / "mlruns").rglob("expected_traffic.json")
+    span = {"from": "2026-11-24T10:00:00+00:00", "to": "2026-11-24T11:00:00+00:00", "version": 1}
+    line = json.dumps(span | json.loads(said.read_text())["expected"])
+    (place / "requests-2026-11-24.jsonl").write_text(line + "\n")
+    return str(place)
+
+
+# Inputs that are files: what writes one into a folder of its own and returns its path.
+FILES: dict[str, Callable[[Workshop, Path], str]] = {
+    "llama": lambda _, place: make_llama(place),
+    "shop": _shop,
+    "night": _night,
+    "first_days": _days(1),
+    "all_days": _days(2),
+    "requests": _requests,
+}
 
 
 def registered(folder: Path, name: str) -> tuple[str, str]:
