@@ -54,10 +54,11 @@ def serve(argv: Sequence[str]) -> None:
     said = asked.parse_args(argv)
     if min(said.every, said.log_every) <= 0:
         raise UserError("--every and --log_every are seconds, more than 0.")
-    from recdistill.runs import open_store
+    from recdistill.runs import open_store, own_temporary_folder
     from recdistill.serving import LiveModel, Registry, RequestLog
     from recdistill.serving import serve as serve_model
 
+    own_temporary_folder()  # a version is fetched there, and goes even when this is killed
     log = RequestLog(Path(said.log)) if said.log else None
     live = LiveModel(Registry(open_store(), said.name), log)
     print(f"version {live.version} of {said.name}: http://{said.host}:{said.port}", flush=True)

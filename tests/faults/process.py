@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,9 @@ def start(folder: Path, work: Callable[[], None]) -> int:
     status = 1
     try:
         os.setsid()
+        # What the parent has begun it ends itself: its temporary folders are among that.
+        for unfinished in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+            unfinished.atexit = False
         # As a terminal starts it, whatever this process ignores.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

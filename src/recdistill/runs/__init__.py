@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from recdistill.runs._step_costs import StepCosts, probe_seconds, step_costs
     from recdistill.runs._steps import Step, Steps
     from recdistill.runs._store import open_store
+    from recdistill.runs._temporary import own_temporary_folder
     from recdistill.runs._verify import Verification, compare_records, read_record, repeat
     from recdistill.runs._views import (
         comparison_url,
@@ -65,6 +66,7 @@ __all__ = [
     "newest_of",
     "open_run",
     "open_store",
+    "own_temporary_folder",
     "page_of_run",
     "probe_seconds",
     "process_tags",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import mlflow
+
+from recdistill.runs._temporary import signed_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,18 +34,11 @@ def fetch_artifact(uri: str) -> Path:
 def passing_folder() -> Path:
     """Return a new empty folder in the innermost run's scratch folder.
 
-    Outside of a run, as in a notebook, it goes when the process ends.
+    Outside of a run, as in a notebook, it goes when the process ends, or with the next stage when
+    that was killed.
     """
-    if _folders:
-        return Path(tempfile.mkdtemp(dir=_folders[-1]))
-    folder, owner = Path(tempfile.mkdtemp(prefix="recdistill-files-")), os.getpid()
-
-    def remove() -> None:
-        if os.getpid() == owner:  # a forked child must not take its parent's files
-            shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(remove)
-    return folder
+    within = _folders[-1] if _folders else signed_folder()
+    return Path(tempfile.mkdtemp(dir=within))
 
 
 @contextmanager

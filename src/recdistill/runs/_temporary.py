@@ -1,4 +1,4 @@
-"""The temporary folder of a stage's process: one of its own, so that everything in it goes.
+"""The temporary folder of a process: one of its own, so that everything in it goes.
 
 Libraries write into the system's temporary folder what they remove themselves unless they are
 killed: a checkpoint before it has its name, a copy of an artifact, the sockets of a sweep's
@@ -31,9 +31,10 @@ _LONGEST = 72  # letters: with those of a sweep's socket, what every system take
 def own_temporary_folder() -> None:
     """Make a folder that this process and those it starts use for what is temporary.
 
-    It goes when the process ends; those of dead ones go now. For the main program of a stage alone:
-    a notebook's temporary files are not ours to keep. Where none can be made, or its path would be
-    too long, things stay as they are; whoever needs room there says that there is none.
+    It goes when the process ends; those of dead ones go now. For the main program of a stage or a
+    service alone: a notebook's temporary files are not ours to keep. Where none can be made, or its
+    path would be too long, things stay as they are; whoever needs room there says that there is
+    none.
     """
     try:
         here = Path(tempfile.gettempdir())
@@ -41,12 +42,28 @@ def own_temporary_folder() -> None:
         clear_dead_folders(place)
         if len(str(place / _PREFIX)) + 8 > _LONGEST:
             return
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-        folder.joinpath(_OWNER).write_text(json.dumps(process_tags()))
+        atexit.register(_give_back, str(here), os.getpid())  # after the folder has gone
+        tempfile.tempdir = os.environ["TMPDIR"] = str(signed_folder(place))
     except OSError:
         return
-    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
-    atexit.register(_leave, folder, os.getpid(), str(here))
+
+
+def signed_folder(place: Path | None = None) -> Path:
+    """Make a folder that says whose it is: it goes with this process, or after a kill as others do.
+
+    Parameters
+    ----------
+    place : where; without it the temporary folder of this process.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    atexit.register(_remove, folder, os.getpid())
+    folder.joinpath(_OWNER).write_text(json.dumps(process_tags()))
+    return folder
 
 
 def clear_dead_folders(place: Path) -> list[str]:
@@ -80,8 +97,12 @@ def _owner(folder: Path) -> dict[str, Any] | None:
     return owner if isinstance(owner, dict) else None
 
 
-def _leave(folder: Path, owner: int, before: str) -> None:
-    """Remove the folder at the end of its process; a forked child must not take its parent's."""
+def _remove(folder: Path, owner: int) -> None:
+    """Remove a folder at the end of its process; a forked child must not take its parent's."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _give_back(before: str, owner: int) -> None:
+    if os.getpid() == owner:
         tempfile.tempdir = os.environ["TMPDIR"] = before

@@ -51,7 +51,10 @@ class Place:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    tmp_path_factory.getbasetemp()  # chosen on first use: not within what goes with this test
     with tempfile.TemporaryDirectory() as short:  # pytest's own are longer than a socket's path
         monkeypatch.setattr(tempfile, "tempdir", short)
         monkeypatch.setenv("TMPDIR", short)
@@ -79,6 +82,20 @@ def test_the_next_one_removes_what_a_killed_one_left_and_nothing_of_a_living_one
     assert theirs.is_dir()
     living.communicate("\n", timeout=60)
     assert not place.names()
+
+
+def test_what_a_killed_notebook_fetched_goes_with_the_next_stage(place: Place) -> None:
+    code = (
+        "import os, signal\n"
+        "from recdistill.runs._passing import passing_folder\n"
+        "passing_folder()\n"
+        "if {killed}: os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for killed, n_left in ((False, 0), (True, 1)):
+        program = [sys.executable, "-c", code.format(killed=killed)]
+        subprocess.run(program, env=os.environ | {"TMPDIR": str(place.path)}, check=False)
+        assert len(list(place.path.iterdir())) == n_left
+    assert len(clear_dead_folders(place.path)) == 1
 
 
 def test_a_stage_that_a_stage_started_has_its_own_beside_it(place: Place) -> None:
