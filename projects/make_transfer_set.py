@@ -14,11 +14,12 @@ from recdistill import lessons, results, saved_models
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import require_least
+from recdistill.lessons import WeighBy  # noqa: TC001 - read by the parser
 from recdistill.progress import progress_of
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
-    from recdistill.lessons import Lessons, ViewsConfig
+    from recdistill.lessons import Lessons, PoolWorth, ViewsConfig, Votes
     from recdistill.runs import Run, RunReference
 
 
@@ -34,6 +35,7 @@ class Config(OnData):
     drop: float = 0.5
     top_k: int = 30
     folds: int = 20
+    weigh_by: WeighBy = "likelihood"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,12 +60,18 @@ def run(config: Config, run: Run) -> None:
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
+    names = lessons.teacher_names(teachers)
     members = [saved_models.load_recommender(t.artifact("model"), data.catalog) for t in teachers]
     with run.phase("weigh"):
-        pool = lessons.weigh(members, data, asked)
+        votes = lessons.collect_votes(members, data)
+        pool = lessons.weigh(members, data, asked, by=config.weigh_by, votes=votes)
+        worth = judge(votes, names)
+    del votes  # a GiB, for a large catalog
+    run.log_metrics(worth.metrics())
+    run.log_dict(worth.as_json(), "pool.json")
     weights = pool.weights
-    run.log_params({f"teacher.weight.{t.name}": w for t, w in zip(teachers, weights, strict=True)})
-    said = [f"{t.name} {w:.2f}" for t, w in zip(teachers, weights, strict=True)]
+    run.log_params({f"teacher.weight.{n}": w for n, w in zip(names, weights, strict=True)})
+    said = [f"{n} {w:.2f}" for n, w in zip(names, weights, strict=True)]
     test = results.log_evaluation(run, pool, data)
 
     with run.phase("label"), progress_of("ask the teachers", "views") as line:
@@ -80,10 +88,17 @@ def run(config: Config, run: Run) -> None:
     words = [
         results.result_sentence(run.name(), test),
         f"Teachers and weights: {', '.join(said)}.",
+        *worth.sentences(),
         size(made),
     ]
     run.note("\n\n".join(words))
     print("\n".join(words))
+
+
+def judge(votes: Votes, names: list[str]) -> PoolWorth:
+    """Measure what each teacher is worth, a half of the cases at a time."""
+    with progress_of("leave each teacher out", "fits", 2 * len(names)) as line:
+        return lessons.judge_members(votes, names, report=line.advance)
 
 
 def stages(reference: str) -> tuple[str, ...]:

@@ -37,6 +37,11 @@ def test_a_pool_is_weighed_and_tested_and_labels_views(made: str) -> None:
     assert len(weights) == 2
     assert min(weights.values()) >= 0
     assert {"val/ndcg_at_10", "test/recall_at_10"} <= set(run.data.metrics)
+    worth = mlflow.artifacts.load_dict(f"runs:/{made}/pool.json")
+    for member in worth["members"]:
+        logged = run.data.metrics[f"teacher/adds/{member['name']}"]
+        assert logged == pytest.approx(member["adds"])
+    assert "What each teacher adds" in run.data.tags["mlflow.note.content"]
 
 
 def test_a_student_trains_on_the_views(recipe: Recipe, models: dict[str, str], made: str) -> None:
@@ -97,6 +102,21 @@ def test_a_sweep_searches_over_it_beside_the_untaught_baseline(
     assert gained[0] == 0, "without a weight a trial is the baseline"
     assert gained[1] != 0
     assert "delta/ndcg_at_10_vs_baseline" in swept.data.metrics
+
+
+def test_teachers_may_have_one_name_and_any_characters_in_it(
+    recipe: Recipe, models: dict[str, str]
+) -> None:
+    names = {}
+    for kind in ("baseline", "floor"):
+        names[kind] = MlflowClient().get_run(models[kind]).info.run_name
+        MlflowClient().set_tag(models[kind], "mlflow.runName", "best (so far), +1 %")
+    named = f"--teacher_run={models['baseline']},{models['floor']}"
+    run = recipe("make_transfer_set", named, *FEW, *SMALL, "--seed=7", "--weigh_by=ndcg")
+    for kind, name in names.items():
+        MlflowClient().set_tag(models[kind], "mlflow.runName", name)
+    weights = [k for k in run.data.params if k.startswith("teacher.weight.best _so far__ _1 _")]
+    assert len(weights) == 2
 
 
 def test_a_language_model_is_asked_as_well(recipe: Recipe, models: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Selection,
         SelectionConfig,
         ViewsConfig,
+        WeighBy,
     )
     from recdistill.lessons._controls import control_lessons
     from recdistill.lessons._dllm2rec import read_dllm2rec, write_dllm2rec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from recdistill.lessons._sources import (
         Sources,
         find_sources,
+        teacher_names,
         weighted_references,
     )
     from recdistill.lessons._stacking import comparable, comparable_positions, stack, standardised
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from recdistill.lessons._top_lists import collect_lessons
     from recdistill.lessons._transfer_set import load_transfer_set, save_transfer_set
     from recdistill.lessons._views import Views, draw_views
+    from recdistill.lessons._votes import Votes, collect_votes
+    from recdistill.lessons._worth import PoolWorth, judge_members, weigh_by_ndcg
 
 __all__ = [
     "CONTROLS",
@@ -66,6 +70,7 @@ __all__ = [
     "NoTeachers",
     "Policy",
     "Pool",
+    "PoolWorth",
     "Selection",
     "SelectionConfig",
     "Sources",
@@ -77,7 +82,10 @@ __all__ = [
     "TransferTeachers",
     "Views",
     "ViewsConfig",
+    "Votes",
+    "WeighBy",
     "collect_lessons",
+    "collect_votes",
     "comparable",
     "comparable_positions",
     "control_lessons",
@@ -88,6 +96,7 @@ __all__ = [
     "inspect_lessons",
     "item_vectors",
     "join_tables",
+    "judge_members",
     "label_views",
     "load_transfer_set",
     "open_teachers",
@@ -101,8 +110,10 @@ __all__ = [
     "shuffled",
     "stack",
     "standardised",
+    "teacher_names",
     "view_training",
     "weigh",
+    "weigh_by_ndcg",
     "weighted_references",
     "write_dllm2rec",
 ]

@@ -20,6 +20,7 @@ MODEL_STAGES = ("train_baseline", "train_teacher", "distill", "update")
 NO_TABLE = "none"
 """Written for ``teacher_run``, it leaves the teacher out."""
 
+WeighBy = Literal["likelihood", "ndcg"]
 Policy = Literal["all", "random", "uncertain", "disagreement"]
 Control = Literal["none", "no_lists", "random_lists", "permuted_lists", "random_teacher"]
 

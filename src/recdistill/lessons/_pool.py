@@ -5,23 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from recdistill.errors import UserError
 from recdistill.floors import Floor, refit_without
 from recdistill.lessons._positions import score_every_position
-from recdistill.lessons._stacking import comparable, stack
+from recdistill.lessons._stacking import comparable
+from recdistill.lessons._votes import collect_votes
+from recdistill.lessons._worth import weigh_by_ndcg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData, Sequences
     from recdistill.evaluation import Recommender
-
-_CASES_WEIGHED = 3000
+    from recdistill.lessons._config import WeighBy
+    from recdistill.lessons._votes import Votes
 
 
 @dataclass
@@ -72,7 +74,12 @@ class Pool:
 
 
 def weigh(
-    members: Sequence[Recommender], data: PreparedData, weights: Sequence[float] | None = None
+    members: Sequence[Recommender],
+    data: PreparedData,
+    weights: Sequence[float] | None = None,
+    *,
+    by: WeighBy = "likelihood",
+    votes: Votes | None = None,
 ) -> Pool:
     """Return the pool of these members, its weights fitted on validation where not given.
 
@@ -81,43 +88,33 @@ def weigh(
     NDCG@10, in every split and with every set of several members; a single member's weight is its
     inverse temperature.
 
+    Parameters
+    ----------
+    members : sequence of Recommender
+        Fitted on the training part alone.
+    data : PreparedData
+    weights : sequence of float, optional
+        Taken as they are.
+    by : "likelihood" or "ndcg"
+        See ``weigh_by_ndcg`` for the latter.
+    votes : Votes, optional
+        What the members say about validation cases, where it is known already.
+
     Raises
     ------
     UserError
         When all weights are 0.
     """
-    found = weights if weights is not None else weigh_on_validation(members, data)[0]
+    if weights is None:
+        votes = votes or collect_votes(members, data)
+        found: Sequence[float] = votes.weights()
+        if by == "ndcg" and any(found):
+            found = weigh_by_ndcg(votes, found)
+    else:
+        found = weights
     if weights is None and not any(found):
         raise UserError(
             "On validation none of these teachers is better than guessing, so there is nothing to "
             "learn from them: name another teacher, or give the weights (run:1.0)."
         )
     return Pool(members, tuple(found), data.catalog.digest)
-
-
-def weigh_on_validation(
-    members: Sequence[Recommender], data: PreparedData, *, seed: int = 0
-) -> tuple[tuple[float, ...], float]:
-    """Weigh members fitted on the training part by the validation targets; see ``stack``.
-
-    Parameters
-    ----------
-    members : sequence of Recommender
-    data : PreparedData
-        Only ``val`` is read, at most 3,000 cases of it.
-
-    Returns
-    -------
-    weights : one per member, not negative
-    loss : float
-        Mean negative log-likelihood of the targets under the pool.
-    """
-    cases = data.val
-    random = np.random.default_rng(seed)
-    some = np.sort(random.permutation(len(cases.targets))[:_CASES_WEIGHED])
-    history = cases.history.take(some)
-    terms = [comparable(m, m.score(history).float().cpu()) for m in members]
-    seen = torch.zeros(len(some), data.catalog.n_items + 1, dtype=torch.bool)
-    rows, _ = history.keys()
-    seen[torch.from_numpy(rows), torch.from_numpy(history.items).long()] = True
-    return stack(terms, torch.from_numpy(cases.targets[some].astype(np.int64)), seen)

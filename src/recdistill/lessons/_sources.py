@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from recdistill.lessons._config import MODEL_STAGES, NO_TABLE
 from recdistill.text_runs import Texts, texts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recdistill.data import PreparedData
     from recdistill.runs import RunFinder, RunReference
 
@@ -99,6 +102,18 @@ def weighted_references(text: str) -> tuple[list[str], list[float] | None]:
         raise UserError(
             f"teacher_run={text} has a weight that is no number; write run:0.6."
         ) from None
+
+
+def teacher_names(teachers: Sequence[RunReference]) -> list[str]:
+    """Name teachers so that MLflow takes the names as keys, and no two have the same.
+
+    A run is called what its user likes; another seed of a recipe may have the same name.
+    """
+    names = [re.sub(r"[^\w.\- ]", "_", teacher.name) for teacher in teachers]
+    return [
+        f"{name} {teacher.id[:8]}" if names.count(name) > 1 else name
+        for name, teacher in zip(names, teachers, strict=True)
+    ]
 
 
 def find_table(run: RunFinder, reference: str, data: PreparedData) -> RunReference:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recdistill.evaluation import PositionScores, Recommender
 
 _SMALLEST_VOTE = 1e-7
+_STEPS, _STEPS_FROM_A_START = 50, 10
 
 
 def standardised(scores: torch.Tensor) -> torch.Tensor:
@@ -72,7 +73,11 @@ def comparable_positions(
 
 
 def stack(
-    members: Sequence[torch.Tensor], targets: torch.Tensor, hidden: torch.Tensor
+    members: Sequence[torch.Tensor],
+    targets: torch.Tensor,
+    hidden: torch.Tensor,
+    *,
+    start: Sequence[float] | None = None,
 ) -> tuple[tuple[float, ...], float]:
     """Weigh members so that the softmax of their weighted sum makes the targets most likely.
 
@@ -88,6 +93,8 @@ def stack(
     hidden : bool tensor, shape [n, n_items + 1]
         Items that cannot be next, such as those already seen. Cases whose target is hidden are
         left out.
+    start : one weight per member, optional
+        Weights found for much the same question: from there a few steps are enough.
 
     Returns
     -------
@@ -105,8 +112,10 @@ def stack(
         raise UserError("No target is left to weigh teachers by: all are hidden by the histories.")
     terms = torch.stack([m[kept, 1:].float() for m in members])  # [members, n, n_items]
     closed, wanted = hidden[kept, 1:], targets[kept] - 1
-    weights = torch.full((len(members),), 1 / len(members), requires_grad=True)
-    search = torch.optim.LBFGS([weights], max_iter=50, line_search_fn="strong_wolfe")
+    begin = [1 / len(members)] * len(members) if start is None else list(start)
+    weights = torch.tensor(begin, requires_grad=True)
+    n_steps = _STEPS if start is None else _STEPS_FROM_A_START
+    search = torch.optim.LBFGS([weights], max_iter=n_steps, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         logits = torch.einsum("m,mni->ni", weights.clamp(min=0), terms)

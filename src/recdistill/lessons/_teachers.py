@@ -11,6 +11,7 @@ from recdistill.lessons._join import join_tables
 from recdistill.lessons._lessons import Lessons
 from recdistill.lessons._pool import weigh
 from recdistill.lessons._selection import select, view_training
+from recdistill.lessons._sources import teacher_names
 from recdistill.lessons._table import TeacherTable
 from recdistill.lessons._transfer_set import load_transfer_set
 from recdistill.saved_models import load_recommender
@@ -119,7 +120,7 @@ class TableTeachers:
         self._sources, self._data = sources, data
         self._tables = [TeacherTable.open(t.artifact("table"), data) for t in sources.tables]
         self._pool = weigh(self._models(), data, sources.weights)
-        names = [teacher.name for teacher in sources.teachers]
+        names = teacher_names(sources.teachers)
         self.weights = dict(zip(names, self._pool.weights, strict=True))
         self._joined: dict[tuple[int, float], Lessons] = {}
         self._baseline: dict[int, BaselineView] = {}
