@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from recdistill import distillation, lessons, reporting, results, students, training
 from recdistill.config import main_fields
-from recdistill.data import OnData, prepare_for
+from recdistill.data import prepare_for
 from recdistill.distillation import DistillSettings
 from recdistill.runs import stage
 
@@ -40,16 +40,8 @@ if TYPE_CHECKING:
     "selection",
 )
 @dataclass(frozen=True)
-class Config(DistillSettings, OnData):
+class Config(DistillSettings):
     """What the student learns from; conf/distill.yaml says what each knob does and costs."""
-
-    def __post_init__(self) -> None:
-        DistillSettings.__post_init__(self)
-        OnData.__post_init__(self)
-
-    def unused(self) -> set[str]:
-        """Name the settings that mean nothing here; see ``runs.used_settings``."""
-        return OnData.unused(self) | DistillSettings.unused(self)
 
 
 def run(config: Config, run: Run) -> None:
@@ -84,7 +76,7 @@ def distil(
     with run.phase("lessons"):
         baseline = training.load_recipe(sources.baseline.artifact("model"))
         said = ask(config, run, lessons.open_teachers(sources, data))
-        given = distillation.lessons_given(config, said, baseline, data, seed=config.seed)
+        given = distillation.lessons_given(config, said, baseline, data)
     changes = distillation.resolve_changes(config, baseline, data, given)
     run.log_params({f"resolved.{name}": value for name, value in changes.asked().items()})
     fit = fit or distillation.distil_student  # importing it is no part of the time to fit
@@ -120,12 +112,7 @@ def distil(
 
 def ask(config: Config, run: Run, teachers: Teachers) -> Lessons:
     """Ask the teachers as the settings say, and log who teaches how much."""
-    said = teachers.lessons(
-        config.top_k,
-        min_coverage=config.min_coverage,
-        selection=config.selection_config(),
-        seed=config.seed,
-    )
+    said = distillation.ask_teachers(config, teachers)
     run.log_metrics(
         teachers.measured()
         | {

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from recdistill.distillation._dros import DROS
     from recdistill.distillation._from_settings import (
+        ask_teachers,
         build_teaching,
         lessons_given,
         resolve_changes,
@@ -72,6 +73,7 @@ __all__ = [
     "TermConfigs",
     "TermInputs",
     "Weighted",
+    "ask_teachers",
     "assemble",
     "build_teaching",
     "build_term",

@@ -14,17 +14,22 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
     from recdistill.distillation._changes import StudentChanges
     from recdistill.distillation._settings import DistillSettings
-    from recdistill.lessons import Sources
+    from recdistill.lessons import Sources, Teachers
     from recdistill.training import StudentRecipe
 
 
+def ask_teachers(settings: DistillSettings, teachers: Teachers) -> Lessons:
+    """Ask the teachers for the lists that these settings want."""
+    return teachers.lessons(
+        settings.top_k,
+        min_coverage=settings.min_coverage,
+        selection=settings.selection_config(),
+        seed=settings.seed,
+    )
+
+
 def lessons_given(
-    settings: DistillSettings,
-    said: Lessons,
-    baseline: StudentRecipe,
-    data: PreparedData,
-    *,
-    seed: int,
+    settings: DistillSettings, said: Lessons, baseline: StudentRecipe, data: PreparedData
 ) -> Lessons:
     """Return what the student is given of what the teachers said.
 
@@ -33,7 +38,7 @@ def lessons_given(
     """
     if not settings.term_weights() and settings.control != "no_lists":
         return Lessons.none(data.train)
-    return control_lessons(settings.control, said, data, baseline.architecture, seed=seed)
+    return control_lessons(settings.control, said, data, baseline.architecture, seed=settings.seed)
 
 
 def resolve_changes(

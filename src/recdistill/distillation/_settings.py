@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from recdistill.data import OnData
 from recdistill.distillation._changes import StudentChanges
 from recdistill.distillation._config import (
     DROSConfig,
@@ -27,8 +28,8 @@ OF_TERM = {
 
 
 @dataclass(frozen=True)
-class DistillSettings(StudentChanges):
-    """Which runs teach, by which terms; conf/distill.yaml says what each knob does and costs."""
+class DistillSettings(StudentChanges, OnData):
+    """Who teaches, and by which terms; conf/distill.yaml says what each knob does and costs."""
 
     baseline_run: str = "latest"
     teacher_run: str = "latest"
@@ -54,7 +55,8 @@ class DistillSettings(StudentChanges):
     fusion: FusionConfig = field(default_factory=FusionConfig)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        StudentChanges.__post_init__(self)
+        OnData.__post_init__(self)
         self.term_configs()
         self.selection_config()
         require_least("top_k", self.top_k, 1)
@@ -100,7 +102,7 @@ class DistillSettings(StudentChanges):
             off |= {"terms", *(f"{name}_weight" for name in OF_TERM)}
         if not self.terms:  # one of a user's own may read any of them
             off |= {name for term, own in OF_TERM.items() if term not in on for name in own}
-        return off | (set() if on else {"annealing", "inspect_every"})
+        return super().unused() | off | (set() if on else {"annealing", "inspect_every"})
 
     def label(self) -> str:
         """Say what distinguishes such a run from its neighbours, in a few letters."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from recdistill.distillation import distil_student
+from recdistill.distillation import (
+    ask_teachers,
+    build_teaching,
+    distil_student,
+    lessons_given,
+    resolve_changes,
+)
 from recdistill.lessons import NO_TABLE, find_sources, open_teachers
 from recdistill.sweeps._settings import with_settings
 from recdistill.text_runs import find_texts
@@ -15,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
-    from recdistill.distillation import StudentChanges, Teaching
-    from recdistill.lessons import Lessons, Sources, Teachers
+    from recdistill.distillation import DistillSettings
+    from recdistill.lessons import Sources
     from recdistill.runs import RunFinder
     from recdistill.students import StudentKind
     from recdistill.sweeps._study import StudySpec
@@ -33,33 +39,6 @@ class BaselineSettings(Protocol):
 
     def recipe(self, kind: StudentKind) -> StudentRecipe:
         """See ``StudentTraining``."""
-        ...
-
-
-class DistillSettings(Protocol):
-    """What a trial needs of the settings of distill."""
-
-    seed: int
-    transfer_run: str
-
-    def lessons(self, teachers: Teachers) -> Lessons:
-        """Ask the teachers as these settings say."""
-        ...
-
-    def given(self, said: Lessons, baseline: StudentRecipe, data: PreparedData) -> Lessons:
-        """Return what the student is given of it: all, nothing, or a control's."""
-        ...
-
-    def changes(
-        self, baseline: StudentRecipe, data: PreparedData, lessons: Lessons
-    ) -> StudentChanges:
-        """Say what differs from the baseline's training."""
-        ...
-
-    def teaching(
-        self, changes: StudentChanges, lessons: Lessons, sources: Sources, data: PreparedData
-    ) -> Teaching:
-        """Put together what the student learns from beside its targets."""
         ...
 
 
@@ -124,12 +103,12 @@ class DistillTrainer:
     ) -> Mapping[str, float]:
         """Train as ``distill`` does; see ``Trainer``."""
         config = with_settings(self._settings, settings)
-        said = config.lessons(self._teachers)
-        lessons = config.given(said, self._baseline, self._data)
-        changes = config.changes(self._baseline, self._data, lessons)
+        said = ask_teachers(config, self._teachers)
+        given = lessons_given(config, said, self._baseline, self._data)
+        changes = resolve_changes(config, self._baseline, self._data, given)
         fitted = distil_student(
             changes.applied_to(self._baseline),
-            config.teaching(changes, lessons, self._sources, self._data),
+            build_teaching(config, changes, given, self._sources, self._data),
             self._data,
             seed=config.seed,
             vectors=self._sources.texts.vectors(self._data),
