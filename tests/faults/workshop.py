@@ -183,7 +183,9 @@ def _days(n: int) -> Callable[[Workshop, Path], str]:
 def _requests(workshop: Workshop, place: Path) -> str:
     """Write the log of a service that was asked what its champion expects."""
     workshop.run("champion")
-    (said,) = (workshop.folder / "mlruns").rglob("expected_traffic.json")
+    # Every promoted version has one, and a kill of `nightly` may have left another.
+    found = (workshop.folder / "mlruns").rglob("expected_traffic.json")
+    said = max(found, key=lambda path: path.stat().st_mtime)
     span = {"from": "2026-11-24T10:00:00+00:00", "to": "2026-11-24T11:00:00+00:00", "version": 1}
     line = json.dumps(span | json.loads(said.read_text())["expected"])
     (place / "requests-2026-11-24.jsonl").write_text(line + "\n")
