@@ -25,7 +25,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit recipes e2e faults test-faults soak docs menu tables notebooks lock ranges lowest clean
+.PHONY: help install demo ui server server-stop test lint unit slow recipes e2e faults test-faults soak docs menu tables notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -63,7 +63,7 @@ server-stop: ## End the team server cleanly
 	@(umask 077 && $(BIN)/python -m tracking secrets > $@)
 	@echo "Wrote fresh secrets to .env: keep it, and keep it to yourself."
 
-test: install lint docs unit recipes faults e2e ## Everything CI checks: style, types, layers, all tests
+test: install lint docs unit slow recipes faults e2e ## Everything CI checks: style, types, layers, all tests
 
 lint: $(VENV)/.with-dev ## Style, types, dependency directions
 	ruff check .
@@ -71,8 +71,11 @@ lint: $(VENV)/.with-dev ## Style, types, dependency directions
 	mypy
 	lint-imports --no-cache
 
-unit: $(VENV)/.with-dev ## Unit tests (minutes)
-	pytest tests/unit -n 2 --dist worksteal
+unit: $(VENV)/.with-dev ## Unit tests but those that take seconds each: some two minutes
+	pytest tests/unit -n 2 --dist worksteal -m "not slow"
+
+slow: $(VENV)/.with-dev ## Unit tests that take seconds each
+	pytest tests/unit -n 2 --dist worksteal -m slow
 
 recipes: $(VENV)/.with-dev ## Every entry point, small
 	pytest tests/recipes -n 2 --dist loadfile # a module's stage runs are made once

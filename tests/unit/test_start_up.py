@@ -62,6 +62,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert "--listwise_weight" in said
 
 
+@pytest.mark.slow
 def test_a_floor_is_trained_evaluated_and_compared_without_training_libraries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ stage(run, Config, "trial", [])
 """
 
 
+@pytest.mark.slow
 def test_a_stage_starts_without_searching_for_garbage_and_computes_with_it(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _COLLECTOR], cwd=tmp_path, capture_output=True, text=True,

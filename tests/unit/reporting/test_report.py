@@ -135,6 +135,7 @@ def test_the_page_says_how_to_make_it_again(page):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_hundred_runs_take_less_than_ten_seconds(store, tmp_path):
     for i, model in enumerate(("popularity", "markov", "ease", "knn", "counter")):
         store.write(model, strength=1 + i / 10)

@@ -27,6 +27,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"projects": folder / "projects", "recdistill": folder / "src" / "recdistill"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_imported_file_changes_the_key(roots: dict[str, Path], stage: str) -> None:
     before = code_digest(stage, roots)

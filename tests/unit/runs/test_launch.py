@@ -57,6 +57,7 @@ def make_projects(monkeypatch: pytest.MonkeyPatch, **stages: str) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(kept))
 
 
+@pytest.mark.slow
 def test_child_is_nested_and_its_figures_come_back(store: MlflowClient) -> None:
     with open_run("main", Settings()) as parent:
         child = launch(parent, "child", {"seed": 3})
@@ -64,6 +65,7 @@ def test_child_is_nested_and_its_figures_come_back(store: MlflowClient) -> None:
     assert child.tags["mlflow.parentRunId"] == parent.id
 
 
+@pytest.mark.slow
 def test_a_failing_child_fails_the_parent_with_its_own_sentence(store: MlflowClient) -> None:
     def story() -> None:
         with open_run("main", Settings()) as parent:

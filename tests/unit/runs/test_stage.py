@@ -169,6 +169,7 @@ stage(work, Settings, "demo", [])
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_three_times_is_killed_and_says_where_it_can_go_on(
     store: MlflowClient, tmp_path: Path
 ) -> None:
@@ -241,6 +242,7 @@ print(len(open_store().search_experiments()))
 """
 
 
+@pytest.mark.slow
 def test_first_runs_at_once_make_one_whole_store(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mlflow.db"
     started = [

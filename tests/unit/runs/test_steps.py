@@ -25,6 +25,7 @@ def projects(store: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     make_projects(monkeypatch, child=CHILD, long=LONG)
 
 
+@pytest.mark.slow
 def test_steps_end_with_a_line_their_cost_and_their_output(
     store: MlflowClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,6 +46,7 @@ def test_steps_end_with_a_line_their_cost_and_their_output(
     assert [a.path for a in store.list_artifacts(child.info.run_id)].count("output.txt") == 1
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_ends_the_others_and_says_why(store: MlflowClient) -> None:
     def story() -> None:
         with (

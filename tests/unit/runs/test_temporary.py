@@ -84,6 +84,7 @@ def test_the_next_one_removes_what_a_killed_one_left_and_nothing_of_a_living_one
     assert not place.names()
 
 
+@pytest.mark.slow
 def test_what_a_killed_notebook_fetched_goes_with_the_next_stage(place: Place) -> None:
     code = (
         "import os, signal\n"

@@ -79,6 +79,7 @@ def test_repeats_in_a_history_leave_more_to_recommend(served: ServedModel) -> No
     assert len(ask(served, ["1"] * 30, k=59)[0]["items"]) == 59
 
 
+@pytest.mark.slow
 def test_serving_imports_no_training_library() -> None:
     program = (
         "import sys, recdistill.serving._served_model as m\n"

@@ -268,6 +268,7 @@ def timeless(entries: list[dict]) -> list[dict]:
     return [{k: v for k, v in entry.items() if "second" not in k} for entry in entries]
 
 
+@pytest.mark.slow
 def test_a_teacher_killed_at_any_step_ends_alike_and_stays_stopped(
     prepared: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
