@@ -17,6 +17,7 @@ import shutil
 import socket
 import tempfile
 import time
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from recdistill.runs._dead_runs import alive, process_tags
 _PREFIX = "recdistill-tmp-"
 _OWNER = "owner.json"
 _UNSIGNED_SECONDS = 60.0
+_LAST = -1000  # multiprocessing's own folders go at -100
 _LONGEST = 72  # letters: with those of a sweep's socket, what every system takes
 
 
@@ -61,7 +63,8 @@ def signed_folder(place: Path | None = None) -> Path:
         When it cannot be made.
     """
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-    atexit.register(_remove, folder, os.getpid())
+    # After what multiprocessing keeps in it: that complains when its own folder has gone before.
+    util.Finalize(None, _remove, (folder, os.getpid()), exitpriority=_LAST)
     folder.joinpath(_OWNER).write_text(json.dumps(process_tags()))
     return folder
 

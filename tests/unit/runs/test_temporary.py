@@ -69,6 +69,22 @@ def test_everything_temporary_goes_with_the_process(place: Place) -> None:
     assert not list(place.path.iterdir())
 
 
+def test_what_multiprocessing_keeps_there_goes_before_it_without_a_word(place: Place) -> None:
+    """A sweep imports multiprocessing before it has a folder; its workers' sockets lie there."""
+    code = (
+        "from multiprocessing import util\n"
+        "from recdistill.runs._temporary import own_temporary_folder\n"
+        "own_temporary_folder()\n"
+        "util.get_temp_dir()\n"
+    )
+    environment = os.environ | {"TMPDIR": str(place.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert place.names() == []
+
+
 def test_the_next_one_removes_what_a_killed_one_left_and_nothing_of_a_living_one(
     place: Place,
 ) -> None:
