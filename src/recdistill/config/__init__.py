@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from recdistill.config._main_fields import main_fields, main_fields_of
     from recdistill.config._menu import mlproject
     from recdistill.config._notes import COMMON, Notes, read_notes
-    from recdistill.config._parse import AUTO, parse
+    from recdistill.config._parse import parse
     from recdistill.config._parts import changed_part, part_of
     from recdistill.config._stages import stage_module, stage_names
 
 __all__ = [
-    "AUTO",
     "COMMON",
     "Notes",
     "as_dotted",

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.data._ancestry import ancestor_of_split, ancestors
+    from recdistill.data._ancestry import ancestor_of_split
     from recdistill.data._catalog import Catalog
-    from recdistill.data._config import DataConfig, SourceKind, SplitRule
+    from recdistill.data._config import DataConfig, SplitRule
     from recdistill.data._new_items import grow_catalog
     from recdistill.data._on_data import OnData, prepare_for
     from recdistill.data._prepare import prepare, prepared_folder
@@ -34,11 +34,9 @@ __all__ = [
     "Reading",
     "Rolling",
     "Sequences",
-    "SourceKind",
     "SplitRule",
     "Temporal",
     "ancestor_of_split",
-    "ancestors",
     "grow_catalog",
     "load_prepared",
     "prepare",

@@ -16,12 +16,10 @@ if TYPE_CHECKING:
         TermConfigs,
     )
     from recdistill.distillation._distil_student import (
-        Assembly,
         Fusion,
         Teaching,
         assemble,
         distil_student,
-        fit_assembly,
     )
     from recdistill.distillation._dros import DROS
     from recdistill.distillation._from_settings import (
@@ -53,7 +51,6 @@ __all__ = [
     "Annealing",
     "Answer",
     "Asked",
-    "Assembly",
     "DROSConfig",
     "DistillSettings",
     "DistillationObjective",
@@ -79,7 +76,6 @@ __all__ = [
     "build_term",
     "catalog_pass",
     "distil_student",
-    "fit_assembly",
     "fold_items",
     "fuse_items",
     "lessons_given",

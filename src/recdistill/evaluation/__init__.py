@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from recdistill.evaluation._new_items import (
         Calibration,
         Shifted,
-        TradeOff,
         calibrate_new_items,
     )
     from recdistill.evaluation._non_inferiority import (
@@ -51,7 +50,6 @@ __all__ = [
     "Recommender",
     "SeedNoise",
     "Shifted",
-    "TradeOff",
     "Trainings",
     "boil_down",
     "bootstrap_interval",

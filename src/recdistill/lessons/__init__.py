@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from recdistill.lessons._floor_lessons import floor_lessons
     from recdistill.lessons._inspection import Inspection, inspect_lessons
     from recdistill.lessons._join import join_tables
-    from recdistill.lessons._known_scores import KnownScores
     from recdistill.lessons._label import label_views
     from recdistill.lessons._lessons import Lesson, Lessons, shuffled
     from recdistill.lessons._out_of_fold import out_of_fold_scores
@@ -41,13 +40,10 @@ if TYPE_CHECKING:
         weighted_references,
     )
     from recdistill.lessons._stacking import comparable, comparable_positions, stack, standardised
-    from recdistill.lessons._table import TeacherRows, TeacherTable
+    from recdistill.lessons._table import TeacherTable
     from recdistill.lessons._table_writer import TableWriter
     from recdistill.lessons._teachers import (
-        NoTeachers,
-        TableTeachers,
         Teachers,
-        TransferTeachers,
         item_vectors,
         open_teachers,
     )
@@ -64,22 +60,17 @@ __all__ = [
     "BaselineView",
     "Control",
     "Inspection",
-    "KnownScores",
     "Lesson",
     "Lessons",
-    "NoTeachers",
     "Policy",
     "Pool",
     "PoolWorth",
     "Selection",
     "SelectionConfig",
     "Sources",
-    "TableTeachers",
     "TableWriter",
-    "TeacherRows",
     "TeacherTable",
     "Teachers",
-    "TransferTeachers",
     "Views",
     "ViewsConfig",
     "Votes",

@@ -7,13 +7,12 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.memory._draw import draw_timeline, write_timeline
     from recdistill.memory._free import free_bytes, free_host_bytes
-    from recdistill.memory._ledger import Ledger, Moment
+    from recdistill.memory._ledger import Ledger
     from recdistill.memory._measure import measure
     from recdistill.memory._pieces import Cut, DoesNotFitError, cut_to_fit
     from recdistill.memory._plan import MemoryPlan, Verdict, plan
     from recdistill.memory._probe import OutOfMemoryError, Probe, probe
     from recdistill.memory._search import (
-        Saving,
         halves,
         in_flags,
         largest,
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     )
     from recdistill.memory._settings import MemorySettings
     from recdistill.memory._shapes import decoder_config, decoder_depth, known_shapes
-    from recdistill.memory._step import StepBuilder, TrainingStep, decoder_step
+    from recdistill.memory._step import TrainingStep, decoder_step
     from recdistill.memory._watch import Measurement, watch_step
 
 __all__ = [
@@ -33,11 +32,8 @@ __all__ = [
     "Measurement",
     "MemoryPlan",
     "MemorySettings",
-    "Moment",
     "OutOfMemoryError",
     "Probe",
-    "Saving",
-    "StepBuilder",
     "TrainingStep",
     "Verdict",
     "cut_to_fit",

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.reporting._breakdown import Slice, break_down
+    from recdistill.reporting._breakdown import break_down
     from recdistill.reporting._caveats import caveats
-    from recdistill.reporting._clock_plot import clocks_by_window, draw_clocks
+    from recdistill.reporting._clock_plot import draw_clocks
     from recdistill.reporting._clock_report import clocks_markdown
-    from recdistill.reporting._comparison import ALPHA, Comparison, Estimate, Row, compare_groups
+    from recdistill.reporting._comparison import ALPHA, Comparison, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
     from recdistill.reporting._differences import contrast_trainings, log_differences
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         render_language_audit,
     )
     from recdistill.reporting._markdown import as_markdown
-    from recdistill.reporting._reach import Reach
     from recdistill.reporting._report import write_report
     from recdistill.reporting._scored_run import MODEL_STAGES, ScoredRun, find_scored_run
     from recdistill.reporting._select import require_same_data, select_runs
@@ -33,19 +32,15 @@ __all__ = [
     "Comparison",
     "Contrast",
     "Diagnosis",
-    "Estimate",
     "Group",
     "History",
-    "Reach",
     "Resampling",
     "Row",
     "Rung",
     "ScoredRun",
-    "Slice",
     "as_markdown",
     "break_down",
     "caveats",
-    "clocks_by_window",
     "clocks_markdown",
     "compare_groups",
     "contrast_trainings",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from recdistill.runs._steps import Step, Steps
     from recdistill.runs._store import open_store
     from recdistill.runs._temporary import own_temporary_folder
-    from recdistill.runs._verify import Verification, compare_records, read_record, repeat
+    from recdistill.runs._verify import compare_records, read_record, repeat
     from recdistill.runs._views import (
         comparison_url,
         model_url,
@@ -51,7 +51,6 @@ __all__ = [
     "Step",
     "StepCosts",
     "Steps",
-    "Verification",
     "children_of",
     "close_dead_runs",
     "code_digest",

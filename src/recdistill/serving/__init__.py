@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from recdistill.serving._names import ItemNames
     from recdistill.serving._new_items import Package, find_student, package_student
     from recdistill.serving._package import gather_student, log_served_model
-    from recdistill.serving._promotion import Decision, decide, settle, version_tags
+    from recdistill.serving._promotion import decide, settle, version_tags
     from recdistill.serving._reference import Reference, read_reference, write_reference
     from recdistill.serving._registry import Registry, Version, now
     from recdistill.serving._request_log import Logged, RequestLog, read_log
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
         ChallengeRules,
         Limits,
     )
-    from recdistill.serving._score import Scored, Scoring, Workforce, score
+    from recdistill.serving._score import Scoring, Workforce, score
     from recdistill.serving._served_model import ServedModel
     from recdistill.serving._service import LiveModel, Watcher, build_app, serve
     from recdistill.serving._top_k import TopK
-    from recdistill.serving._traffic import Traffic, expected_traffic
+    from recdistill.serving._traffic import Traffic
     from recdistill.serving._verdict import Check, Verdict
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "PREVIOUS",
     "ChallengeRules",
     "Check",
-    "Decision",
     "DriftLimits",
     "InCatalog",
     "ItemNames",
@@ -52,7 +51,6 @@ __all__ = [
     "Reference",
     "Registry",
     "RequestLog",
-    "Scored",
     "Scoring",
     "ServedModel",
     "TopK",
@@ -65,7 +63,6 @@ __all__ = [
     "challenge",
     "decide",
     "drift",
-    "expected_traffic",
     "find_student",
     "gather_student",
     "log_served_model",

@@ -28,13 +28,12 @@ if TYPE_CHECKING:
         top_up,
     )
     from recdistill.sweeps._read_space import build_space, read_space
-    from recdistill.sweeps._reconcile import Repairs, reconcile, trial_runs
+    from recdistill.sweeps._reconcile import reconcile, trial_runs
     from recdistill.sweeps._settings import setting_types, type_of, with_settings
-    from recdistill.sweeps._space import Knob, Space
+    from recdistill.sweeps._space import Space
     from recdistill.sweeps._stage import space_of, stage_settings, trial_code
     from recdistill.sweeps._storage import open_storage
     from recdistill.sweeps._study import (
-        COST,
         StudySpec,
         create_study,
         halt,
@@ -49,11 +48,8 @@ if TYPE_CHECKING:
     from recdistill.sweeps._worker_pool import WorkerPool
 
 __all__ = [
-    "COST",
-    "Knob",
     "Mirror",
     "Progress",
-    "Repairs",
     "Retrained",
     "Space",
     "StudySpec",

@@ -31,19 +31,14 @@ if TYPE_CHECKING:
     from recdistill.teachers._memory_step import teacher_step
     from recdistill.teachers._network import TeacherNetwork
     from recdistill.teachers._precision import resolve_precision
-    from recdistill.teachers._prompt import ItemTokens, Layout, lay_out
+    from recdistill.teachers._prompt import ItemTokens, lay_out
     from recdistill.teachers._recipe import TeacherRecipe, load_recipe, save_recipe
     from recdistill.teachers._recommender import Origin, TeacherRecommender
-    from recdistill.teachers._router import Router
     from recdistill.teachers._settings import (
-        AdapterKind,
         GenerateSettings,
         HeadSettings,
         LoraSettings,
-        Prompt,
-        RouterKind,
         TeacherSettings,
-        TeacherShape,
         TextSettings,
         Weights,
     )
@@ -65,7 +60,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LLM",
-    "AdapterKind",
     "Batch",
     "Choices",
     "Fitted",
@@ -75,17 +69,13 @@ __all__ = [
     "GenerativeTeacher",
     "HeadSettings",
     "ItemTokens",
-    "Layout",
     "LoraSettings",
     "MemoryLimits",
     "OptimizerSettings",
     "Origin",
     "PlannedTraining",
     "Precision",
-    "Prompt",
     "Prompts",
-    "Router",
-    "RouterKind",
     "StepConfig",
     "TeacherConfig",
     "TeacherModule",
@@ -93,7 +83,6 @@ __all__ = [
     "TeacherRecipe",
     "TeacherRecommender",
     "TeacherSettings",
-    "TeacherShape",
     "TextSettings",
     "TrainingSettings",
     "Weights",

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.texts._config import EmbeddingConfig, Encoding, Pooling, Reduction
+    from recdistill.texts._config import EmbeddingConfig, Encoding, Reduction
     from recdistill.texts._embed import embed_items, embed_more
     from recdistill.texts._encoder import TextEncoder
-    from recdistill.texts._reduction import Reducer, fit_reducer
+    from recdistill.texts._reduction import fit_reducer
     from recdistill.texts._tfidf import TfidfEncoder, TfidfFeatures
     from recdistill.texts._transformer import TransformerEncoder
     from recdistill.texts._vectors import ItemVectors
@@ -17,8 +17,6 @@ __all__ = [
     "EmbeddingConfig",
     "Encoding",
     "ItemVectors",
-    "Pooling",
-    "Reducer",
     "Reduction",
     "TextEncoder",
     "TfidfEncoder",

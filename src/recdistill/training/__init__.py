@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from recdistill.training._config import (
         FitConfig,
         LossConfig,
-        LossKind,
-        LossOptions,
         OptimizerConfig,
     )
     from recdistill.training._fit import FitResult, fit
@@ -45,8 +43,6 @@ __all__ = [
     "Loss",
     "LossAlone",
     "LossConfig",
-    "LossKind",
-    "LossOptions",
     "Objective",
     "OptimizerConfig",
     "Resumable",
