@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     )
     from recdistill.floors._cross_fitting import cross_fitted_scores, user_folds
     from recdistill.floors._files import load_model, save_model
-    from recdistill.floors._fit import FloorConfig, fit_floor, refit, refit_without
-    from recdistill.floors._floor import Floor
+    from recdistill.floors._fit import (
+        FloorConfig,
+        count_on,
+        fit_floor,
+        refit,
+        refit_without,
+        window_of,
+    )
+    from recdistill.floors._floor import Floor, Totals
 
 __all__ = [
     "COUNTING_FLOORS",
@@ -35,6 +42,8 @@ __all__ = [
     "PopularityConfig",
     "TextEASEConfig",
     "TfidfConfig",
+    "Totals",
+    "count_on",
     "cross_fitted_scores",
     "fit_floor",
     "load_model",
@@ -42,6 +51,7 @@ __all__ = [
     "refit_without",
     "save_model",
     "user_folds",
+    "window_of",
 ]
 
 import_on_first_use(__name__)

@@ -16,7 +16,7 @@ from recdistill.checksums import (
 )
 from recdistill.errors import UserError
 from recdistill.floors._config import FLOOR_KINDS
-from recdistill.floors._floor import Floor
+from recdistill.floors._floor import Floor, Totals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,7 @@ def save_model(model: Floor, folder: Path, *, split_digest: str = "") -> None:
     """Write a floor; ``split_digest`` records what it was fitted on."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = _as_tensors(model.votes) | {"prior": model.prior.contiguous()}
+    tensors |= {f"totals.{name}": sums for name, sums in _totals(model.totals).items()}
     save_file(tensors, folder / _WEIGHTS)
     description = {
         "format": _FORMAT,
@@ -71,6 +72,7 @@ def load_model(folder: Path, catalog: Catalog) -> Floor:
             prior=weights["prior"],
             n_voters=description["n_voters"],
             decay=description["decay"],
+            totals=_read_totals(weights),
         )
         _check(floor, catalog.n_items)
     return floor
@@ -87,10 +89,20 @@ def _check(floor: Floor, n_items: int) -> None:
         "votes": str(floor.votes.dtype).endswith("float32") and floor.votes.shape == (n_rows, size),
         "n_voters": type(floor.n_voters) is int and floor.n_voters >= 0,
         "decay": isinstance(floor.decay, int | float) and 0 < floor.decay <= 1,
+        "totals": all(sums.shape == (size,) for sums in _totals(floor.totals).values()),
     }
     wrong = [name for name, fits in right.items() if not fits]
     if wrong:
         raise ValueError(f"its {', '.join(wrong)} cannot be right for {n_items} items")
+
+
+def _totals(totals: Totals | None) -> dict[str, torch.Tensor]:
+    return {n: sums for n, sums in (vars(totals) if totals else {}).items() if sums is not None}
+
+
+def _read_totals(tensors: dict[str, torch.Tensor]) -> Totals | None:
+    names = [name for name in tensors if name.startswith("totals.")]
+    return Totals(**{name.split(".")[1]: tensors[name] for name in names}) if names else None
 
 
 def _as_tensors(votes: Votes) -> dict[str, torch.Tensor]:

@@ -16,11 +16,8 @@ from recdistill.floors._config import (
     TextEASEConfig,
     TfidfConfig,
 )
-from recdistill.floors._counter import fit_counter
+from recdistill.floors._counting import CountingConfig, add_counts, fit_counting, rule_of
 from recdistill.floors._ease import fit_ease, refit_ease_without
-from recdistill.floors._knn import fit_knn
-from recdistill.floors._markov import fit_markov
-from recdistill.floors._popularity import fit_popularity
 from recdistill.floors._text_ease import fit_text_ease
 from recdistill.floors._tfidf import fit_tfidf
 
@@ -32,23 +29,15 @@ if TYPE_CHECKING:
     from recdistill.data import Catalog, Sequences
     from recdistill.floors._floor import Floor
 
-FloorConfig = (
-    PopularityConfig
-    | MarkovConfig
-    | EASEConfig
-    | KNNConfig
-    | CounterConfig
-    | TfidfConfig
-    | TextEASEConfig
-)
+FloorConfig = CountingConfig | EASEConfig | TfidfConfig | TextEASEConfig
 
 # Kind -> its config and its fit.
 _FITS: dict[str, tuple[type[FloorConfig], Callable[[Sequences, Catalog, Any], Floor]]] = {
-    "popularity": (PopularityConfig, fit_popularity),
-    "markov": (MarkovConfig, fit_markov),
+    "popularity": (PopularityConfig, fit_counting),
+    "markov": (MarkovConfig, fit_counting),
     "ease": (EASEConfig, fit_ease),
-    "knn": (KNNConfig, fit_knn),
-    "counter": (CounterConfig, fit_counter),
+    "knn": (KNNConfig, fit_counting),
+    "counter": (CounterConfig, fit_counting),
     "tfidf": (TfidfConfig, fit_tfidf),
     "ease_text": (TextEASEConfig, fit_text_ease),
 }
@@ -94,6 +83,18 @@ def config_of(floor: Floor) -> FloorConfig:
 def refit(floor: Floor, sequences: Sequences, catalog: Catalog) -> Floor:
     """Fit a floor like ``floor``, its kind and settings, on other sequences."""
     return fit_floor(floor.kind, sequences, catalog, config_of(floor))
+
+
+def count_on(floor: Floor, came: Sequences, went: Sequences, catalog: Catalog) -> Floor:
+    """Add what came to a floor that counts; see ``add_counts``, and ``window_of`` for the rows."""
+    return add_counts(floor, cast("CountingConfig", config_of(floor)), came, went, catalog)
+
+
+def window_of(floor: Floor) -> int | None:
+    """Return how many steps apart a floor counts pairs; None for one that cannot count on."""
+    if floor.totals is None:
+        return None
+    return rule_of(cast("CountingConfig", config_of(floor))).window
 
 
 def refit_without(

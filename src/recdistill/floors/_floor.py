@@ -24,6 +24,23 @@ _BLOCK = 64
 
 
 @dataclass(frozen=True)
+class Totals:
+    """What a counting floor's counts come back from, so that later ones can be added to them.
+
+    Attributes
+    ----------
+    taken : int64 tensor, shape [n_items + 1]
+        Interactions of every item.
+    given, received : float32 tensors, shape [n_items + 1], or None
+        Sums of the followers' counts by row and by column, where votes were shared out.
+    """
+
+    taken: torch.Tensor
+    given: torch.Tensor | None = None
+    received: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Floor:
     """A cheap recommender: the newest items of a history vote for what comes next.
 
@@ -43,6 +60,8 @@ class Floor:
     prior : float32 tensor, shape [n_items + 1], not negative
     n_voters : int
     decay : float, in (0, 1]
+    totals : Totals, optional
+        Of the kinds that count, unless an older version saved the floor.
     """
 
     kind: FloorKind
@@ -52,6 +71,7 @@ class Floor:
     prior: torch.Tensor
     n_voters: int
     decay: float
+    totals: Totals | None = None
 
     @property
     def n_items(self) -> int:

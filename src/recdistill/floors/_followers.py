@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import imul, itruediv
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import Sequences
+    from recdistill.floors._floor import Totals
     from recdistill.floors._votes import Votes
 
 _INTERACTIONS_AT_A_TIME = 4_000_000
@@ -72,24 +74,57 @@ def _blocks(lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     yield from zip(starts.tolist(), [*starts[1:].tolist(), len(lengths)], strict=True)
 
 
-def share_out(votes: Votes, shrinkage: float, damping: float = 0.0) -> Votes:
+def share_out(
+    followers: Votes, shrinkage: float, damping: float
+) -> tuple[Votes, dict[str, torch.Tensor]]:
     """Give every item about one vote to share out, in place.
 
     Rows are divided by their sum plus ``shrinkage``: a rare item, whose followers say less, then
     gives away less than one vote. Columns are then divided by their former sum, relative to the
     mean one's, to the power of ``damping``: popular followers come up everywhere and say less.
+
+    Returns
+    -------
+    Votes, and the sums ``given`` (by row) and ``received`` (by column) for `gathered`
     """
-    if isinstance(votes, torch.Tensor):
-        rows, columns = votes.sum(1, keepdim=True), votes.sum(0, keepdim=True)
-        votes.div_((rows + shrinkage).clamp_min(1e-9))
-        if damping:
-            votes.div_((columns / columns.mean()).clamp_min(1e-9) ** damping)
-        return votes
-    given, received = votes.sum(1), votes.sum(0)
-    votes.data /= np.repeat(np.maximum(given + shrinkage, 1e-9), np.diff(votes.indptr))
-    if damping:
-        votes.data /= np.maximum(received / received.mean(), 1e-9)[votes.indices] ** damping
-    return votes
+    if isinstance(followers, torch.Tensor):
+        given, received = followers.sum(1), followers.sum(0)
+    else:
+        given, received = (torch.from_numpy(followers.sum(axis)) for axis in (1, 0))
+    sums = {"given": given, "received": received}
+    _scale(followers, itruediv, *_divisors(given, received, shrinkage, damping))
+    return followers, sums
+
+
+def gathered(votes: Votes, totals: Totals, shrinkage: float, damping: float) -> Votes:
+    """Undo `share_out`, up to the rounding of float32."""
+    if totals.given is None or totals.received is None:
+        raise ValueError("votes that were shared out come back with their sums alone")
+    counts = votes.clone() if isinstance(votes, torch.Tensor) else votes.copy()
+    _scale(counts, imul, *_divisors(totals.given, totals.received, shrinkage, damping))
+    return counts
+
+
+def _divisors(
+    given: torch.Tensor, received: torch.Tensor, shrinkage: float, damping: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """By row and by column, both of shape [n_items + 1]."""
+    mean = received.mean().clamp_min(1e-9)
+    return (given + shrinkage).clamp_min(1e-9), (received / mean).clamp_min(1e-9) ** damping
+
+
+def _scale(
+    table: Votes,
+    by: Callable[[Any, Any], Any],
+    by_row: torch.Tensor,
+    by_column: torch.Tensor,
+) -> None:
+    """Multiply or divide every row and every column, in place."""
+    if isinstance(table, torch.Tensor):
+        by(by(table, by_row[:, None]), by_column)
+        return
+    by(table.data, np.repeat(by_row.numpy(), np.diff(table.indptr)))
+    by(table.data, by_column.numpy()[table.indices])
 
 
 def popularity_prior(sequences: Sequences, n_items: int, weight: float = 1.0) -> torch.Tensor:

@@ -27,6 +27,37 @@ def is_dense(n_items: int) -> bool:
     return 4 * (n_items + 1) ** 2 <= _DENSE_BYTES
 
 
+def grown(votes: Votes, n_items: int) -> Votes:
+    """Give a table rows and columns of zeros for a larger catalog, sparse where that asks for it."""
+    more = n_items + 1 - votes.shape[0]
+    if isinstance(votes, torch.Tensor):
+        if is_dense(n_items):
+            return F.pad(votes, (0, more, 0, more))
+        votes = sparse.csr_array(votes.numpy())
+    larger = votes.copy()
+    larger.resize((n_items + 1, n_items + 1))
+    return larger
+
+
+def without_remnants(counts: Votes, least: float) -> Votes:
+    """Take away what rounding left of counts: whole numbers are whole, and none is below the least.
+
+    Parameters
+    ----------
+    counts : Votes
+        Changed in place.
+    least : float
+        The smallest count that there is; 1 where all are whole numbers.
+    """
+    values = counts if isinstance(counts, torch.Tensor) else torch.from_numpy(counts.data)
+    if least == 1:
+        values.round_()
+    values[values < least / 2] = 0
+    if not isinstance(counts, torch.Tensor):
+        counts.eliminate_zeros()
+    return counts
+
+
 def sum_of_votes(votes: Votes, voters: Sequences, weights: NDArray[np.float32]) -> torch.Tensor:
     """Add up the weighted votes of each row of voters, shape [n_rows, n_items + 1].
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.updating._changes import Changes, changes, count_on
     from recdistill.updating._clock import Clock, Step
     from recdistill.updating._config import Replay, UpdateConfig
     from recdistill.updating._frozen import Frozen, catalog_of, load_frozen
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGES",
+    "Changes",
     "Clock",
     "ClockTest",
     "Frozen",
@@ -36,8 +38,10 @@ __all__ = [
     "by_window",
     "cases_of",
     "catalog_of",
+    "changes",
     "clock_metrics",
     "compare_clocks",
+    "count_on",
     "later_windows",
     "load_frozen",
     "new_counts",

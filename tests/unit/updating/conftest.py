@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - a NamedTuple's fields are read
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from recdistill.data import DataConfig, PreparedData, Rolling, prepare
+from recdistill.data import DataConfig, PreparedData, Rolling, Sequences, prepare
 
 N_OLD, N_THIRD, N_FOURTH, DAYS = 20, 4, 2, 28
 
@@ -19,6 +19,14 @@ class Times(NamedTuple):
     path: Path
     before: PreparedData
     now: PreparedData
+
+
+class Log:
+    """Users with training rows: what functions read of prepared data."""
+
+    def __init__(self, rows: dict[str, list[int]]) -> None:
+        self.train, self.users = Sequences.from_lists(rows.values()), np.array([*rows], object)
+        self.folder = Path("drawn")
 
 
 def write_shop(path: Path) -> Path:
@@ -35,10 +43,12 @@ def write_shop(path: Path) -> Path:
     return path
 
 
-def prepared(path: Path, until: str, root: Path, extends: str = "") -> PreparedData:
+def prepared(
+    path: Path, until: str, root: Path, extends: str = "", *, dataset: str = "steps"
+) -> PreparedData:
     return prepare(
         DataConfig(
-            dataset="steps",
+            dataset=dataset,
             data_path=str(path),
             split="rolling",
             rolling=Rolling(7),

@@ -27,7 +27,7 @@ from recdistill.updating import (
     update_student,
 )
 
-from .conftest import N_FOURTH, N_THIRD, Times
+from .conftest import N_FOURTH, N_THIRD, Log, Times
 
 N_NEW = N_THIRD + N_FOURTH
 
@@ -104,10 +104,8 @@ def test_replay_keeps_every_new_target_and_at_least_its_share(
     lengths: list[tuple[int, int]], context: int, share: float
 ) -> None:
     rows = [list(range(1, n + m + 1)) for n, m in lengths]
-    before = _Trained(
-        Sequences.from_lists(row[:n] for row, (n, _) in zip(rows, lengths, strict=True))
-    )
-    now = _Trained(Sequences.from_lists(rows))
+    before = Log({str(i): rows[i][:n] for i, (n, _) in enumerate(lengths)})
+    now = Log({str(i): row for i, row in enumerate(rows)})
     try:
         found = since(before, now, Replay(context, share), seed=0)  # type: ignore[arg-type]
     except UserError:
@@ -121,14 +119,6 @@ def test_replay_keeps_every_new_target_and_at_least_its_share(
     drawn = found.n_replayed - of_active
     assert found.replayed_share >= share - 1e-9 or drawn == spare
     assert not drawn or (found.n_replayed - context) < found.n_new * share / (1 - share) + 1
-
-
-class _Trained:
-    """What ``since`` reads of prepared data."""
-
-    def __init__(self, train: Sequences) -> None:
-        self.train, self.users = train, np.array([str(i) for i in range(len(train))], object)
-        self.folder = type("Folder", (), {"name": "drawn"})
 
 
 @pytest.mark.parametrize("item", ["id", "id+text"])
