@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from projects import embed_items, update
-from recdistill import data_runs, evaluation, reporting, runs, training, updating
+from recdistill import data_runs, reporting, runs, training, updating
 from recdistill.config import main_fields
 from recdistill.data import OnData, Rolling, prepare_for
 from recdistill.errors import UserError
@@ -18,8 +18,6 @@ from recdistill.runs import stage
 from recdistill.updating import Clock, Replay, UpdateConfig
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
 
@@ -57,44 +55,6 @@ class Config(OnData):
         return super().unused() - {"rolling"} | {"split", "temporal", "cold_items", "prepared"}
 
 
-@dataclass(frozen=True)
-class Replayed:
-    """What the windows are run with."""
-
-    config: Config
-    run: Run
-    recipe_of: RunReference
-    states: list[PreparedData]
-
-    def trained(self, seed: int, window: int, champion: RunReference | None) -> RunReference:
-        """Train before a window, in a run of its own: anew, or from a champion on."""
-        data, config = self.states[window], self.config
-        settings: dict[str, Any] = {
-            "dataset": data.dataset, "prepared": str(data.folder), "seed": seed,
-            "full": champion is None, "champion_run": (champion or self.recipe_of).id,
-            "epochs": config.epochs, "lr_share": config.lr_share, "replay": config.replay,
-            "place_by_text": config.place_by_text, "use_cache": config.use_cache,
-        }  # fmt: skip
-        settings["text_run"] = self.texts(data)
-        child = update.Config(**settings)
-        with runs.open_run("update", child, parent=self.run.id) as run:
-            update.run(child, run)
-        return runs.find_run(self.run.client, run.id, stages=("update",))
-
-    def texts(self, data: PreparedData) -> str:
-        """Embed the items of a state's catalog, where the student is to have them."""
-        item = training.load_recipe(self.recipe_of.artifact("model")).architecture.item
-        if item == "id" and not self.config.place_by_text:
-            return ""
-        child = embed_items.Config(
-            dataset=data.dataset, prepared=str(data.folder), encoder=self.config.encoder,
-            dim=self.config.text_dim,
-        )  # fmt: skip
-        with runs.open_run("embed_items", child, parent=self.run.id) as run:
-            embed_items.run(child, run)
-        return runs.find_run(self.run.client, run.id, stages=("embed_items",)).id
-
-
 def run(config: Config, run: Run) -> None:
     """Cut the log, run every clock's chain, and report what came of it."""
     config = replace(config, prepared=data_runs.folder_of(config.prepared, run))
@@ -107,61 +67,55 @@ def run(config: Config, run: Run) -> None:
         return
     with run.phase("prepare"):
         states = updating.past_states(data, config.windows, config.rolling)
-    replayed = Replayed(config, run, recipe_of, states)
-    tables, costs = [], []
-    for seed in range(config.seed, config.seed + config.n_seeds):
-        for words in config.clocks:
-            cases, spent = chain(replayed, Clock(words), seed)
-            tables += cases
-            costs += spent
-    report(run, tables, costs)
 
+    def train(seed: int, window: int, champion: RunReference | None) -> RunReference:
+        return trained(config, run, recipe_of, states[window], seed, champion)
 
-def chain(
-    replayed: Replayed, clock: Clock, seed: int
-) -> tuple[list[pd.DataFrame], list[dict[str, Any]]]:
-    """Run one clock from window to window; return the cases of each, and what each cost."""
-    tables, costs = [], []
-    model = replayed.trained(seed, 1, None)
-    for window in range(1, len(replayed.states)):
-        data = replayed.states[window]
-        step = "full" if window == 1 else clock.step(window - 1)
-        if window > 1 and step != "keep":
-            model = replayed.trained(seed, window, None if step == "full" else model)
-        if step == "keep":
-            kept = updating.load_frozen(model.artifact("model"), data.catalog)
-            found = evaluation.evaluate(kept, data.test, data.catalog, data.train)
-        else:
-            found = evaluation.load_evaluation(model.artifact("evaluation"))
-        cases = updating.cases_of(replayed.states, window, found.per_user)
-        tables.append(cases.assign(clock=clock.words, seed=seed))
-        cost = 0.0 if step == "keep" else model.metrics["cpu/fit_seconds"]
-        until = data.manifest["config"]["until"]
-        spent = {"clock": clock.words, "seed": seed, "window": until, "step": step}
-        costs.append(spent | {"cpu_seconds": cost})
-    return tables, costs
-
-
-def report(run: Run, tables: list[pd.DataFrame], costs: list[dict[str, Any]]) -> None:
-    """Log the cases, the table by window, the picture, and the tests between clocks."""
-    import pandas as pd  # not before the settings are read
-
-    cases = pd.concat(tables, ignore_index=True)
-    windows = updating.by_window(cases, pd.DataFrame(costs))
-    folder = run.folder / "backtest"
-    folder.mkdir()
-    cases.to_parquet(folder / "cases.parquet", index=False)
-    windows.to_csv(folder / "windows.csv", index=False)
-    reporting.draw_clocks(windows, folder / "windows.png")
-    told = reporting.clocks_markdown(cases, windows)
-    (folder / "report.md").write_text(told, encoding="utf-8")
-    run.log_artifact(folder, "backtest")
+    seeds = range(config.seed, config.seed + config.n_seeds)
+    cases, windows = updating.run_clocks(states, map(Clock, config.clocks), seeds, train)
+    told = reporting.write_backtest(cases, windows, run.folder / "backtest")
+    run.log_artifact(run.folder / "backtest", "backtest")
     run.log_metrics(updating.clock_metrics(cases, windows))
     for words, own in windows.groupby("clock", sort=False):
         for place, ndcg in enumerate(own["ndcg"]):
             run.log_metrics({f"window/{Clock(str(words)).slug}/ndcg_at_10": ndcg}, place)
     run.note(told)
     print(told)
+
+
+def trained(
+    config: Config,
+    run: Run,
+    recipe_of: RunReference,
+    data: PreparedData,
+    seed: int,
+    champion: RunReference | None,
+) -> RunReference:
+    """Train before a window, in a run of its own: anew, or from a champion on."""
+    settings: dict[str, Any] = {
+        "dataset": data.dataset, "prepared": str(data.folder), "seed": seed,
+        "full": champion is None, "champion_run": (champion or recipe_of).id,
+        "epochs": config.epochs, "lr_share": config.lr_share, "replay": config.replay,
+        "place_by_text": config.place_by_text, "use_cache": config.use_cache,
+    }  # fmt: skip
+    item = training.load_recipe(recipe_of.artifact("model")).architecture.item
+    with_texts = item != "id" or config.place_by_text
+    settings["text_run"] = embedded(config, run, data) if with_texts else ""
+    child = update.Config(**settings)
+    with runs.open_run("update", child, parent=run.id) as opened:
+        update.run(child, opened)
+    return runs.find_run(run.client, opened.id, stages=("update",))
+
+
+def embedded(config: Config, run: Run, data: PreparedData) -> str:
+    """Embed the items of a state's catalog; return the run's id."""
+    child = embed_items.Config(
+        dataset=data.dataset, prepared=str(data.folder), encoder=config.encoder,
+        dim=config.text_dim,
+    )  # fmt: skip
+    with runs.open_run("embed_items", child, parent=run.id) as opened:
+        embed_items.run(child, opened)
+    return runs.find_run(run.client, opened.id, stages=("embed_items",)).id
 
 
 if __name__ == "__main__":

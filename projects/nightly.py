@@ -76,7 +76,7 @@ def night(config: Config, run: Run) -> None:
     run.log_data(data)
     registry = serving.Registry(run.client, config.model())
     drifted = watched(config, run, registry)
-    if is_settled(registry, data):
+    if registry.has_settled(data.split_digest):
         said = f"Nothing new: {data.folder} was judged before."
     else:
         student = learn(config, run, registry, data, n_nights=len(folders))
@@ -96,15 +96,6 @@ def take_in(config: Config, run: Run) -> list[Path]:
         return DATA / made.tags["data.folder"]
 
     return Inbox(Path(config.inbox), DATA / f".{config.dataset}.nightly.json").take_in(prepare)
-
-
-def is_settled(registry: Registry, data: PreparedData) -> bool:
-    """Whether a student of this data was judged, and serves if it won."""
-    judged = registry.judged_on(data.split_digest)
-    if judged is None:
-        return False
-    lost = judged.tags["challenge"] == "not passed" or bool(judged.rolled_back)
-    return lost or registry.champion().number >= judged.number
 
 
 def learn(

@@ -10,30 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recdistill import (
-    data_runs,
-    evaluation,
-    floors,
-    results,
-    students,
-    text_runs,
-    training,
-    updating,
-)
+from recdistill import data_runs, floors, results, students, text_runs, training, updating
 from recdistill.config import main_fields
-from recdistill.data import OnData, ancestor_of_split, prepare_for
-from recdistill.errors import UserError
-from recdistill.floors import FLOOR_KINDS
+from recdistill.data import OnData, prepare_for
 from recdistill.runs import stage
 from recdistill.updating import Replay, UpdateConfig
 
 if TYPE_CHECKING:
-    from recdistill.data import PreparedData
-    from recdistill.evaluation import Evaluation
-    from recdistill.floors import Floor
-    from recdistill.runs import Run, RunReference
-    from recdistill.students import StudentRecommender
+    from recdistill.evaluation import Evaluation, Recommender
+    from recdistill.runs import Run
+    from recdistill.students import ItemKind
     from recdistill.texts import ItemVectors
+    from recdistill.training import FittedStudent
+    from recdistill.updating import Champion
 
 CHAMPIONS = ("update", "distill", "train_baseline")
 
@@ -68,55 +57,51 @@ class Config(OnData):
 
 def run(config: Config, run: Run) -> None:
     """Go on, or train anew; evaluate once, beside the champion as it was."""
-    champion = run.find(config.champion_run, *CHAMPIONS)
-    config = replace(config, prepared=data_runs.folder_of(config.prepared, run))
-    data = prepare_for(config)
+    found = run.find(config.champion_run, *CHAMPIONS)
+    data = prepare_for(replace(config, prepared=data_runs.folder_of(config.prepared, run)))
     run.log_data(data)
-    run.rename(champion.name, f"s{config.seed}-{'anew' if config.full else 'update'}")
-    run.set_tags({"champion_run_id": champion.id})
-    folder = champion.artifact("model")
-    is_floor = champion.tags.get("model") in FLOOR_KINDS
-    item = "id" if is_floor else training.load_recipe(folder).architecture.item
-    placed = "text" if config.place_by_text and not (is_floor or config.full) else item
-    texts = text_runs.find_texts(config.text_run, placed, run, data)
-    run.set_tags(texts.tags() | {k: v for k, v in champion.tags.items() if k == "model"})
-    inputs = {"split": data.split_digest, "champion": champion.id} | texts.inputs()
+    run.rename(found.name, f"s{config.seed}-{'anew' if config.full else 'update'}")
+    champion = updating.Champion(found.name, found.artifact("model"), data)
+    texts = text_runs.find_texts(config.text_run, needed_texts(config, champion), run, data)
+    kept = {name: found.tags[name] for name in ("model",) if name in found.tags}
+    run.set_tags({"champion_run_id": found.id} | texts.tags() | kept)
+    inputs = {"split": data.split_digest, "champion": found.id} | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
-    model: Floor | StudentRecommender
-    if is_floor:
-        model, n_epochs = count(run, data, folder), 0
+    if champion.is_floor:
+        with run.phase("fit"):
+            floor = champion.counted_on()
+        model: Recommender = floor
+        floors.save_model(floor, run.folder / "model", split_digest=data.split_digest)
+        n_epochs = 0
     else:
-        model, n_epochs = train(config, run, data, champion, texts.vectors(data))
+        if found.stage == "distill":
+            print(f"{found.name} was distilled: this training has its recipe, not its lessons.")
+        fitted = train(config, run, champion, texts.vectors(data))
+        model = student = results.learn_new_item_shift(run, fitted.recommender, data)
+        students.save_model(student, run.folder / "model")
+        training.save_recipe(champion.recipe, run.folder / "model")
+        n_epochs = fitted.result.n_epochs
     run.log_artifact(run.folder / "model", "model")
-    test = results.log_evaluation(run, model, data, step=n_epochs, brief=is_floor)
-    words = [results.result_sentence(run.name(), test), *beside(run, test, data, folder)]
+    test = results.log_evaluation(run, model, data, step=n_epochs, brief=champion.is_floor)
+    words = [results.result_sentence(run.name(), test), *beside(run, test, champion)]
     run.note("\n\n".join(words))
     print("\n".join(words))
 
 
-def count(run: Run, data: PreparedData, folder: Path) -> Floor:
-    """Count a floor over all that happened: a second, and the same as adding what is new."""
-    known = updating.catalog_of(folder, data.catalog) or data.catalog
-    with run.phase("fit"):
-        floor = floors.refit(floors.load_model(folder, known), data.train, data.catalog)
-    floors.save_model(floor, run.folder / "model", split_digest=data.split_digest)
-    return floor
+def needed_texts(config: Config, champion: Champion) -> ItemKind:
+    """Say what the items are made of, as far as it asks for their texts."""
+    if champion.is_floor:
+        return "id"
+    return "text" if config.place_by_text and not config.full else champion.recipe.architecture.item
 
 
 def train(
-    config: Config,
-    run: Run,
-    data: PreparedData,
-    champion: RunReference,
-    vectors: ItemVectors | None,
-) -> tuple[StudentRecommender, int]:
+    config: Config, run: Run, champion: Champion, vectors: ItemVectors | None
+) -> FittedStudent:
     """Train the champion's student on, or another one by its recipe."""
-    folder = champion.artifact("model")
-    recipe = training.load_recipe(folder)
-    if champion.stage == "distill":
-        print(f"{champion.name} was distilled: this training has its recipe, not its lessons.")
+    recipe, data = champion.recipe, champion.data
     how: dict[str, Any] = {
         "seed": config.seed,
         "vectors": vectors,
@@ -127,38 +112,19 @@ def train(
         if config.full:
             fitted = training.fit_student(recipe, data, **how)
             run.log_metrics(fitted.metrics())
-        else:
-            student, _ = students.read_student(folder)
-            before = trained_on(champion, student, data)
-            updated = updating.update_student(student, recipe, before, data, config.update(), **how)
-            fitted = updated.fitted
-            run.log_metrics(updated.metrics())
-    students.save_model(fitted.recommender, run.folder / "model")
-    training.save_recipe(recipe, run.folder / "model")
-    return fitted.recommender, fitted.result.n_epochs
+            return fitted
+        student, _ = students.read_student(champion.folder)
+        before = champion.trained_on()
+        updated = updating.update_student(student, recipe, before, data, config.update(), **how)
+        run.log_metrics(updated.metrics())
+        return updated.fitted
 
 
-def trained_on(
-    champion: RunReference, student: StudentRecommender, data: PreparedData
-) -> PreparedData:
-    """Find the data that the champion was trained on, among those that this grew from."""
-    before = ancestor_of_split(data, student.split_digest)
-    if before is None:
-        raise UserError(
-            f"{data.folder} did not grow from what '{champion.name}' was trained on "
-            f"({champion.tags.get('data.folder', 'its folder is not named')}): prepare the data "
-            "with extends, name another champion_run, or train anew with full=true."
-        )
-    return before
-
-
-def beside(run: Run, test: Evaluation, data: PreparedData, folder: Path) -> list[str]:
-    """Test the champion as it was on the same users, where it knows the catalog."""
-    if updating.catalog_of(folder, data.catalog) is None:
+def beside(run: Run, test: Evaluation, champion: Champion) -> list[str]:
+    """Log and say how far the model is ahead of the champion as it was."""
+    found = champion.beside(test)
+    if found is None:
         return []
-    frozen = updating.load_frozen(folder, data.catalog)
-    was = evaluation.evaluate(frozen, data.test, data.catalog, data.train)
-    found = evaluation.compare_paired([test.per_user], [was.per_user], metric="ndcg")
     run.log_metrics(
         {
             "champion/test/ndcg_at_10": found.value_b,

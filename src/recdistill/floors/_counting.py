@@ -56,7 +56,9 @@ class Rule:
 
     def votes(self, followers: Votes) -> tuple[Votes, dict[str, torch.Tensor]]:
         """Share the counts out, in place; return the sums by which they were divided, too."""
-        return share_out(followers, self.shrinkage, self.damping) if self.shared else (followers, {})
+        return (
+            share_out(followers, self.shrinkage, self.damping) if self.shared else (followers, {})
+        )
 
 
 def rule_of(config: CountingConfig) -> Rule:
@@ -143,9 +145,7 @@ def _followers(rule: Rule, sequences: Sequences, n_items: int) -> Votes:
     return count_followers(sequences, n_items, rule.window, rule.weight)
 
 
-def _floor(
-    config: CountingConfig, catalog: Catalog, taken: np.ndarray, followers: Votes
-) -> Floor:
+def _floor(config: CountingConfig, catalog: Catalog, taken: np.ndarray, followers: Votes) -> Floor:
     """Make a floor of counts; the table of followers becomes its votes."""
     rule = rule_of(config)
     votes, sums = rule.votes(followers)

@@ -28,7 +28,7 @@ def is_dense(n_items: int) -> bool:
 
 
 def grown(votes: Votes, n_items: int) -> Votes:
-    """Give a table rows and columns of zeros for a larger catalog, sparse where that asks for it."""
+    """Give a table rows and columns of zeros for a larger catalog, which may make it sparse."""
     more = n_items + 1 - votes.shape[0]
     if isinstance(votes, torch.Tensor):
         if is_dense(n_items):

@@ -7,8 +7,8 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.reporting._breakdown import break_down
     from recdistill.reporting._caveats import caveats
-    from recdistill.reporting._clock_plot import draw_clocks
-    from recdistill.reporting._clock_report import clocks_markdown
+    from recdistill.reporting._clock_plot import clocks_by_window, draw_clocks
+    from recdistill.reporting._clock_report import clocks_markdown, write_backtest
     from recdistill.reporting._comparison import ALPHA, Comparison, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Diagnosis, Rung, render_diagnosis
@@ -57,6 +57,7 @@ __all__ = [
     "require_same_data",
     "select_runs",
     "verdict",
+    "write_backtest",
     "write_report",
 ]
 

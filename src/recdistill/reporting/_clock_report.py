@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recdistill.reporting._clock_plot import draw_clocks
 from recdistill.updating import by_age, compare_clocks, later_windows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from recdistill.updating import ClockTest
 
 _AGES = {"item_age": "the item first seen in", "user_age": "the user first seen in"}
+
+
+def write_backtest(cases: pd.DataFrame, windows: pd.DataFrame, folder: Path) -> str:
+    """Write ``cases.parquet``, ``windows.csv``, ``windows.png`` and ``report.md``; return the last.
+
+    Parameters
+    ----------
+    cases, windows : as ``updating.run_clocks`` gives them
+    folder : Path
+        Made where it is not there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    cases.to_parquet(folder / "cases.parquet", index=False)
+    windows.to_csv(folder / "windows.csv", index=False)
+    draw_clocks(windows, folder / "windows.png")
+    told = clocks_markdown(cases, windows)
+    (folder / "report.md").write_text(told, encoding="utf-8")
+    return told
 
 
 def clocks_markdown(cases: pd.DataFrame, windows: pd.DataFrame) -> str:

@@ -136,6 +136,14 @@ class Registry:
         ]
         return max(judged, key=lambda one: one.number, default=None)
 
+    def has_settled(self, split_digest: str) -> bool:
+        """Whether a student of this data was judged, and serves or served if it won."""
+        judged = self.judged_on(split_digest)
+        if judged is None:
+            return False
+        lost = judged.tags["challenge"] == "not passed" or bool(judged.rolled_back)
+        return lost or self.champion().number >= judged.number
+
     def register(self, model_uri: str, tags: Mapping[str, str]) -> Version:
         """Make a logged model the next version; nobody serves it yet."""
         made = mlflow.register_model(model_uri, self.name, tags=dict(tags))

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.updating._chain import run_clocks
+    from recdistill.updating._champion import Champion
     from recdistill.updating._changes import Changes, changes, count_on
     from recdistill.updating._clock import Clock, Step
     from recdistill.updating._config import Replay, UpdateConfig
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGES",
+    "Champion",
     "Changes",
     "Clock",
     "ClockTest",
@@ -46,6 +49,7 @@ __all__ = [
     "load_frozen",
     "new_counts",
     "past_states",
+    "run_clocks",
     "since",
     "update_student",
 ]

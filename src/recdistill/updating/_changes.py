@@ -48,8 +48,7 @@ def changes(before: PreparedData, now: PreparedData, overlap: int) -> Changes:
     same = _common_prefix(was, is_now)
     changed = np.flatnonzero((same < was.lengths) | (same < is_now.lengths))
     ends = [
-        rows.take(changed).tail((rows.lengths - same)[changed] + overlap)
-        for rows in (is_now, was)
+        rows.take(changed).tail((rows.lengths - same)[changed] + overlap) for rows in (is_now, was)
     ]
     return Changes(*ends)
 
