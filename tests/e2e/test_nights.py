@@ -35,9 +35,10 @@ SETTINGS = {
     "inbox": "days",
     "preparing": {"split": "rolling", "rolling.days": "1"},
     "training": {
-        "max_epochs": "4", "max_length": "10", "student.dim": "16", "student.item_start": "random",
+        "max_epochs": "10", "max_length": "10", "student.dim": "16",
+        "student.item_start": "random", "optimizer.lr": "0.02", "tokens_per_batch": "400",
     },
-    "updating": {"epochs": "4", "lr_share": "1.0"},
+    "updating": {"epochs": "10", "lr_share": "1.0"},
     # Milliseconds of one request say nothing on a machine that does other things beside.
     "promoting": {"limits.latency": "100"},
 }  # fmt: skip
@@ -49,19 +50,17 @@ FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 def day(folder: Path, number: int, days: range) -> None:
     """Write the interactions of some days.
 
-    Every day brings an item, which most users take one day later: who has not learnt the newest day
-    is behind, and loses the challenge by the rules that a shop has.
+    Every day brings an item: half of the users take it at once, the others the day after. Who has
+    not learnt the newest day is behind, and loses the challenge by the rules that a shop has.
     """
     draw = np.random.default_rng(number)
     rows = []
     for date in days:
         for user in range(150):
-            came_yesterday = date > days[0] or number > 0
-            fresh = f"i{30 + date - 1}" if came_yesterday and draw.random() < 0.6 else ""
-            taken = [f"i{30 + date}" if user < 5 else f"i{int(draw.integers(30))}", fresh]
-            for place, item in enumerate(filter(None, taken)):
+            newest = max(30 + date - user % 2, 30)
+            for place, item in enumerate((newest, int(draw.integers(30)))):
                 when = FIRST + timedelta(days=date, seconds=user * 60 + place)
-                rows.append((f"u{user}", item, int(when.timestamp())))
+                rows.append((f"u{user}", f"i{item}", int(when.timestamp())))
     frame = pd.DataFrame(rows, columns=["user", "item", "timestamp"])
     frame.to_csv(folder / "days" / f"day{number}.csv", index=False)
 
