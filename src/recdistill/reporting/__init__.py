@@ -7,7 +7,7 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.reporting._breakdown import break_down
     from recdistill.reporting._caveats import caveats
-    from recdistill.reporting._clock_plot import clocks_by_window, draw_clocks
+    from recdistill.reporting._clock_plot import draw_clocks
     from recdistill.reporting._clock_report import clocks_markdown, write_backtest
     from recdistill.reporting._comparison import ALPHA, Comparison, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
