@@ -14,6 +14,7 @@ from recdistill import data_runs, serving
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
+from recdistill.object_store import check_paths
 from recdistill.runs import model_url, stage, ui_base
 from recdistill.serving import CHAMPION, ChallengeRules
 
@@ -49,6 +50,7 @@ class Config(ChallengeRules, OnData):
     def __post_init__(self) -> None:
         ChallengeRules.__post_init__(self)
         OnData.__post_init__(self)
+        check_paths({"new_items": self.new_items})
         if self.force and not self.reason.strip():
             raise UserError(
                 "force=true replaces the champion whatever the comparison says: give a reason, "

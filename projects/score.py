@@ -13,6 +13,7 @@ from recdistill import serving
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError, require_least
+from recdistill.object_store import check_paths, is_address
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Config(OnData):
         super().__post_init__()
         for name in ("k", "part_size", "devices", "n_shards"):
             require_least(name, getattr(self, name), 1)
+        check_paths({name: getattr(self, name) for name in ("users", "output", "new_items")})
         if self.new_items and self.model_run == "champion":
             raise UserError(
                 "The champion has the items it was promoted with: leave new_items empty."
@@ -57,7 +59,8 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     model_run = student_run(config, run, data)
     run.rename(model_run.name, "score")
-    run.set_tags({"model_run_id": model_run.id, "output": str(Path(config.output).absolute())})
+    place = config.output if is_address(config.output) else str(Path(config.output).absolute())
+    run.set_tags({"model_run_id": model_run.id, "output": place})
     if config.k > data.catalog.n_items:
         raise UserError(f"k is {config.k}, and the catalog has {data.catalog.n_items} items.")
     student = packaged(config, run, model_run, data)
@@ -71,17 +74,14 @@ def run(config: Config, run: Run) -> None:
         config.part_size,
     )
     workforce = serving.Workforce(config.devices, config.accelerator, config.shard, config.n_shards)
-    output = Path(config.output)
-    n_before = len(list(output.glob("part-*.parquet")))
+    of_data = None if config.users else data
     with run.phase("score"):
-        done = serving.score(
-            student, scoring, output, data=None if config.users else data, workforce=workforce
-        )
+        done = serving.score(student, scoring, config.output, data=of_data, workforce=workforce)
     counts = {"n_users": done.n_users, "n_empty": done.n_empty, "n_unknown": done.n_unknown}
     run.log_metrics({f"score/{name}": value for name, value in counts.items()})
-    went_on = f", {n_before} parts of it by an earlier attempt" if n_before else ""
+    went_on = f", {done.n_earlier} parts of it by an earlier attempt" if done.n_earlier else ""
     print(
-        f"{done.n_users} users in {done.n_parts} parts are in {output}{went_on}. "
+        f"{done.n_users} users in {done.n_parts} parts are in {config.output}{went_on}. "
         f"{done.n_unknown} interactions with items outside the catalog were left out; "
         f"{done.n_empty} users have no item that it knows, and empty lists."
     )

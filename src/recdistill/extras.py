@@ -20,6 +20,7 @@ _EXTRA_OF = {
     "transformers": "llm",
     "peft": "llm",
     "gguf": "llm",
+    "boto3": "s3",
 }
 """The smallest extra of ``pyproject.toml`` that brings a library, by the name it is imported by."""
 

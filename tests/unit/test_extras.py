@@ -21,7 +21,7 @@ def test_every_library_of_an_extra_is_known() -> None:
     ]
     named = {
         IMPORTED_AS.get(asked.name, asked.name): extra
-        for extra in ("serve", "train", "llm")
+        for extra in ("serve", "train", "llm", "s3")
         for asked in map(Requirement, extras[extra])
         if asked.name != "recdistill"
     }

@@ -10,6 +10,7 @@ from typing import Literal
 from recdistill.data._reading_config import Cleaning, Columns, Reading
 from recdistill.data._split_config import ColdItems, Rolling, Temporal
 from recdistill.errors import UserError, require, require_choice
+from recdistill.object_store import check_paths
 
 SplitRule = Literal["leave_one_out", "global_temporal", "rolling", "cold_items", "given"]
 SourceKind = Literal["auto", "wheel", "url", "path"]
@@ -120,6 +121,13 @@ class DataConfig:
             names |= {name for name, plain in own_files.items() if getattr(self, name) == plain}
         return names
 
+    def named_files(self) -> dict[str, str]:
+        """Return the paths of the user's own files that are given, by the names of the settings."""
+        names = ("data_path", "train_file", "val_file", "test_file")
+        paths = {name: getattr(self, name) for name in names}
+        paths["reading.items_file"] = self.reading.items_file
+        return {name: path for name, path in paths.items() if path}
+
     @classmethod
     def of(cls, settings: object) -> DataConfig:
         """Collect the data settings among a stage's, by field name; the rest keep defaults."""
@@ -128,6 +136,7 @@ class DataConfig:
         )
 
     def _check_files(self) -> None:
+        check_paths(self.named_files())
         files = {n: getattr(self, n) for n in ("train_file", "val_file", "test_file")}
         given = [name for name, path in files.items() if path]
         missing = [name for name, path in files.items() if not path]

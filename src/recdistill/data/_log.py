@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ROWS = "log/interactions.arrow"
 _ITEMS = "log/items.arrow"
+FILES = (ROWS, _ITEMS)
 
 
 def is_kept(raw: RawData) -> bool:
@@ -58,7 +59,7 @@ def read_log(folder: Path, manifest: dict[str, Any]) -> RawData:
             "prepare all rows together"
         )
         raise UserError(f"{folder} cannot be extended: it {why}.")
-    for name in (ROWS, _ITEMS):
+    for name in FILES:
         if name in manifest["files"] and (
             not (folder / name).is_file() or file_sha256(folder / name) != manifest["files"][name]
         ):

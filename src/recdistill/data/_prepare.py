@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from recdistill.data._leakage import leakage
 from recdistill.data._log import read_log, write_log
 from recdistill.data._prepared import PreparedData
 from recdistill.data._sources import KNOWN, load
-from recdistill.data._sources._files import fingerprint
+from recdistill.data._sources._objects import SourceFiles
 from recdistill.data._splits import TEST, TRAIN, VAL, parts_of
 from recdistill.data._splits import split as split_rows
 from recdistill.data._strata import targets_by_stratum
@@ -98,15 +98,16 @@ def prepare(
         raise UserError(
             f"The folder {root.absolute()} for prepared data cannot be made: {error.strerror}."
         ) from None
-    with FileLock(root / f".{folder.name}.lock"):
-        if not rebuild and _is_current(folder, config, root):
-            return _store.load_prepared(folder)
+    scratch = root / f".{folder.name}.tmp-{os.getpid()}"
+    files = SourceFiles(config, scratch.with_name(f"{scratch.name}-objects"))
+    with FileLock(root / f".{folder.name}.lock"), files.named_as_by_the_user():
         for leftover in root.glob(f".{folder.name}.tmp-*"):
             shutil.rmtree(leftover)
-        scratch = root / f".{folder.name}.tmp-{os.getpid()}"
-        scratch.mkdir()
         try:
-            _build(config, root, folder, scratch)
+            if not rebuild and _is_current(folder, files, root):
+                return _store.load_prepared(folder)
+            scratch.mkdir()
+            _build(files, root, folder, scratch)
             if folder.exists():
                 folder.rename(scratch.with_name(f"{scratch.name}-old"))
             scratch.rename(folder)
@@ -116,11 +117,11 @@ def prepare(
         return _store.load_prepared(folder)
 
 
-def _is_current(folder: Path, config: DataConfig, root: Path) -> bool:
+def _is_current(folder: Path, files: SourceFiles, root: Path) -> bool:
     """Whether the folder holds what the settings ask for, the source files unchanged."""
     if not (folder / "manifest.json").is_file() or file_format.is_older(folder):
         return False
-    manifest = file_format.read_manifest(folder)
+    manifest, config = file_format.read_manifest(folder), files.config
     if config.extends:
         parent = prepared_at(config.extends, root, "extends")
         if file_format.read_manifest(parent)["split_digest"] != manifest["parent"]["split_digest"]:
@@ -128,9 +129,9 @@ def _is_current(folder: Path, config: DataConfig, root: Path) -> bool:
                 f"{folder} extends what {parent} held before it was prepared anew: remove {folder} "
                 "to extend what is there now."
             )
-    if not (config.data_path or config.train_file):
+    if not (config.data_path or config.train_file) or files.are_those_of(manifest["origin"]):
         return True
-    now = fingerprint(config)
+    now = files.fingerprint()
     then = manifest["origin"].get("sha256")
     if now != then:
         changed = [
@@ -143,8 +144,10 @@ def _is_current(folder: Path, config: DataConfig, root: Path) -> bool:
     return True
 
 
-def _build(config: DataConfig, root: Path, folder: Path, scratch: Path) -> None:
-    raw = until(load(config), config)
+def _build(files: SourceFiles, root: Path, folder: Path, scratch: Path) -> None:
+    config = files.config
+    raw = until(load(files.here), config)
+    raw = replace(raw, origin=files.origin(raw.origin))
     parent = load_parent(config, root) if config.extends else None
     if parent is None:
         data, findings = clean(raw, config)

@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.config import home
 from recdistill.errors import UserError
+from recdistill.object_store import is_address
 from recdistill.runs._launch import launch
 from recdistill.runs._lock import LOCK, Lock, build_environment
 from recdistill.runs._passing import fetch_artifact
@@ -235,7 +236,7 @@ def _found_anywhere(settings: dict[str, Any], tags: Mapping[str, str]) -> dict[s
     for key in settings:
         # A student's teacher_run is the table it learnt from; its teachers are that table's.
         of_student = key == "teacher_run" and "table_run_id" in tags
-        if key == "data_path" and settings[key]:
+        if key == "data_path" and settings[key] and not is_address(settings[key]):
             named[key] = str(Path(settings[key]).absolute())
         read = tags.get("table_run_id" if of_student else f"{key}_id")
         if key.endswith("_run") and read:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +10,14 @@ import numpy as np
 from recdistill.data import grow_catalog, training_counts
 from recdistill.encoders import vectors_of_new_items
 from recdistill.errors import UserError
+from recdistill.object_store import local_copy
 from recdistill.serving._package import gather_student
 from recdistill.serving._rules import NEWEST, STUDENTS
 from recdistill.students import append_items, load_model, save_model
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from recdistill.data import DataConfig, PreparedData
     from recdistill.runs import Run, RunFinder, RunReference
 
@@ -85,7 +87,8 @@ def package_student(
         student = gather_student(model, own, folder / "student", never_met=never_met[1:].tolist())
         return Package(student, data)
     trained = load_model(model, data.catalog)
-    grown = grow_catalog(data.catalog, Path(new_items).expanduser(), config)
+    listed = local_copy(new_items, folder / "new_items", "new_items")
+    grown = grow_catalog(data.catalog, listed, config)
     n_known = data.catalog.n_items
     if trained.text is None:
         raise UserError(

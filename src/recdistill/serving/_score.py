@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader, IterableDataset
 
-from recdistill.errors import UserError
+from recdistill import object_store
 from recdistill.serving._histories import Part, parts_of_data, read_parts
 from recdistill.serving._names import ItemNames
+from recdistill.serving._output import Output, part_name
 from recdistill.serving._top_k import TopK
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
 
-_SETTINGS = "_settings.json"  # readers of Parquet folders pass over names with an underscore
 _UNKNOWN, _EMPTY = b"recdistill.n_unknown", b"recdistill.n_empty"
 
 
@@ -67,18 +66,19 @@ class Workforce:
 
 @dataclass(frozen=True)
 class Scored:
-    """Counts over all finished parts of a folder, earlier attempts included."""
+    """Counts over all finished parts of a folder; ``n_earlier`` of them were there before."""
 
     n_users: int
     n_empty: int
     n_unknown: int
     n_parts: int
+    n_earlier: int
 
 
 def score(
     student: Path,
     scoring: Scoring,
-    output: Path,
+    output: Path | str,
     *,
     data: PreparedData | None = None,
     workforce: Workforce | None = None,
@@ -87,7 +87,8 @@ def score(
 
     A part appears under its name only when it is complete; parts that are there already are left
     alone, so an interrupted scoring goes on where it stopped. A user none of whose items the
-    catalog knows gets empty lists.
+    catalog knows gets empty lists. ``scoring.users`` and ``output`` may be addresses in an object
+    store: the input is copied to this machine once, a part is uploaded when it is complete.
 
     Parameters
     ----------
@@ -100,8 +101,23 @@ def score(
         When ``output`` holds the result of another scoring, or the input cannot be read.
     """
     force = workforce or Workforce()
-    output.mkdir(parents=True, exist_ok=True)
-    _claim(output, scoring)
+    folder = Output.at(output)
+    n_earlier = len(folder.parts())
+    folder.claim(asdict(scoring) | {"exclude": list(scoring.exclude)})
+    with tempfile.TemporaryDirectory() as scratch:
+        users = object_store.local_copy(scoring.users, Path(scratch), "users")
+        _predict(student, scoring, folder, users, force, data)
+    return _count(folder, n_earlier)
+
+
+def _predict(
+    student: Path,
+    scoring: Scoring,
+    output: Output,
+    users: Path,
+    force: Workforce,
+    data: PreparedData | None,
+) -> None:
     trainer = pl.Trainer(
         accelerator=force.accelerator,
         devices=force.devices,
@@ -113,19 +129,20 @@ def score(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.predict(_Scorer(student, scoring, output, force, data), return_predictions=False)
-    return _count(output)
+    scorer = _Scorer(student, scoring, output, users, force, data)
+    trainer.predict(scorer, return_predictions=False)
 
 
 class _Parts(IterableDataset[Part]):
     """Those of the parts that are worker ``mine`` of ``n``'s to do, and not done yet."""
 
-    def __init__(self, parts: Iterator[Part], output: Path, mine: int, n: int) -> None:
+    def __init__(self, parts: Iterator[Part], output: Output, mine: int, n: int) -> None:
         self.parts, self.output, self.mine, self.n = parts, output, mine, n
 
     def __iter__(self) -> Iterator[Part]:
+        done = set(self.output.parts())
         for part in self.parts:
-            if part.index % self.n == self.mine and not _path(self.output, part.index).exists():
+            if part.index % self.n == self.mine and part_name(part.index) not in done:
                 yield part
 
 
@@ -136,12 +153,13 @@ class _Scorer(pl.LightningModule):
         self,
         student: Path,
         scoring: Scoring,
-        output: Path,
+        output: Output,
+        users: Path,
         force: Workforce,
         data: PreparedData | None,
     ) -> None:
         super().__init__()
-        self.student, self.scoring, self.output = student, scoring, output
+        self.student, self.scoring, self.output, self.users = student, scoring, output, users
         self.force, self.data = force, data
 
     def predict_dataloader(self) -> DataLoader[Part]:
@@ -151,7 +169,7 @@ class _Scorer(pl.LightningModule):
             parts = parts_of_data(self.data, size)
         else:
             names = ItemNames.read(self.student / "catalog.csv")
-            parts = read_parts(Path(self.scoring.users), names.raw_ids, size)
+            parts = read_parts(self.users, names.raw_ids, size)
         n_here, rank = self.trainer.world_size, self.trainer.global_rank
         mine, n = self.force.shard * n_here + rank, self.force.n_shards * n_here
         return DataLoader(_Parts(parts, self.output, mine, n), batch_size=None)
@@ -193,8 +211,8 @@ class _Scorer(pl.LightningModule):
 class _PartWriter(pl.Callback):
     """Writes a part as soon as it is computed, whole or not at all."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, output: Output) -> None:
+        self.output = output
 
     def on_predict_batch_end(
         self,
@@ -205,45 +223,20 @@ class _PartWriter(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Rename the file only when all of it is there."""
-        path = _path(self.folder, batch.index)
-        unfinished = path.with_name(f"_{path.name}.{os.getpid()}")
-        pq.write_table(outputs, unfinished, compression="zstd")
-        unfinished.rename(path)
+        """Hand the part over."""
+        self.output.write_part(batch.index, outputs)
 
 
 def _lists(ends: pa.Array, values: np.ndarray[Any, Any], ids: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(ends, pa.array(values, pa.string()).take(ids))
 
 
-def _path(folder: Path, index: int) -> Path:
-    return folder / f"part-{index:06d}.parquet"
-
-
-def _claim(output: Path, scoring: Scoring) -> None:
-    """Write down what the folder is for; refuse it when that was something else."""
-    wanted = asdict(scoring) | {"exclude": list(scoring.exclude)}
-    path = output / _SETTINGS
-    if path.exists():
-        held = json.loads(path.read_text(encoding="utf-8"))
-        differing = [key for key in wanted if held.get(key) != wanted[key]]
-        if differing:
-            raise UserError(
-                f"{output} holds results of another scoring ({', '.join(differing)} differ): name "
-                "another output folder, or remove this one."
-            )
-    elif any(output.glob("part-*.parquet")):
-        raise UserError(f"{output} holds Parquet parts of something else: name another folder.")
-    else:
-        path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-
-
-def _count(output: Path) -> Scored:
+def _count(output: Output, n_earlier: int) -> Scored:
     totals = {_UNKNOWN: 0, _EMPTY: 0}
     n_users = n_parts = 0
-    for path in sorted(output.glob("part-*.parquet")):
-        footer = pq.read_metadata(path)
+    for name in output.parts():
+        footer = output.footer(name)
         n_users, n_parts = n_users + footer.num_rows, n_parts + 1
         for key in totals:
             totals[key] += int(footer.metadata[key])
-    return Scored(n_users, totals[_EMPTY], totals[_UNKNOWN], n_parts)
+    return Scored(n_users, totals[_EMPTY], totals[_UNKNOWN], n_parts, n_earlier)

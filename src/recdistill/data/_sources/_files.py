@@ -44,7 +44,7 @@ def read_bytes(path: Path, what: str) -> bytes:
         raise UserError(f"{what} {path} cannot be read: {error.strerror}.") from None
 
 
-def _in_folder(names: list[str], where: str) -> tuple[str, str | None]:
+def in_folder(names: list[str], where: str) -> tuple[str, str | None]:
     """Names of the interactions and the items among a folder's (or archive's) files."""
 
     def the_one(base: str) -> str | None:
@@ -71,13 +71,13 @@ def _in_folder(names: list[str], where: str) -> tuple[str, str | None]:
     )
 
 
-def _beside(path: Path) -> Path | None:
-    """Items that lie in the same folder as a file of interactions."""
+def beside(path: Path) -> list[Path]:
+    """Where items would lie in the same folder as a file of interactions, the likeliest first."""
     known = dict(_PAIRS)
     candidates = [path.with_suffix(".item")] if path.suffix == ".inter" else []
     candidates += [path.with_name(known[path.name])] if path.name in known else []
     candidates += [path.with_name("items.csv"), path.with_name("items.parquet")]
-    return next((c for c in candidates if c.is_file() and c != path), None)
+    return [candidate for candidate in candidates if candidate != path]
 
 
 def located(config: DataConfig) -> dict[str, Path]:
@@ -99,7 +99,7 @@ def located(config: DataConfig) -> dict[str, Path]:
             files = {"log": path / ROWS}
         elif path.is_dir():
             names = [str(p.relative_to(path)) for p in path.iterdir() if p.is_file()]
-            interactions, items = _in_folder(names, f"The folder {path}")
+            interactions, items = in_folder(names, f"The folder {path}")
             files = {"interactions": path / interactions}
             if items:
                 files["items"] = path / items
@@ -108,9 +108,9 @@ def located(config: DataConfig) -> dict[str, Path]:
     if files and config.reading.items_file:
         files["items"] = Path(config.reading.items_file)
     elif files and not {"items", "archive", "log"} & set(files):
-        beside = _beside(next(iter(files.values())))
-        if beside:
-            files["items"] = beside
+        rows = next(iter(files.values()))
+        if items_beside := next((c for c in beside(rows) if c.is_file()), None):
+            files["items"] = items_beside
     return {role: path.expanduser() for role, path in files.items()}
 
 
@@ -130,7 +130,7 @@ def fingerprint(config: DataConfig) -> dict[str, str]:
 def read_archive(path: Path, config: DataConfig) -> tuple[RawData, dict[str, str]]:
     """Read a zip that holds MovieLens, RecBole, CSV or Parquet files."""
     content, (interactions, items) = read_members(
-        path, lambda names: _in_folder(names, f"The archive {path}")
+        path, lambda names: in_folder(names, f"The archive {path}")
     )
     blob = (PurePath(interactions).name, content[interactions])
     beside = (PurePath(items).name, content[items]) if items else None
