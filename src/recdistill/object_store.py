@@ -216,13 +216,13 @@ def _one_sentence(address: Address) -> Iterator[Any]:
             PartialCredentialsError,
         )
     try:
-        # A store of one's own has no regions, but every signature names one.
-        region = None if _endpoint_named() == "the store" else os.environ.get("AWS_REGION")
         # A session of its own: the shared one would go on with the keys it met first.
-        yield boto3.Session().client(
+        session = boto3.Session()
+        yield session.client(
             "s3",
             endpoint_url=_endpoint(),
-            region_name=region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+            # A store of one's own has no regions, but every signature names one.
+            region_name=os.environ.get("AWS_REGION") or session.region_name or "us-east-1",
             config=Config(connect_timeout=5, retries={"mode": "standard", "max_attempts": 4}),
         )
         return
