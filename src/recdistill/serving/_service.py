@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
+import sys
 import tempfile
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
@@ -171,8 +173,22 @@ def build_app(live: LiveModel) -> FastAPI:
 def serve(
     live: LiveModel, *, host: str, port: int, every: float = 10.0, log_every: float = 60.0
 ) -> None:
-    """Answer requests until the process is asked to end (SIGTERM, Ctrl-C)."""
+    """Answer requests until the process is asked to end (SIGTERM, Ctrl-C).
+
+    For the main program: when its server has ended, uvicorn sends the signal again, which would
+    kill the process before the last requests are counted and its temporary folder has gone.
+
+    Raises
+    ------
+    SystemExit
+        With status 0, after SIGTERM.
+    """
     import uvicorn
 
+    signal.signal(signal.SIGTERM, _leave)
     with Watcher(live, every=every, log_every=log_every):
         uvicorn.run(build_app(live), host=host, port=port, log_level="warning")
+
+
+def _leave(*_: object) -> None:
+    sys.exit(0)

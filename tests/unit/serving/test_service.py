@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from recdistill.serving import (
     build_app,
     log_served_model,
     read_log,
+    serve,
 )
 from recdistill.serving._request_log import _utc
 from tests.unit.serving.shops import packaged, shop, untrained
@@ -137,3 +139,25 @@ def test_a_refused_request_is_counted_with_its_unknown_items(
 def test_without_a_champion_nothing_is_served(registry: Registry) -> None:
     with pytest.raises(UserError, match="There is no other@champion yet"):
         LiveModel(Registry(registry.client, "other"))
+
+
+def test_a_service_that_is_asked_to_end_counts_its_last_requests(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvicorn raises the signal again when its server has ended; here that is all it does."""
+    registry.seat(registry.version(1))
+    live = LiveModel(registry, RequestLog(tmp_path))
+
+    def run(app: Any, **_: Any) -> None:
+        assert ask(TestClient(app), "r1", "r2").status_code == 200
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("uvicorn.run", run)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as left:
+            serve(live, host="127.0.0.1", port=0, every=3600, log_every=3600)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert left.value.code == 0
+    assert read_log(tmp_path, version=1, until=_utc(), hours=1).traffic.n_requests == 1
