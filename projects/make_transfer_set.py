@@ -19,7 +19,7 @@ from recdistill.progress import progress_of
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
-    from recdistill.lessons import Lessons, PoolWorth, ViewsConfig, Votes
+    from recdistill.lessons import Lessons, MemberScores, PoolWorth, ViewsConfig
     from recdistill.runs import Run, RunReference
 
 
@@ -63,10 +63,10 @@ def run(config: Config, run: Run) -> None:
     names = lessons.teacher_names(teachers)
     members = [saved_models.load_recommender(t.artifact("model"), data.catalog) for t in teachers]
     with run.phase("weigh"):
-        votes = lessons.collect_votes(members, data)
-        pool = lessons.weigh(members, data, asked, by=config.weigh_by, votes=votes)
-        worth = judge(votes, names)
-    del votes  # a GiB, for a large catalog
+        scores = lessons.member_scores(members, data)
+        pool = lessons.weigh(members, data, asked, by=config.weigh_by, scores=scores)
+        worth = judge(scores, names)
+    del scores  # a GiB, for a large catalog
     run.log_metrics(worth.metrics())
     run.log_dict(worth.as_json(), "pool.json")
     weights = pool.weights
@@ -95,10 +95,10 @@ def run(config: Config, run: Run) -> None:
     print("\n".join(words))
 
 
-def judge(votes: Votes, names: list[str]) -> PoolWorth:
+def judge(scores: MemberScores, names: list[str]) -> PoolWorth:
     """Measure what each teacher is worth, a half of the cases at a time."""
     with progress_of("leave each teacher out", "fits", 2 * len(names)) as line:
-        return lessons.judge_members(votes, names, report=line.advance)
+        return lessons.judge_members(scores, names, report=line.advance)
 
 
 def stages(reference: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from recdistill.lessons._join import join_tables
     from recdistill.lessons._label import label_views
     from recdistill.lessons._lessons import Lesson, Lessons, shuffled
+    from recdistill.lessons._member_scores import MemberScores, member_scores
     from recdistill.lessons._out_of_fold import out_of_fold_scores
     from recdistill.lessons._pool import Pool, weigh
     from recdistill.lessons._positions import score_every_position, score_positions
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from recdistill.lessons._top_lists import collect_lessons
     from recdistill.lessons._transfer_set import load_transfer_set, save_transfer_set
     from recdistill.lessons._views import Views, draw_views
-    from recdistill.lessons._votes import Votes, collect_votes
     from recdistill.lessons._worth import PoolWorth, judge_members, weigh_by_ndcg
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "Inspection",
     "Lesson",
     "Lessons",
+    "MemberScores",
     "Policy",
     "Pool",
     "PoolWorth",
@@ -73,10 +74,8 @@ __all__ = [
     "Teachers",
     "Views",
     "ViewsConfig",
-    "Votes",
     "WeighBy",
     "collect_lessons",
-    "collect_votes",
     "comparable",
     "comparable_positions",
     "control_lessons",
@@ -90,6 +89,7 @@ __all__ = [
     "judge_members",
     "label_views",
     "load_transfer_set",
+    "member_scores",
     "open_teachers",
     "out_of_fold_scores",
     "overlap",

@@ -9,9 +9,9 @@ import torch
 
 from recdistill.errors import UserError
 from recdistill.floors import Floor, refit_without
+from recdistill.lessons._member_scores import member_scores
 from recdistill.lessons._positions import score_every_position
 from recdistill.lessons._stacking import comparable
-from recdistill.lessons._votes import collect_votes
 from recdistill.lessons._worth import weigh_by_ndcg
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData, Sequences
     from recdistill.evaluation import Recommender
     from recdistill.lessons._config import WeighBy
-    from recdistill.lessons._votes import Votes
+    from recdistill.lessons._member_scores import MemberScores
 
 
 @dataclass
@@ -79,7 +79,7 @@ def weigh(
     weights: Sequence[float] | None = None,
     *,
     by: WeighBy = "likelihood",
-    votes: Votes | None = None,
+    scores: MemberScores | None = None,
 ) -> Pool:
     """Return the pool of these members, its weights fitted on validation where not given.
 
@@ -97,7 +97,7 @@ def weigh(
         Taken as they are.
     by : "likelihood" or "ndcg"
         See ``weigh_by_ndcg`` for the latter.
-    votes : Votes, optional
+    scores : MemberScores, optional
         What the members say about validation cases, where it is known already.
 
     Raises
@@ -106,10 +106,10 @@ def weigh(
         When all weights are 0.
     """
     if weights is None:
-        votes = votes or collect_votes(members, data)
-        found: Sequence[float] = votes.weights()
+        scores = scores or member_scores(members, data)
+        found: Sequence[float] = scores.weights()
         if by == "ndcg" and any(found):
-            found = weigh_by_ndcg(votes, found)
+            found = weigh_by_ndcg(scores, found)
     else:
         found = weights
     if weights is None and not any(found):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from recdistill.lessons._votes import Votes
+    from recdistill.lessons._member_scores import MemberScores
 
 _FACTORS = (0.0, 0.3, 0.6, 1.5, 2.5)
 _ROUNDS = 2
@@ -94,7 +94,7 @@ class PoolWorth:
 
 
 def judge_members(
-    votes: Votes,
+    scores: MemberScores,
     names: Sequence[str],
     *,
     seed: int = 0,
@@ -104,7 +104,7 @@ def judge_members(
 
     Parameters
     ----------
-    votes : Votes
+    scores : MemberScores
         Of at least two cases.
     names : one per member
     seed : int
@@ -112,13 +112,13 @@ def judge_members(
     report : callable, optional
         Receives 1 after each of the two times that a member was left out.
     """
-    n, everyone = len(votes.targets), range(len(names))
+    n, everyone = len(scores.targets), range(len(names))
     first = np.zeros(n, np.bool_)
     first[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
     pool, by_ndcg = np.zeros(n), np.zeros(n)
     without = np.zeros((len(names), n))
     for judged in (first, ~first):
-        weighed, asked = votes.take(~judged), votes.take(judged)
+        weighed, asked = scores.take(~judged), scores.take(judged)
         weights = weighed.weights()
         pool[judged] = asked.outcome(weights)
         by_ndcg[judged] = asked.outcome(weigh_by_ndcg(weighed, weights))
@@ -129,14 +129,14 @@ def judge_members(
             if report:
                 report(1)
     alone = [np.eye(len(names))[m].tolist() for m in everyone]
-    answered = np.array([votes.outcome(w, "recall") for w in alone])  # [members, n_cases]
+    answered = np.array([scores.outcome(w, "recall") for w in alone])  # [members, n_cases]
     return PoolWorth(
         float(pool.mean()),
         float(by_ndcg.mean()),
         tuple(
             MemberWorth(
                 name,
-                float(votes.outcome(alone[m]).mean()),
+                float(scores.outcome(alone[m]).mean()),
                 float((pool - without[m]).mean()),
             )
             for m, name in enumerate(names)
@@ -151,7 +151,7 @@ def judge_members(
 
 
 def weigh_by_ndcg(
-    votes: Votes, start: Sequence[float], *, shrink: float = 0.5
+    scores: MemberScores, start: Sequence[float], *, shrink: float = 0.5
 ) -> tuple[float, ...]:
     """Climb to the best mean NDCG@10, and go only a part of the way there.
 
@@ -161,29 +161,29 @@ def weigh_by_ndcg(
 
     Parameters
     ----------
-    votes : Votes
+    scores : MemberScores
     start : one weight per member
         By likelihood.
     shrink : float
         How far back towards ``start``: 0 is the top that was climbed, 1 is ``start``.
     """
-    best, top = float(votes.outcome(start).mean()), list(start)
+    best, top = float(scores.outcome(start).mean()), list(start)
     smallest = max(start) / 4
     for _ in range(_ROUNDS):
         for member in range(len(top)):
             base = top[member] or smallest
             for factor in _FACTORS:
                 tried = [*top[:member], base * factor, *top[member + 1 :]]
-                value = float(votes.outcome(tried).mean())
+                value = float(scores.outcome(tried).mean())
                 if value > best + _SMALLEST_GAIN:
                     best, top = value, tried
     # Only ratios matter to ranks: how large a climbed weight is says nothing.
     scale = sum(start) / sum(top) if sum(top) else 1.0
     mixed = [shrink * a + (1 - shrink) * scale * b for a, b in zip(start, top, strict=True)]
-    together = sum((w * t for w, t in zip(mixed, votes.terms, strict=True) if w), torch.zeros(()))
+    together = sum((w * t for w, t in zip(mixed, scores.terms, strict=True) if w), torch.zeros(()))
     if not together.ndim:
         return tuple(start)
-    (inverse_temperature,), _ = stack([together], votes.targets, votes.hidden)
+    (inverse_temperature,), _ = stack([together], scores.targets, scores.hidden)
     # Nought where what ranks best makes the targets no likelier than guessing: too few cases.
     return tuple(w * inverse_temperature for w in mixed) if inverse_temperature else tuple(start)
 

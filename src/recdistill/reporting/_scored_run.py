@@ -158,16 +158,8 @@ def scored_runs(client: MlflowClient, condition: str) -> list[ScoredRun]:
 
 
 def _read(client: MlflowClient, run: Run, known: dict[str, Run]) -> ScoredRun:
-    reference = RunReference(
-        id=run.info.run_id,
-        name=run.info.run_name or run.info.run_id,
-        stage=run.data.tags.get("stage", "unknown"),
-        tags=dict(run.data.tags),
-        params=dict(run.data.params),
-        metrics=dict(run.data.metrics),
-    )
     return ScoredRun(
-        reference,
+        RunReference.of(run),
         experiment_id=str(run.info.experiment_id),
         started=int(run.info.start_time),
         artifact_uri=str(run.info.artifact_uri),

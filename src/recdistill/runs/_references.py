@@ -34,6 +34,18 @@ class RunReference:
     params: dict[str, str]
     metrics: dict[str, float]
 
+    @classmethod
+    def of(cls, run: Run) -> RunReference:
+        """Take what MLflow knows of a run, which must not stand for a cached one."""
+        return cls(
+            id=run.info.run_id,
+            name=run.info.run_name or run.info.run_id,
+            stage=run.data.tags.get("stage", "unknown"),
+            tags=dict(run.data.tags),
+            params=dict(run.data.params),
+            metrics=dict(run.data.metrics),
+        )
+
     def artifact(self, path: str) -> Path:
         """Bring one artifact file or folder to this machine and return where it lies.
 
@@ -204,13 +216,4 @@ def by_id_or_name(client: MlflowClient, reference: str, stages: Sequence[str] = 
 
 def _resolved(client: MlflowClient, run: Run) -> RunReference:
     origin = run.data.tags.get("cache.hit_of")
-    if origin:
-        run = client.get_run(origin)
-    return RunReference(
-        id=run.info.run_id,
-        name=run.info.run_name or run.info.run_id,
-        stage=run.data.tags.get("stage", "unknown"),
-        tags=dict(run.data.tags),
-        params=dict(run.data.params),
-        metrics=dict(run.data.metrics),
-    )
+    return RunReference.of(client.get_run(origin) if origin else run)

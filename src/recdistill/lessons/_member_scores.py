@@ -24,7 +24,7 @@ _MOST_BYTES = 2**30  # of all members' scores; weighing them takes about three t
 
 
 @dataclass(frozen=True)
-class Votes:
+class MemberScores:
     """Comparable scores of some held-out cases, one tensor per member.
 
     Attributes
@@ -43,10 +43,10 @@ class Votes:
         """Weigh the members by the targets' likelihood; see ``stack``."""
         return stack(self.terms, self.targets, self.hidden, start=start)[0]
 
-    def without(self, member: int) -> Votes:
+    def without(self, member: int) -> MemberScores:
         """Return what the others say."""
         others = [term for place, term in enumerate(self.terms) if place != member]
-        return Votes(others, self.targets, self.hidden)
+        return MemberScores(others, self.targets, self.hidden)
 
     def outcome(
         self, weights: Sequence[float], metric: Metric = "ndcg", k: int = 10
@@ -63,13 +63,15 @@ class Votes:
         n_tied = ((shown == own).sum(1) - 1).masked_fill(missed, 0)
         return expected_outcome(n_above.numpy(), n_tied.numpy(), metric, k)
 
-    def take(self, rows: NDArray[np.bool_]) -> Votes:
+    def take(self, rows: NDArray[np.bool_]) -> MemberScores:
         """Return some of the cases."""
         kept = torch.from_numpy(rows)
-        return Votes([t[kept] for t in self.terms], self.targets[kept], self.hidden[kept])
+        return MemberScores([t[kept] for t in self.terms], self.targets[kept], self.hidden[kept])
 
 
-def collect_votes(members: Sequence[Recommender], data: PreparedData, *, seed: int = 0) -> Votes:
+def member_scores(
+    members: Sequence[Recommender], data: PreparedData, *, seed: int = 0
+) -> MemberScores:
     """Ask every member about the same validation cases.
 
     Parameters
@@ -89,4 +91,4 @@ def collect_votes(members: Sequence[Recommender], data: PreparedData, *, seed: i
     hidden = torch.zeros(len(some), n_columns, dtype=torch.bool)
     rows, _ = history.keys()
     hidden[torch.from_numpy(rows), torch.from_numpy(history.items).long()] = True
-    return Votes(terms, torch.from_numpy(cases.targets[some].astype(np.int64)), hidden)
+    return MemberScores(terms, torch.from_numpy(cases.targets[some].astype(np.int64)), hidden)
