@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from recdistill.evaluation import bootstrap_interval
 from recdistill.lessons._stacking import stack
 
 if TYPE_CHECKING:
@@ -34,12 +35,16 @@ class MemberWorth:
         By itself.
     adds : float
         NDCG@10 of the pool less that of the others, weighed anew, on cases that neither was
-        weighed by. Not above 0, the pool is as good without it.
+        weighed by.
+    low, high : float
+        Its 95 % interval over the cases: of these trained models, not of their recipes.
     """
 
     name: str
     ndcg_at_10: float
     adds: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,18 @@ class PoolWorth:
         return asdict(self)
 
     def sentences(self) -> list[str]:
-        """Say which teachers matter, and which the pool could do without."""
+        """Say what each teacher adds, and for which of them that is not shown."""
         order = sorted(self.members, key=lambda member: -member.adds)
-        said = ", ".join(f"{m.name} {m.adds:+.4f} (alone {m.ndcg_at_10:.4f})" for m in order)
+        said = ", ".join(
+            f"{m.name} {m.adds:+.4f} [{m.low:+.4f}, {m.high:+.4f}] (alone {m.ndcg_at_10:.4f})"
+            for m in order
+        )
         words = [f"What each teacher adds to the others, validation NDCG@10: {said}."]
-        if idle := [m.name for m in order if m.adds <= 0]:
-            words.append(f"The pool is as good without {' and '.join(idle)}.")
+        if unsure := [m.name for m in order if m.low <= 0]:
+            words.append(
+                f"Left out one at a time, these {self.n_cases} cases show no loss for "
+                f"{' or '.join(unsure)}."
+            )
         return words
 
 
@@ -138,6 +149,7 @@ def judge_members(
                 name,
                 float(scores.outcome(alone[m]).mean()),
                 float((pool - without[m]).mean()),
+                *bootstrap_interval(pool - without[m]),
             )
             for m, name in enumerate(names)
         ),
