@@ -20,9 +20,9 @@ import torch
 from benchmarks.language import ARMS, DATASET, STRATA, WORK, data, vectors
 from benchmarks.pages import Block
 from recdistill.data import Cases
-from recdistill.evaluation import bootstrap_interval, expected_outcome
+from recdistill.evaluation import bootstrap_interval
 from recdistill.floors import FLOOR_KINDS, fit_floor
-from recdistill.lessons import comparable, stack
+from recdistill.lessons import MemberScores, comparable, overlap_of_hits, weigh_by_ndcg
 from recdistill.training import fit_student
 
 if TYPE_CHECKING:
@@ -61,52 +61,19 @@ CONTROLS = {
     "networks of ids and id+TF-IDF": "networks of ids, two seeds",
 }
 N_WEIGHED, N_JUDGED = 3000, 6000
-FACTORS = (0.0, 0.3, 0.6, 1.5, 2.5)
-ROUNDS = 2
-Weights = dict[str, float]
 
 
-class Judge:
-    """Members' comparable scores of some users, and what a weighted sum of them ranks.
-
-    Parameters
-    ----------
-    members : dict of Recommender
-    cases : Cases
-    """
-
-    def __init__(self, members: dict[str, Recommender], cases: Cases) -> None:
-        self.targets = torch.from_numpy(cases.targets.astype(np.int64))
-        rows, _ = cases.history.keys()
-        self.terms = {name: _scores(model, cases) for name, model in members.items()}
-        n_columns = next(iter(self.terms.values())).shape[1]
-        self.hidden = torch.zeros(len(self.targets), n_columns, dtype=torch.bool)
-        self.hidden[torch.from_numpy(rows), torch.from_numpy(cases.history.items).long()] = True
-        self.hidden[torch.arange(len(self.targets)), self.targets] = False
-
-    def ndcg(self, weights: Weights) -> NDArray[np.float64]:
-        """NDCG@10 of every user under a pool."""
-        return expected_outcome(*self._counts(weights), "ndcg", 10)
-
-    def hits(self, weights: Weights) -> NDArray[np.float64]:
-        """Recall@10 of every user under a pool."""
-        return expected_outcome(*self._counts(weights), "recall", 10)
-
-    def _counts(self, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        above, tied = [], []
-        for start in range(0, len(self.targets), 1000):
-            part = slice(start, start + 1000)
-            total = sum(w * self.terms[name][part].float() for name, w in weights.items() if w)
-            assert isinstance(total, torch.Tensor)
-            total = total.masked_fill(self.hidden[part], -torch.inf)  # [users, n_items + 1]
-            own = total.gather(1, self.targets[part, None])  # [users, 1]
-            above.append((total > own).sum(1).numpy())
-            tied.append((total == own).sum(1).numpy() - 1)
-        return np.concatenate(above), np.concatenate(tied)
+def scores_of(members: dict[str, Recommender], cases: Cases) -> MemberScores:
+    """Ask all members about some users, in half precision: a thousand users take 24 MB each."""
+    terms = [_scores(model, cases) for model in members.values()]
+    hidden = torch.zeros(terms[0].shape, dtype=torch.bool)
+    rows, _ = cases.history.keys()
+    hidden[torch.from_numpy(rows), torch.from_numpy(cases.history.items).long()] = True
+    return MemberScores(terms, torch.from_numpy(cases.targets.astype(np.int64)), hidden)
 
 
 def _scores(model: Recommender, cases: Cases) -> torch.Tensor:
-    """Score in comparable terms and half precision, shape [n_cases, n_items + 1]."""
+    """Score in comparable terms, shape [n_cases, n_items + 1]."""
     parts = []
     with torch.inference_mode():
         for start in range(0, len(cases.targets), 500):
@@ -116,26 +83,10 @@ def _scores(model: Recommender, cases: Cases) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def by_likelihood(judge: Judge, names: Iterable[str]) -> Weights:
-    """Weigh as `make_transfer_set` does."""
-    names = list(names)
-    found, _ = stack([judge.terms[n].float() for n in names], judge.targets, judge.hidden)
-    return dict(zip(names, found, strict=True))
-
-
-def by_ndcg(judge: Judge, start: Weights) -> Weights:
-    """Climb from ``start``, one weight at a time, to the best mean NDCG@10."""
-    best, weights = float(judge.ndcg(start).mean()), dict(start)
-    step = max(start.values())
-    for _ in range(ROUNDS):
-        for name in weights:
-            base = weights[name] or step / 4
-            for factor in FACTORS:
-                tried = weights | {name: base * factor}
-                value = float(judge.ndcg(tried).mean()) if any(tried.values()) else 0.0
-                if value > best + 1e-6:
-                    best, weights = value, tried
-    return weights
+def of(scores: MemberScores, names: Iterable[str]) -> MemberScores:
+    """Return those of some members."""
+    terms = [scores.terms[MEMBERS.index(name)].float() for name in names]
+    return MemberScores(terms, scores.targets, scores.hidden)
 
 
 def measure() -> dict[str, object]:
@@ -144,29 +95,30 @@ def measure() -> dict[str, object]:
     members = {name: member(name, on) for name in MEMBERS}
     users = np.random.default_rng(0).permutation(len(on.val.targets))[: N_WEIGHED + N_JUDGED]
     weighing, judging = (
-        Judge(members, take(on.val, np.sort(part)))
+        scores_of(members, take(on.val, np.sort(part)))
         for part in (users[:N_WEIGHED], users[N_WEIGHED:])
     )
     judged = np.sort(users[N_WEIGHED:])
     counts = np.bincount(on.train.items, minlength=on.catalog.n_items + 1)[on.val.targets[judged]]
     found: dict[str, object] = {}
-    hits = {name: judging.hits({name: 1.0}) for name in MEMBERS}
+    hits = {}
     for name in MEMBERS:
-        found[name] = figures(judging.ndcg({name: 1.0}), hits[name], counts)
+        alone = of(judging, [name])
+        hits[name] = alone.outcome([1.0], "recall")
+        found[name] = figures(alone.outcome([1.0]), hits[name], counts)
     gained: dict[str, NDArray[np.float64]] = {}
     for words, names in SETS.items():
-        likely = by_likelihood(weighing, names)
-        starts = (likely, dict.fromkeys(names, 1.0))
-        climbed = [by_ndcg(weighing, start) for start in starts]
-        chosen = max(climbed, key=lambda weights: float(weighing.ndcg(weights).mean()))
-        # Only the ratios of the weights matter to ranks: a climb's sum means nothing.
-        scale = sum(likely.values()) / sum(chosen.values())
-        halfway = {name: (likely[name] + scale * chosen[name]) / 2 for name in names}
-        ways = {"likelihood": likely, "NDCG": chosen, "halfway": halfway}
+        weighed, asked = of(weighing, names), of(judging, names)
+        likely = weighed.weights()
+        ways = {
+            "likelihood": likely,
+            "NDCG": weigh_by_ndcg(weighed, likely, shrink=0.0),
+            "halfway": weigh_by_ndcg(weighed, likely),
+        }
         for way, weights in ways.items():
-            ndcg = judging.ndcg(weights)
-            rounded = {name: round(w, 3) for name, w in weights.items()}
-            row = figures(ndcg, judging.hits(weights), counts) | {"weights": rounded}
+            ndcg = asked.outcome(weights)
+            rounded = {name: round(w, 3) for name, w in zip(names, weights, strict=True)}
+            row = figures(ndcg, asked.outcome(weights, "recall"), counts) | {"weights": rounded}
             found[f"{words}, by {way}"] = row
             gained[f"{words}, by {way}"] = ndcg
             print(words, way, row, flush=True)
@@ -175,7 +127,8 @@ def measure() -> dict[str, object]:
         control = CONTROLS.get(members_said, "ids of all kinds")
         found[words] |= over(ndcg - gained[f"{control}, by {way}"], control)  # type: ignore[operator]
     found["jaccard"] = {
-        f"{a} and {b}": round(jaccard(hits[a], hits[b]), 3) for a, b in combinations(MEMBERS, 2)
+        f"{a} and {b}": round(overlap_of_hits(hits[a], hits[b]), 3)
+        for a, b in combinations(MEMBERS, 2)
     }
     found["oracle_recall"] = float(np.max(list(hits.values()), axis=0).mean())
     return found
@@ -185,11 +138,6 @@ def over(difference: NDArray[np.float64], control: str) -> dict[str, object]:
     """Say what a pool gains over its control, by the users alone."""
     low, high = bootstrap_interval(difference)
     return {"control": control, "over": float(difference.mean()), "low": low, "high": high}
-
-
-def jaccard(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Share of the users whom either hits that both hit."""
-    return float((one * other).sum() / np.maximum(one, other).sum())
 
 
 def figures(

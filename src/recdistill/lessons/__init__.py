@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from recdistill.lessons._top_lists import collect_lessons
     from recdistill.lessons._transfer_set import load_transfer_set, save_transfer_set
     from recdistill.lessons._views import Views, draw_views
-    from recdistill.lessons._worth import PoolWorth, judge_members, weigh_by_ndcg
+    from recdistill.lessons._worth import PoolWorth, judge_members, overlap_of_hits, weigh_by_ndcg
 
 __all__ = [
     "CONTROLS",
@@ -93,6 +93,7 @@ __all__ = [
     "open_teachers",
     "out_of_fold_scores",
     "overlap",
+    "overlap_of_hits",
     "read_dllm2rec",
     "save_transfer_set",
     "score_every_position",

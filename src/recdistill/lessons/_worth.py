@@ -155,7 +155,7 @@ def judge_members(
         ),
         float(answered.max(0).mean()),
         {
-            f"{names[a]} and {names[b]}": _jaccard(answered[a], answered[b])
+            f"{names[a]} and {names[b]}": overlap_of_hits(answered[a], answered[b])
             for a, b in combinations(everyone, 2)
         },
         n,
@@ -200,6 +200,7 @@ def weigh_by_ndcg(
     return tuple(w * inverse_temperature for w in mixed) if inverse_temperature else tuple(start)
 
 
-def _jaccard(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def overlap_of_hits(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the Jaccard index of two models' hits, each an array of shape [n_cases]."""
     either = float(np.maximum(one, other).sum())
     return float((one * other).sum()) / either if either else 0.0
