@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 NAME = "recdistill-shop"
-N_KILLS, SECONDS = 3, 300
+# The first kill of a night finds it at work on any machine, the later ones where they find it.
+KILLED_WITHIN, SECONDS = (1.0, 4.0, 8.0), 300
 SETTINGS = {
     "dataset": "shop",
     "inbox": "days",
@@ -89,16 +90,14 @@ def ended(child: int, deadline: float) -> int | None:
     return None
 
 
-def night(folder: Path) -> float:
-    """Let a night end by itself; return its seconds."""
-    began = time.monotonic()
+def night(folder: Path) -> None:
+    """Let a night end by itself."""
     child = start_stage(folder, "nightly", ["--config=nightly.yaml"])
-    status = ended(child, began + SECONDS)
+    status = ended(child, time.monotonic() + SECONDS)
     if status is None:
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert status == 0, (folder / "log.txt").read_text()[-3000:]
-    return time.monotonic() - began
 
 
 def served(folder: Path) -> int:
@@ -116,12 +115,12 @@ def served(folder: Path) -> int:
     return wait_for(start(folder, work))
 
 
-def killed_night(folder: Path, moments: random.Random, seconds: float, before: int) -> int:
-    """Kill a night some times within what one takes; return how often it was still at work."""
+def killed_night(folder: Path, moments: random.Random, before: int) -> int:
+    """Kill a night at drawn moments; return how often it was still at work."""
     n_killed = 0
-    for _ in range(N_KILLS):
+    for seconds in KILLED_WITHIN:
         child = start_stage(folder, "nightly", ["--config=nightly.yaml"])
-        if ended(child, time.monotonic() + moments.uniform(0.05, 0.8) * seconds) is None:
+        if ended(child, time.monotonic() + moments.uniform(0.05, seconds)) is None:
             os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             n_killed += 1
@@ -132,15 +131,15 @@ def killed_night(folder: Path, moments: random.Random, seconds: float, before: i
 def test_three_days_whose_nights_are_killed_again_and_again(shop: Path) -> None:
     for name in IMPORTED:  # once: a night is then a fork, and starts at once
         importlib.import_module(name)
-    moments, seconds, n_killed = random.Random(19), 8.0, 0  # noqa: S311
+    moments, n_killed = random.Random(19), 0  # noqa: S311
     for number, days in enumerate((range(6), range(6, 7), range(7, 8))):
         day(shop, number, days)
-        n_killed += killed_night(shop, moments, seconds, before=number)
-        seconds = max(night(shop), seconds)
+        n_killed += killed_night(shop, moments, before=number)
+        night(shop)
         assert served(shop) == number + 1
     night(shop)  # started once more, it finds everything done
     assert served(shop) == 3
-    assert n_killed >= N_KILLS
+    assert n_killed >= 3  # one of every day, at the least
 
     registry = Registry(MlflowClient(), NAME)
     assert registry.holder(PREVIOUS).number == 2
