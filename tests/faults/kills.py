@@ -63,6 +63,8 @@ class Kills:
         workshop = Workshop(_workshop(self.code))
         stages = StageKills(workshop.folder.parent, workshop)
         serving = ServingKills(workshop.folder.parent, workshop)
+        for stage in filter(KILLED.__contains__, targets):
+            workshop.words(stage)  # all inputs first: a reference is remade when they grow
         self.team = TeamKills()
         self._killers: dict[str, Any] = dict.fromkeys(StageKills.targets, stages)
         self._killers |= dict.fromkeys(ServingKills.targets, serving)

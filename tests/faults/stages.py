@@ -47,11 +47,14 @@ class StageKills:
         self._imported: set[str] = set()
 
     def reference(self, stage: str) -> Reference:
-        """Return the uninterrupted run of a stage, made when it is first asked for, and kept."""
-        kept = self._folder / f"reference-{stage}.json"
-        folder = self._folder / f"reference-{stage}"
+        """Return the uninterrupted run of a stage, made when it is first asked for, and kept.
+
+        Beside other inputs it is another one: ``compare`` counts the models that met its users.
+        """
+        words = self._workshop.words(stage)
+        name = f"reference-{stage}-{len(self._workshop.runs)}"
+        kept, folder = self._folder / f"{name}.json", self._folder / name
         if not kept.exists():
-            words = self._workshop.words(stage)
             for _ in range(2):  # the second one is as fast as those that are killed
                 self._workshop.copy(folder)
                 began = time.monotonic()
@@ -66,9 +69,9 @@ class StageKills:
                 sorted(kept_files(folder)),
             )
             kept.write_text(json.dumps(asdict(made)))
-        if stage not in self._imported:
+        if name not in self._imported:
             import_like(folder)
-            self._imported.add(stage)
+            self._imported.add(name)
         known = json.loads(kept.read_text())
         return Reference(**{**known, "outcome": Outcome(**known["outcome"])})
 
