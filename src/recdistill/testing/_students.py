@@ -51,9 +51,10 @@ class StudentSuite:
         """
 
     @pytest.fixture(scope="class")
-    def model(self) -> SequentialModel:
+    @classmethod
+    def model(cls) -> SequentialModel:
         """Return the student under test."""
-        model = self._seeded(0)
+        model = cls()._seeded(0)
         generator = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for parameter in model.parameters():
