@@ -19,7 +19,12 @@ import yaml
 from mlflow import MlflowClient
 
 from recdistill.data import load_prepared
-from recdistill.serving import CHAMPION, PREVIOUS, Registry, TopK
+from recdistill.serving import (
+    CHAMPION,
+    Registry,
+    TopK,
+)
+from recdistill.serving._rules import PREVIOUS
 from tests.faults.process import start, start_stage, wait_for
 
 if TYPE_CHECKING:

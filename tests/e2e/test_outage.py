@@ -15,7 +15,12 @@ import pytest
 from _servers import ROOT, TeamServer, environment, missing_for_team
 from mlflow import MlflowClient
 
-from recdistill.sweeps import first_attempt, reconcile, state_of, trial_runs
+from recdistill.sweeps import (
+    first_attempt,
+    reconcile,
+    state_of,
+)
+from recdistill.sweeps._reconcile import trial_runs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,8 +23,8 @@ from recdistill.sweeps import (
     reconcile,
     state_of,
     study_names,
-    trial_runs,
 )
+from recdistill.sweeps._reconcile import trial_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from recdistill.config import as_dotted, parse, stage_module
 from recdistill.errors import UserError
-from recdistill.sweeps import build_space, read_space, setting_types
+from recdistill.sweeps._read_space import build_space, read_space
+from recdistill.sweeps._settings import setting_types
 from tests.hangs import no_hang
 
 CASES = int(os.environ.get("CASES", "300"))

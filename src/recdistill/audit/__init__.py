@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.audit._arms import Arm, ArmKind, arms_of
-    from recdistill.audit._findings import ArmResult, Difference, LanguageAudit, StratumGain
+    from recdistill.audit._arms import Arm, arms_of
+    from recdistill.audit._findings import (
+        ArmResult,
+        Difference,
+        LanguageAudit,
+    )
     from recdistill.audit._grid import Grid, Setting
     from recdistill.audit._measure import measure
     from recdistill.audit._plan import AuditPlan
@@ -15,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arm",
-    "ArmKind",
     "ArmResult",
     "ArmTrainer",
     "AuditPlan",
@@ -23,7 +26,6 @@ __all__ = [
     "Grid",
     "LanguageAudit",
     "Setting",
-    "StratumGain",
     "arms_of",
     "caveats",
     "measure",

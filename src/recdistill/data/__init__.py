@@ -10,14 +10,18 @@ if TYPE_CHECKING:
     from recdistill.data._config import DataConfig, SplitRule
     from recdistill.data._new_items import grow_catalog
     from recdistill.data._on_data import OnData, prepare_for
-    from recdistill.data._prepare import prepare, prepared_folder
+    from recdistill.data._prepare import prepare
     from recdistill.data._prepared import Cases, PreparedData
-    from recdistill.data._readers import Reader, reader_for
+    from recdistill.data._readers import Reader
     from recdistill.data._reading_config import Cleaning, Columns, Reading
     from recdistill.data._sequences import Sequences
-    from recdistill.data._split_config import ColdItems, Rolling, Temporal
+    from recdistill.data._split_config import Rolling
     from recdistill.data._store import load_prepared
-    from recdistill.data._strata import STRATA, strata, targets_by_stratum, training_counts
+    from recdistill.data._strata import (
+        STRATA,
+        strata,
+        training_counts,
+    )
     from recdistill.data._summary import read_leakage, summary
 
 __all__ = [
@@ -25,7 +29,6 @@ __all__ = [
     "Cases",
     "Catalog",
     "Cleaning",
-    "ColdItems",
     "Columns",
     "DataConfig",
     "OnData",
@@ -35,18 +38,14 @@ __all__ = [
     "Rolling",
     "Sequences",
     "SplitRule",
-    "Temporal",
     "ancestor_of_split",
     "grow_catalog",
     "load_prepared",
     "prepare",
     "prepare_for",
-    "prepared_folder",
     "read_leakage",
-    "reader_for",
     "strata",
     "summary",
-    "targets_by_stratum",
     "training_counts",
 ]
 

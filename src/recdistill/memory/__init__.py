@@ -7,7 +7,6 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.memory._draw import draw_timeline, write_timeline
     from recdistill.memory._free import free_bytes, free_host_bytes
-    from recdistill.memory._ledger import Ledger
     from recdistill.memory._measure import measure
     from recdistill.memory._pieces import Cut, DoesNotFitError, cut_to_fit
     from recdistill.memory._plan import MemoryPlan, Verdict, plan
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Cut",
     "DoesNotFitError",
-    "Ledger",
     "Measurement",
     "MemoryPlan",
     "MemorySettings",

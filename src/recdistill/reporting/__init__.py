@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.reporting._breakdown import break_down
     from recdistill.reporting._caveats import caveats
     from recdistill.reporting._clock_plot import draw_clocks
     from recdistill.reporting._clock_report import clocks_markdown, write_backtest
@@ -39,7 +38,6 @@ __all__ = [
     "Rung",
     "ScoredRun",
     "as_markdown",
-    "break_down",
     "caveats",
     "clocks_markdown",
     "compare_groups",

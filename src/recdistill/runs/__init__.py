@@ -6,7 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.runs._content_key import code_digest
-    from recdistill.runs._dead_runs import close_dead_runs, process_tags
+    from recdistill.runs._dead_runs import process_tags
     from recdistill.runs._in_process import run_stage
     from recdistill.runs._launch import launch
     from recdistill.runs._listing import list_runs, page_of_run
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recdistill.runs._open_run import open_run
     from recdistill.runs._passing import fetch_artifact
     from recdistill.runs._plan import Plan, PlannedStep
-    from recdistill.runs._recipe_key import RECIPE, recipe_key
+    from recdistill.runs._recipe_key import RECIPE
     from recdistill.runs._references import (
         FinishedRuns,
         RunFinder,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from recdistill.runs._run import Run
     from recdistill.runs._stage import stage
-    from recdistill.runs._step_costs import StepCosts, probe_seconds, step_costs
+    from recdistill.runs._step_costs import step_costs
     from recdistill.runs._steps import Step, Steps
     from recdistill.runs._store import open_store
     from recdistill.runs._temporary import own_temporary_folder
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         comparison_url,
         model_url,
         run_url,
-        save_views,
         ui_base,
         view_url,
     )
@@ -49,10 +48,8 @@ __all__ = [
     "RunFinder",
     "RunReference",
     "Step",
-    "StepCosts",
     "Steps",
     "children_of",
-    "close_dead_runs",
     "code_digest",
     "compare_records",
     "comparison_url",
@@ -67,14 +64,11 @@ __all__ = [
     "open_store",
     "own_temporary_folder",
     "page_of_run",
-    "probe_seconds",
     "process_tags",
     "read_record",
-    "recipe_key",
     "repeat",
     "run_stage",
     "run_url",
-    "save_views",
     "search",
     "stage",
     "step_costs",

@@ -12,54 +12,36 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.serving._challenge import challenge
     from recdistill.serving._drift import DriftLimits, Measure, drift
-    from recdistill.serving._in_catalog import InCatalog
-    from recdistill.serving._names import ItemNames
     from recdistill.serving._new_items import Package, find_student, package_student
     from recdistill.serving._package import gather_student, log_served_model
     from recdistill.serving._promotion import decide, settle, version_tags
-    from recdistill.serving._reference import Reference, read_reference, write_reference
+    from recdistill.serving._reference import read_reference, write_reference
     from recdistill.serving._registry import Registry, Version, now
     from recdistill.serving._request_log import Logged, RequestLog, read_log
-    from recdistill.serving._rules import (
-        CHALLENGER,
-        CHAMPION,
-        PREVIOUS,
-        ChallengeRules,
-        Limits,
-    )
+    from recdistill.serving._rules import CHAMPION, ChallengeRules
     from recdistill.serving._score import Scoring, Workforce, score
-    from recdistill.serving._served_model import ServedModel
-    from recdistill.serving._service import LiveModel, Watcher, build_app, serve
+    from recdistill.serving._service import LiveModel, serve
     from recdistill.serving._top_k import TopK
     from recdistill.serving._traffic import Traffic
     from recdistill.serving._verdict import Check, Verdict
 
 __all__ = [
-    "CHALLENGER",
     "CHAMPION",
-    "PREVIOUS",
     "ChallengeRules",
     "Check",
     "DriftLimits",
-    "InCatalog",
-    "ItemNames",
-    "Limits",
     "LiveModel",
     "Logged",
     "Measure",
     "Package",
-    "Reference",
     "Registry",
     "RequestLog",
     "Scoring",
-    "ServedModel",
     "TopK",
     "Traffic",
     "Verdict",
     "Version",
-    "Watcher",
     "Workforce",
-    "build_app",
     "challenge",
     "decide",
     "drift",

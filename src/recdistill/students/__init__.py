@@ -18,13 +18,11 @@ if TYPE_CHECKING:
         StudentConfig,
         StudentKind,
     )
-    from recdistill.students._dropout import ByteDropout
     from recdistill.students._growth import NewRows, grow_student
     from recdistill.students._gru4rec import GRU4Rec
     from recdistill.students._hstu import HSTU
-    from recdistill.students._item_content import ItemContent, ItemKind
+    from recdistill.students._item_content import ItemKind
     from recdistill.students._item_table import (
-        TextMap,
         add_text,
         fold_text,
         item_embedding,
@@ -43,9 +41,7 @@ __all__ = [
     "HSTU",
     "STUDENT_KINDS",
     "Architecture",
-    "ByteDropout",
     "GRU4Rec",
-    "ItemContent",
     "ItemKind",
     "ItemStart",
     "LiGR",
@@ -56,7 +52,6 @@ __all__ = [
     "StudentConfig",
     "StudentKind",
     "StudentRecommender",
-    "TextMap",
     "add_text",
     "append_items",
     "build_student",

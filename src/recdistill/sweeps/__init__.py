@@ -17,20 +17,15 @@ if TYPE_CHECKING:
     from recdistill.sweeps._queue import (
         claim,
         first_attempt,
-        give_up,
         give_up_stale,
-        give_up_worker,
-        n_finished,
         running,
         score,
         state_of,
         tally,
         top_up,
     )
-    from recdistill.sweeps._read_space import build_space, read_space
-    from recdistill.sweeps._reconcile import reconcile, trial_runs
-    from recdistill.sweeps._settings import setting_types, type_of, with_settings
-    from recdistill.sweeps._space import Space
+    from recdistill.sweeps._reconcile import reconcile
+    from recdistill.sweeps._settings import with_settings
     from recdistill.sweeps._stage import space_of, stage_settings, trial_code
     from recdistill.sweeps._storage import open_storage
     from recdistill.sweeps._study import (
@@ -43,42 +38,39 @@ if TYPE_CHECKING:
         require_code,
         study_names,
     )
-    from recdistill.sweeps._summary import best_trial, card, importances, trial_table
-    from recdistill.sweeps._worker import Trainer, Worker
+    from recdistill.sweeps._summary import (
+        best_trial,
+        card,
+        importances,
+    )
+    from recdistill.sweeps._worker import Trainer
     from recdistill.sweeps._worker_pool import WorkerPool
 
 __all__ = [
     "Mirror",
     "Progress",
     "Retrained",
-    "Space",
     "StudySpec",
     "SweepSettings",
     "Trainer",
-    "Worker",
     "WorkerPool",
     "adopt_study",
     "best_trial",
-    "build_space",
     "card",
     "claim",
     "create_study",
     "draw",
     "first_attempt",
-    "give_up",
     "give_up_stale",
-    "give_up_worker",
     "halt",
     "importances",
     "load_study",
     "log_study",
     "log_trials",
-    "n_finished",
     "open_storage",
     "page",
     "parent_run",
     "plan_study",
-    "read_space",
     "read_spec",
     "reconcile",
     "require_code",
@@ -86,7 +78,6 @@ __all__ = [
     "retrain_best",
     "running",
     "score",
-    "setting_types",
     "shown",
     "space_of",
     "stage_settings",
@@ -96,9 +87,6 @@ __all__ = [
     "tally",
     "top_up",
     "trial_code",
-    "trial_runs",
-    "trial_table",
-    "type_of",
     "with_settings",
 ]
 

@@ -7,12 +7,12 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.teachers._adapted_texts import adapted_encoder
     from recdistill.teachers._build import build_teacher
-    from recdistill.teachers._candidates import Choices, draw_candidates, read_answer
+    from recdistill.teachers._candidates import Choices, draw_candidates
     from recdistill.teachers._checks import audit_parameters, size_metrics
     from recdistill.teachers._config import TeacherConfig
     from recdistill.teachers._files import load_model, save_model
     from recdistill.teachers._fit import Fitted, fit_teacher
-    from recdistill.teachers._gate import Gate, GatedLinear, attach_gate, register_gate
+    from recdistill.teachers._gate import Gate
     from recdistill.teachers._generative import GenerativeTeacher, Prompts
     from recdistill.teachers._generative_fit import (
         choose_by_scores,
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
         LLM,
         llm_content,
         load_llm,
-        load_tokenizer,
         locate_llm,
     )
     from recdistill.teachers._memory_limits import MemoryLimits
     from recdistill.teachers._memory_plan import PlannedTraining, plan_training
     from recdistill.teachers._memory_step import teacher_step
     from recdistill.teachers._network import TeacherNetwork
-    from recdistill.teachers._precision import resolve_precision
-    from recdistill.teachers._prompt import ItemTokens, lay_out
     from recdistill.teachers._recipe import TeacherRecipe, load_recipe, save_recipe
     from recdistill.teachers._recommender import Origin, TeacherRecommender
     from recdistill.teachers._settings import (
@@ -44,8 +41,6 @@ if TYPE_CHECKING:
     )
     from recdistill.teachers._step_config import StepConfig
     from recdistill.teachers._title_test import answer_cases, answers_table
-    from recdistill.teachers._token_batches import token_batches
-    from recdistill.teachers._training import TeacherModule
     from recdistill.teachers._training_settings import (
         OptimizerSettings,
         Precision,
@@ -54,7 +49,6 @@ if TYPE_CHECKING:
     from recdistill.teachers._windows import (
         Batch,
         Windows,
-        export_windows,
         training_windows,
     )
 
@@ -64,11 +58,9 @@ __all__ = [
     "Choices",
     "Fitted",
     "Gate",
-    "GatedLinear",
     "GenerateSettings",
     "GenerativeTeacher",
     "HeadSettings",
-    "ItemTokens",
     "LoraSettings",
     "MemoryLimits",
     "OptimizerSettings",
@@ -78,7 +70,6 @@ __all__ = [
     "Prompts",
     "StepConfig",
     "TeacherConfig",
-    "TeacherModule",
     "TeacherNetwork",
     "TeacherRecipe",
     "TeacherRecommender",
@@ -90,31 +81,23 @@ __all__ = [
     "adapted_encoder",
     "answer_cases",
     "answers_table",
-    "attach_gate",
     "audit_parameters",
     "build_teacher",
     "cache_root",
     "choose_by_scores",
     "draw_candidates",
-    "export_windows",
     "fit_generative",
     "fit_teacher",
-    "lay_out",
     "llm_content",
     "load_llm",
     "load_model",
     "load_recipe",
-    "load_tokenizer",
     "locate_llm",
     "plan_training",
-    "read_answer",
-    "register_gate",
-    "resolve_precision",
     "save_model",
     "save_recipe",
     "size_metrics",
     "teacher_step",
-    "token_batches",
     "training_windows",
 ]
 

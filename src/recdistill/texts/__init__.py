@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from recdistill.texts._config import EmbeddingConfig, Encoding, Reduction
     from recdistill.texts._embed import embed_items, embed_more
     from recdistill.texts._encoder import TextEncoder
-    from recdistill.texts._reduction import fit_reducer
     from recdistill.texts._tfidf import TfidfEncoder, TfidfFeatures
     from recdistill.texts._transformer import TransformerEncoder
     from recdistill.texts._vectors import ItemVectors
@@ -24,7 +23,6 @@ __all__ = [
     "TransformerEncoder",
     "embed_items",
     "embed_more",
-    "fit_reducer",
 ]
 
 import_on_first_use(__name__)

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from recdistill.data import Cleaning, Columns, DataConfig, Reading, Temporal
+from recdistill.data import (
+    Cleaning,
+    Columns,
+    DataConfig,
+    Reading,
+)
+from recdistill.data._split_config import Temporal
 from recdistill.errors import UserError
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recdistill.data import DataConfig, Temporal, read_leakage
+from recdistill.data import DataConfig, read_leakage
 from recdistill.data._interactions import clean
 from recdistill.data._leakage import leakage
 from recdistill.data._raw import RawData
+from recdistill.data._split_config import Temporal
 from recdistill.data._splits import TEST, TRAIN, VAL, split
 from recdistill.errors import UserError
 

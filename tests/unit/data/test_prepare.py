@@ -11,9 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recdistill.data import DataConfig, Temporal, load_prepared, prepare, prepared_folder, summary
+from recdistill.data import (
+    DataConfig,
+    load_prepared,
+    prepare,
+    summary,
+)
 from recdistill.data import _store as store_module
 from recdistill.data._manifest import FORMAT
+from recdistill.data._prepare import prepared_folder
+from recdistill.data._split_config import Temporal
 from recdistill.errors import UserError
 
 from .conftest import ROWS, write_rows

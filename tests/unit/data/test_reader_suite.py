@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from recdistill.data import Reader, reader_for
+from recdistill.data._readers import reader_for
 from recdistill.testing import Interaction, ReaderSuite
+
+if TYPE_CHECKING:
+    from recdistill.data import Reader
 
 
 class TestCSV(ReaderSuite):

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recdistill.data import ColdItems, DataConfig, Temporal
+from recdistill.data import DataConfig
 from recdistill.data._cold_items import COLD_IN_TEST, COLD_IN_VAL, WARM, draw
 from recdistill.data._interactions import clean
 from recdistill.data._raw import RawData
+from recdistill.data._split_config import ColdItems, Temporal
 from recdistill.data._splits import TEST, TRAIN, VAL, parts_of, split
 from recdistill.errors import UserError
 

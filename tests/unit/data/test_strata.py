@@ -8,7 +8,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recdistill.data import STRATA, Sequences, strata, targets_by_stratum, training_counts
+from recdistill.data import (
+    STRATA,
+    Sequences,
+    strata,
+    training_counts,
+)
+from recdistill.data._strata import targets_by_stratum
 
 
 @given(st.lists(st.lists(st.integers(1, 6), max_size=30), min_size=1, max_size=6))

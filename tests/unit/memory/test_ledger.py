@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from recdistill.memory import Ledger
+from recdistill.memory._ledger import Ledger
 
 
 class Decoder(nn.Module):

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from recdistill.reporting import Resampling, break_down, load_groups, select_runs
+from recdistill.reporting import (
+    Resampling,
+    load_groups,
+    select_runs,
+)
+from recdistill.reporting._breakdown import break_down
 
 from .small_runs import per_user
 

@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
-from recdistill.runs import RECIPE, open_run, recipe_key
-from recdistill.runs._recipe_key import input_recipes
+from recdistill.runs import RECIPE, open_run
+from recdistill.runs._recipe_key import input_recipes, recipe_key
 
 
 @dataclass

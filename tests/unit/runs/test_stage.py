@@ -17,7 +17,12 @@ from mlflow.entities import RunStatus
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.runs import Run, close_dead_runs, open_run, stage
+from recdistill.runs import (
+    Run,
+    open_run,
+    stage,
+)
+from recdistill.runs._dead_runs import close_dead_runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

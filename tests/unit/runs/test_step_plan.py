@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recdistill.runs import Plan, PlannedStep, StepCosts, step_costs
+from recdistill.runs import (
+    Plan,
+    PlannedStep,
+    step_costs,
+)
 from recdistill.runs import _step_costs as costs
+from recdistill.runs._step_costs import StepCosts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,13 @@ import torch
 from recdistill.data import Catalog, Sequences
 from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
-from recdistill.serving import ChallengeRules, InCatalog, Limits, TopK, challenge
+from recdistill.serving import (
+    ChallengeRules,
+    TopK,
+    challenge,
+)
+from recdistill.serving._in_catalog import InCatalog
+from recdistill.serving._rules import Limits
 from recdistill.students import StudentRecommender, build_student
 from tests.unit.serving.shops import N_ITEMS, catalog_of, packaged, shop, trained, untrained
 

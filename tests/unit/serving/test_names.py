@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recdistill.errors import UserError
-from recdistill.serving import ItemNames
+from recdistill.serving._names import ItemNames
 
 if TYPE_CHECKING:
     from pathlib import Path

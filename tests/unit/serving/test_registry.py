@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recdistill.errors import UserError
-from recdistill.serving import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from recdistill.serving import (
+    CHAMPION,
+    Registry,
+    Version,
+)
+from recdistill.serving._rules import CHALLENGER, PREVIOUS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from recdistill.serving import ServedModel
+from recdistill.serving._served_model import ServedModel
 
 if TYPE_CHECKING:
     from pathlib import Path

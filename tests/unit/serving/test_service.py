@@ -17,13 +17,12 @@ from recdistill.serving import (
     LiveModel,
     Registry,
     RequestLog,
-    Watcher,
-    build_app,
     log_served_model,
     read_log,
     serve,
 )
 from recdistill.serving._request_log import _utc
+from recdistill.serving._service import Watcher, build_app
 from tests.unit.serving.shops import packaged, shop, untrained
 
 if TYPE_CHECKING:

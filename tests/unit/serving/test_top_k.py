@@ -13,8 +13,14 @@ import torch
 from recdistill.checksums import write_description
 from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.serving import InCatalog, Registry, TopK, gather_student
-from recdistill.students import TextMap, save_model
+from recdistill.serving import (
+    Registry,
+    TopK,
+    gather_student,
+)
+from recdistill.serving._in_catalog import InCatalog
+from recdistill.students import save_model
+from recdistill.students._item_table import TextMap
 
 if TYPE_CHECKING:
     from pathlib import Path

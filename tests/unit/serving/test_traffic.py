@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recdistill.errors import UserError
-from recdistill.serving import ItemNames, RequestLog, Traffic, read_log
+from recdistill.serving import (
+    RequestLog,
+    Traffic,
+    read_log,
+)
+from recdistill.serving._names import ItemNames
 
 if TYPE_CHECKING:
     from pathlib import Path

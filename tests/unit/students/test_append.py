@@ -11,10 +11,10 @@ from recdistill.students import (
     STUDENT_KINDS,
     StudentConfig,
     StudentRecommender,
-    TextMap,
     append_items,
     build_student,
 )
+from recdistill.students._item_table import TextMap
 
 HISTORIES = Sequences.from_lists([[1, 2, 3], [20], [5, 6]])
 

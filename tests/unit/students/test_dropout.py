@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from recdistill.students import ByteDropout
+from recdistill.students._dropout import ByteDropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])

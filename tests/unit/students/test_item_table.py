@@ -12,7 +12,6 @@ from torch.nn.utils import parametrize
 from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.students import (
-    ItemContent,
     SequentialModel,
     StudentConfig,
     add_text,
@@ -20,6 +19,7 @@ from recdistill.students import (
     fold_text,
     score_histories,
 )
+from recdistill.students._item_content import ItemContent
 from recdistill.texts import ItemVectors
 
 N_ITEMS, TEXT_DIM = 30, 6

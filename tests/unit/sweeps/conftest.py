@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recdistill.sweeps import Mirror, Space, Worker, build_space, create_study, open_storage, top_up
+from recdistill.sweeps import (
+    Mirror,
+    create_study,
+    open_storage,
+    top_up,
+)
+from recdistill.sweeps._read_space import build_space
+from recdistill.sweeps._worker import Worker
 from tests.unit.sweeps import toy
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from recdistill.sweeps import StudySpec
+    from recdistill.sweeps._space import Space
 
 
 @dataclass

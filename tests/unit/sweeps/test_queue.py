@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING
 
 from recdistill.sweeps import (
     claim,
-    give_up,
-    give_up_worker,
-    n_finished,
     open_storage,
     state_of,
     tally,
     top_up,
 )
-from recdistill.sweeps._queue import INTERRUPTED, MAX_ATTEMPTS, POINT, RETRY_OF, repeat_lost
+from recdistill.sweeps._queue import (
+    INTERRUPTED,
+    MAX_ATTEMPTS,
+    POINT,
+    RETRY_OF,
+    give_up,
+    give_up_worker,
+    n_finished,
+    repeat_lost,
+)
 
 if TYPE_CHECKING:
     from tests.unit.sweeps.conftest import Hill

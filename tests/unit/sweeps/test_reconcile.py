@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recdistill.sweeps import claim, give_up_worker, reconcile, trial_runs
+from recdistill.sweeps import claim, reconcile
+from recdistill.sweeps._queue import give_up_worker
+from recdistill.sweeps._reconcile import trial_runs
 
 if TYPE_CHECKING:
     from tests.unit.sweeps.conftest import Hill

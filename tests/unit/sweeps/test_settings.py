@@ -6,7 +6,8 @@ import pytest
 
 from projects import distill, train_baseline
 from recdistill.errors import UserError
-from recdistill.sweeps import setting_types, type_of, with_settings
+from recdistill.sweeps import with_settings
+from recdistill.sweeps._settings import setting_types, type_of
 
 
 def test_every_leaf_has_its_type() -> None:

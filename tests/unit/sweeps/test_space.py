@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 
 from recdistill.config import stage_module
 from recdistill.errors import UserError
-from recdistill.sweeps import Space, build_space, read_space, setting_types
+from recdistill.sweeps._read_space import build_space, read_space
+from recdistill.sweeps._settings import setting_types
+
+if TYPE_CHECKING:
+    from recdistill.sweeps._space import Space
 
 TYPES: dict[str, Any] = {
     "weight": float,

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recdistill.sweeps import best_trial, card, draw, importances, page, trial_table
+from recdistill.sweeps import (
+    best_trial,
+    card,
+    draw,
+    importances,
+    page,
+)
+from recdistill.sweeps._summary import trial_table
 from tests.unit.sweeps import toy
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import optuna
 import pytest
 from mlflow.exceptions import MlflowException
 
-from recdistill.sweeps import give_up, tally, trial_runs
-from recdistill.sweeps._queue import ERROR
+from recdistill.sweeps import tally
+from recdistill.sweeps._queue import ERROR, give_up
+from recdistill.sweeps._reconcile import trial_runs
 from recdistill.sweeps._study import halted
 from recdistill.sweeps._worker import Interrupted
 from tests.unit.sweeps import toy

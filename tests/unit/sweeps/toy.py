@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 from mlflow import MlflowClient
 
-from recdistill.sweeps import Mirror, StudySpec, Worker, build_space, load_study, open_storage
+from recdistill.sweeps import (
+    Mirror,
+    StudySpec,
+    load_study,
+    open_storage,
+)
+from recdistill.sweeps._read_space import build_space
+from recdistill.sweeps._worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

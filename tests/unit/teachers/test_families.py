@@ -10,7 +10,6 @@ import torch
 from recdistill.data import Sequences
 from recdistill.students import StudentConfig, StudentRecommender, build_student
 from recdistill.teachers import (
-    GatedLinear,
     HeadSettings,
     OptimizerSettings,
     Origin,
@@ -24,6 +23,7 @@ from recdistill.teachers import (
     load_model,
     save_model,
 )
+from recdistill.teachers._gate import GatedLinear
 
 from .conftest import tiny_llm
 

@@ -23,9 +23,9 @@ from recdistill.teachers import (
     TextSettings,
     load_llm,
     load_model,
-    register_gate,
     save_model,
 )
+from recdistill.teachers._gate import register_gate
 
 from .conftest import make_catalog, tiny_llm
 

@@ -5,7 +5,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
-from recdistill.teachers import Gate, attach_gate, register_gate
+from recdistill.teachers import Gate
+from recdistill.teachers._gate import attach_gate, register_gate
 
 from .conftest import make_network, tiny_llm
 

@@ -21,8 +21,8 @@ from recdistill.teachers import (
     choose_by_scores,
     draw_candidates,
     fit_generative,
-    read_answer,
 )
+from recdistill.teachers._candidates import read_answer
 
 from .conftest import make_catalog, make_network, tiny_tokenizer
 

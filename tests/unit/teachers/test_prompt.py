@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recdistill.errors import UserError
-from recdistill.teachers import ItemTokens, lay_out, load_tokenizer
-from recdistill.teachers._prompt import text_tokens
+from recdistill.teachers._llm import load_tokenizer
+from recdistill.teachers._prompt import ItemTokens, lay_out, text_tokens
 
 from .conftest import make_catalog, tiny_tokenizer
 

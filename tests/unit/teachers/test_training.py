@@ -13,14 +13,14 @@ from recdistill.evaluation import evaluate
 from recdistill.teachers import (
     LoraSettings,
     OptimizerSettings,
-    TeacherModule,
     TeacherNetwork,
     TeacherRecommender,
     TrainingSettings,
     audit_parameters,
     fit_teacher,
-    resolve_precision,
 )
+from recdistill.teachers._precision import resolve_precision
+from recdistill.teachers._training import TeacherModule
 from recdistill.teachers._windows import make_batch, training_windows
 
 from .conftest import make_network

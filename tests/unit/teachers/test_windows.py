@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recdistill.data import Sequences
-from recdistill.teachers import Windows, export_windows, token_batches, training_windows
-from recdistill.teachers._windows import make_batch
+from recdistill.teachers import Windows, training_windows
+from recdistill.teachers._token_batches import token_batches
+from recdistill.teachers._windows import export_windows, make_batch
 
 ROWS = st.lists(st.lists(st.integers(1, 50), max_size=14), min_size=1, max_size=6)
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recdistill.texts import fit_reducer
+from recdistill.texts._reduction import fit_reducer
 
 if TYPE_CHECKING:
     import pytest
