@@ -15,13 +15,9 @@ if TYPE_CHECKING:
     from recdistill.data._readers import Reader
     from recdistill.data._reading_config import Cleaning, Columns, Reading
     from recdistill.data._sequences import Sequences
-    from recdistill.data._split_config import Rolling
+    from recdistill.data._split_config import ColdItems, Rolling, Temporal
     from recdistill.data._store import load_prepared
-    from recdistill.data._strata import (
-        STRATA,
-        strata,
-        training_counts,
-    )
+    from recdistill.data._strata import STRATA, strata, training_counts
     from recdistill.data._summary import read_leakage, summary
 
 __all__ = [
@@ -29,6 +25,7 @@ __all__ = [
     "Cases",
     "Catalog",
     "Cleaning",
+    "ColdItems",
     "Columns",
     "DataConfig",
     "OnData",
@@ -38,6 +35,7 @@ __all__ = [
     "Rolling",
     "Sequences",
     "SplitRule",
+    "Temporal",
     "ancestor_of_split",
     "grow_catalog",
     "load_prepared",

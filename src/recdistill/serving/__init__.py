@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from recdistill.serving._new_items import Package, find_student, package_student
     from recdistill.serving._package import gather_student, log_served_model
     from recdistill.serving._promotion import decide, settle, version_tags
-    from recdistill.serving._reference import read_reference, write_reference
+    from recdistill.serving._reference import Reference, read_reference, write_reference
     from recdistill.serving._registry import Registry, Version, now
     from recdistill.serving._request_log import Logged, RequestLog, read_log
-    from recdistill.serving._rules import CHAMPION, ChallengeRules
+    from recdistill.serving._rules import CHAMPION, ChallengeRules, Limits
     from recdistill.serving._score import Scoring, Workforce, score
     from recdistill.serving._service import LiveModel, serve
     from recdistill.serving._top_k import TopK
@@ -30,10 +30,12 @@ __all__ = [
     "ChallengeRules",
     "Check",
     "DriftLimits",
+    "Limits",
     "LiveModel",
     "Logged",
     "Measure",
     "Package",
+    "Reference",
     "Registry",
     "RequestLog",
     "Scoring",
