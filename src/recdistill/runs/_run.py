@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.runs._content_key import content_key
-from recdistill.runs._metric_buffer import MetricBuffer, rescue_file
+from recdistill.runs._metric_buffer import MetricBuffer, waiting_file
 from recdistill.runs._originals import STANDS_FOR, WENT_ON_WITH, find_original
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
 from recdistill.runs._references import FinishedRuns, RunReference, find_run
@@ -43,7 +43,8 @@ class Run(RunWriter):
     def __init__(
         self, client: MlflowClient, run_id: str, stage: str, settings: dict[str, Any], code: str
     ) -> None:
-        super().__init__(client, run_id, scratch_folder(STATE, stage))
+        folder = scratch_folder(STATE, stage)
+        super().__init__(client, run_id, folder, waiting_file(STATE, run_id))
         self.stage, self._settings, self._code = stage, settings, code
         self._wrapper: str | None = None
         self._lock: FileLock | None = None
@@ -118,10 +119,10 @@ class Run(RunWriter):
 
         The run that was opened for this ends as a light one that points there.
         """
-        self._buffer.close(self.folder / "metrics.json")
+        self._buffer.close()
         self._wrapper, self.id = self.id, interrupted
-        self._buffer = MetricBuffer(self.client, interrupted)
-        self._buffer.restore(rescue_file(STATE, interrupted))
+        self._buffer = MetricBuffer(self.client, interrupted, waiting_file(STATE, interrupted))
+        self._buffer.restore()
         self.client.update_run(interrupted, status="RUNNING")
         if "closed.reason" in self.client.get_run(interrupted).data.tags:
             self.client.delete_tag(interrupted, "closed.reason")
@@ -143,22 +144,22 @@ class Run(RunWriter):
         UserError
             When the tracking store stayed away: names the file that holds the metrics.
         """
-        rescue = rescue_file(STATE, self.id)
+        waiting = waiting_file(STATE, self.id)
         try:
-            if not self._closed_buffer(rescue):
+            if not self._closed_buffer(waiting):
                 raise UserError(
                     f"The tracking store did not answer ({self._buffer.last_error}); the metrics "
-                    f"of run {self.id} are in {rescue}. Start the same command again when the "
+                    f"of run {self.id} are in {waiting}. Start the same command again when the "
                     "store is back: it goes on where this run stopped."
                 )
             if self._wrapper:
                 origin, self.id, self._wrapper = self.id, self._wrapper, None
                 self._terminate(origin, status)
                 if status == "FINISHED":
-                    self._buffer = MetricBuffer(self.client, self.id)
+                    self._buffer = MetricBuffer(self.client, self.id, waiting_file(STATE, self.id))
                     self._stand_for(origin)
                     self.note(f"This run went on with run {origin}; everything is there.")
-                    self._buffer.close(rescue)
+                    self._buffer.close()
             self._terminate(self.id, status)
             if status == "FINISHED" and self._checkpoints:
                 shutil.rmtree(self._checkpoints, ignore_errors=True)
@@ -171,12 +172,12 @@ class Run(RunWriter):
         """Close without patience: the store or the disk is known to be away."""
         self._buffer.give_up_waiting()
 
-    def _closed_buffer(self, rescue: Path) -> bool:
+    def _closed_buffer(self, waiting: Path) -> bool:
         try:
-            return self._buffer.close(rescue)
+            return self._buffer.close()
         except OSError as error:
             raise UserError(
-                f"Neither the tracking store ({self._buffer.last_error}) nor {rescue} took the "
+                f"Neither the tracking store ({self._buffer.last_error}) nor {waiting} took the "
                 f"last metrics of run {self.id} ({error.strerror}): they are lost. Start the same "
                 "command again when that is mended: what was trained is kept."
             ) from None

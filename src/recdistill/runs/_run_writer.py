@@ -34,9 +34,9 @@ class RunWriter:
     folder : a scratch folder for files on their way to the run.
     """
 
-    def __init__(self, client: MlflowClient, run_id: str, folder: Path) -> None:
+    def __init__(self, client: MlflowClient, run_id: str, folder: Path, waiting: Path) -> None:
         self.client, self.id, self.folder = client, run_id, folder
-        self._buffer = MetricBuffer(client, run_id)
+        self._buffer = MetricBuffer(client, run_id, waiting)
         self._n_told = 0
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -235,6 +235,7 @@ def test_metrics_of_a_store_that_was_away_are_delivered_by_the_next_stage(
     said = capsys.readouterr().err
     assert "unwritten-metrics" in said
     lost = store.search_runs(["0"])[0].info.run_id
+    store.set_terminated(lost, status="KILLED")  # as the next stage does when the process is gone
     with open_run("other", Settings()):
         pass
     assert [(m.value, m.step) for m in store.get_metric_history(lost, "train/loss")] == [(0.5, 7)]
