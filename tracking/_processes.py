@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SILENT_SECONDS = 30.0
+# The first thread of a process is gone before the others have closed its sockets.
+_LEAVING_SECONDS = 3
 
 
 @dataclass
@@ -150,12 +152,22 @@ class Service:
 
 
 def _require_free(name: str, port: int) -> None:
+    """Refuse a port that stays taken; a service that was just killed may be a moment in leaving."""
+    deadline = time.monotonic() + _LEAVING_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"Port {port}, wanted by {name}, is taken; free it or choose another in the "
+                "settings file."
+            )
+        time.sleep(0.1)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise UserError(
-                f"Port {port}, wanted by {name}, is taken; free it or choose another in the "
-                "settings file."
-            ) from None
+            return False
+    return True

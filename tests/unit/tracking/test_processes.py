@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from recdistill.errors import UserError
 from tracking import _processes
 from tracking._processes import Service
 
@@ -47,3 +50,30 @@ def test_one_that_is_silent_is_started_anew(
     assert second != first
     assert not psutil.pid_exists(first)
     assert service.answers()
+
+
+@pytest.fixture
+def taken() -> Iterator[socket.socket]:
+    """Something listens there."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def test_a_port_that_another_program_has_is_refused(
+    service: Service, taken: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_processes, "_LEAVING_SECONDS", 0)
+    service.ports = [taken.getsockname()[1]]
+    with pytest.raises(UserError, match=f"Port {service.ports[0]}, wanted by sleeper, is taken"):
+        service.start()
+
+
+def test_a_port_is_waited_for_while_who_had_it_leaves(
+    service: Service, taken: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_processes, "_LEAVING_SECONDS", 60)
+    service.ports = [taken.getsockname()[1]]
+    leaving = threading.Timer(0.2, taken.close)
+    leaving.start()
+    assert service.start()
+    leaving.join()
