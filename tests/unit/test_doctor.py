@@ -26,6 +26,7 @@ def machine(monkeypatch):
     return asked
 
 
+@pytest.mark.slow
 def test_this_machine_is_examined_without_an_error(monkeypatch):
     for name in doctor.FLAG_VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -63,6 +64,7 @@ def test_a_crashing_child_is_a_finding(monkeypatch):
     assert "139" in found["torch"].sentence
 
 
+@pytest.mark.slow
 def test_an_unreachable_tracking_store_is_an_error():
     def nowhere():
         raise OSError("refused")

@@ -66,6 +66,7 @@ def test_a_grown_log_is_the_logs_together_whatever_is_late_or_there_already(
     assert added.new == sum(order > end for _, _, order in new)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(LOG, st.data())
 def test_growing_equals_preparing_the_concatenated_log(

@@ -48,6 +48,7 @@ def test_plan_is_near_the_original_projects_gpu(batch, measured_mb):
     assert plan(settings).peak_bytes / 1e6 == pytest.approx(measured_mb, rel=0.10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -72,6 +73,7 @@ def test_plan_meets_a_step_measured_on_the_gpu():
     assert plan(settings).peak_bytes == pytest.approx(measure(settings).peak_bytes, rel=0.10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("resize", ["none", "trainable"])
 def test_two_shallow_rehearsals_give_the_full_depth_to_the_byte(monkeypatch, checkpointing, resize):

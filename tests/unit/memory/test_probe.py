@@ -42,6 +42,7 @@ def test_the_allocator_is_counted_to_the_byte():
     assert 2 * weights <= measured.phases["optimizer"] <= 2 * weights + 10_000
 
 
+@pytest.mark.slow
 def test_lightning_and_a_plain_loop_take_the_same_memory():
     torch.set_num_threads(1)
     plain, lightning = (measure(TINY, loop=loop).peak_bytes for loop in ("plain", "lightning"))

@@ -93,6 +93,7 @@ def test_what_falls_behind_is_pruned_but_never_a_known_point(
     assert "pruned KILLED" in states(hill).values()
 
 
+@pytest.mark.slow
 def test_sigterm_hands_the_trial_back_and_the_next_worker_goes_on_from_its_checkpoint(
     hill: Hill,
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from recdistill.sweeps import running, tally
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_workers_end_soon_after_their_sweep_was_killed_and_hand_their_trials_back(
     hill: Hill,
 ) -> None:
