@@ -21,6 +21,8 @@ from tracking._users import as_user, give
 if TYPE_CHECKING:
     from tracking._settings import Secrets, Settings
 
+_PAUSE_SECONDS = 0.3
+
 
 def environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return what a program needs to reach the store."""
@@ -140,12 +142,12 @@ def wait_until_whole(settings: Settings, secrets: Secrets, patience: float = 60)
             if store.get_object(**place)["Body"].read() == b"whole":
                 store.delete_object(**place)
                 return
+            fault = "what is read back is not what was written"
         except (BotoCoreError, ClientError) as error:
-            if time.monotonic() > deadline:
-                raise UserError(
-                    f"The S3 store takes no object in {patience:.0f} s: {error}."
-                ) from None
-        time.sleep(0.3)
+            fault = str(error)
+        if time.monotonic() > deadline:
+            raise UserError(f"The S3 store takes no object in {patience:.0f} s: {fault}.")
+        time.sleep(_PAUSE_SECONDS)
 
 
 def names(settings: Settings, secrets: Secrets) -> dict[str, int]:
