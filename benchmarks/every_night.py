@@ -46,6 +46,8 @@ def stage(folder: Path, name: str, *words: str) -> str:
     """Run a stage as ``python -m`` does; return the id of its run."""
     from mlflow import MlflowClient
 
+    from recdistill.runs import STANDS_FOR
+
     store = f"sqlite:///{folder}/mlflow.db"
     environment = os.environ | {"MLFLOW_TRACKING_URI": store, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
@@ -56,7 +58,7 @@ def stage(folder: Path, name: str, *words: str) -> str:
     found = client.search_runs(
         ["0"], f"tags.stage = '{name}' and attributes.status = 'FINISHED'", max_results=1
     )[0]
-    return str(found.data.tags.get("cache.hit_of", found.info.run_id))
+    return str(found.data.tags.get(STANDS_FOR, found.info.run_id))
 
 
 def measure(folder: Path, arm: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
-from recdistill.runs import RECIPE, RunReference, find_run, search
+from recdistill.runs import RECIPE, STANDS_FOR, RunReference, find_run, search
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -149,7 +149,7 @@ def scored_runs(client: MlflowClient, condition: str) -> list[ScoredRun]:
     known: dict[str, Run] = {run.info.run_id: run for run in found}
     runs = {}
     for run in found:
-        origin = run.data.tags.get("cache.hit_of")
+        origin = run.data.tags.get(STANDS_FOR)
         if origin:
             run = known.get(origin) or client.get_run(origin)
         if SCORED in run.data.metrics:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recdistill.runs._plan import Plan, PlannedStep
     from recdistill.runs._recipe_key import RECIPE
     from recdistill.runs._references import (
+        STANDS_FOR,
         FinishedRuns,
         RunFinder,
         RunReference,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RECIPE",
+    "STANDS_FOR",
     "FinishedRuns",
     "Plan",
     "PlannedStep",

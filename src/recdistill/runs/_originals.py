@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from mlflow.exceptions import MlflowException
 
-from recdistill.runs._references import search
+from recdistill.runs._references import STANDS_FOR, search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlflow import MlflowClient
-
-STANDS_FOR = "cache.hit_of"
-"""Tag of a run that computed nothing: the run that has done exactly this."""
 
 WENT_ON_WITH = "cache.went_on_with"
 """Tag of a run that went on with an interrupted one: that one."""

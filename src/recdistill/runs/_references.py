@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 
+STANDS_FOR = "cache.hit_of"
+"""Tag of a run that computed nothing: the run that has done exactly this."""
+
 
 @dataclass(frozen=True)
 class RunReference:
@@ -215,5 +218,5 @@ def by_id_or_name(client: MlflowClient, reference: str, stages: Sequence[str] = 
 
 
 def _resolved(client: MlflowClient, run: Run) -> RunReference:
-    origin = run.data.tags.get("cache.hit_of")
+    origin = run.data.tags.get(STANDS_FOR)
     return RunReference.of(client.get_run(origin) if origin else run)

@@ -12,9 +12,9 @@ from mlflow.exceptions import MlflowException
 from recdistill.errors import UserError
 from recdistill.runs._content_key import content_key
 from recdistill.runs._metric_buffer import MetricBuffer, waiting_file
-from recdistill.runs._originals import STANDS_FOR, WENT_ON_WITH, find_original
+from recdistill.runs._originals import WENT_ON_WITH, find_original
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
-from recdistill.runs._references import FinishedRuns, RunReference, find_run
+from recdistill.runs._references import STANDS_FOR, FinishedRuns, RunReference, find_run
 from recdistill.runs._run_writer import RunWriter
 from recdistill.runs._scratch import scratch_folder
 

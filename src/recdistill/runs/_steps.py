@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from recdistill.runs._board import Board
 from recdistill.runs._environment import hardware
 from recdistill.runs._launch import Child
-from recdistill.runs._references import RunReference, children_of
+from recdistill.runs._references import STANDS_FOR, RunReference, children_of
 from recdistill.runs._step_costs import probe_seconds
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Steps:
         # A run of several models says how many of them were there already.
         some = tags.get("reused", "0 of")
         reused = "" if some.startswith("0 of") else f"{some} reused"
-        reused = "reused" if "cache.hit_of" in tags else reused
+        reused = "reused" if STANDS_FOR in tags else reused
         step = Step(kind, stage, found.name, time.monotonic() - began, child.cpu_seconds, reused)
         self.done.append(step)
         self._board.say(self._line(step, found))

@@ -18,7 +18,7 @@ from recdistill.object_store import is_address
 from recdistill.runs._launch import launch
 from recdistill.runs._lock import LOCK, Lock, build_environment
 from recdistill.runs._passing import fetch_artifact
-from recdistill.runs._references import by_id_or_name
+from recdistill.runs._references import STANDS_FOR, by_id_or_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,8 +67,8 @@ def read_record(client: MlflowClient, reference: str) -> Recorded:
     run = by_id_or_name(client, reference)
     if run is None:
         raise UserError(f"No run has the id or name '{reference}'; 'recdistill runs' lists them.")
-    if run.data.tags.get("cache.hit_of"):
-        run = client.get_run(run.data.tags["cache.hit_of"])
+    if run.data.tags.get(STANDS_FOR):
+        run = client.get_run(run.data.tags[STANDS_FOR])
     if run.info.status != "FINISHED":
         raise UserError(f"Run '{reference}' is {run.info.status}; only a finished run is verified.")
     tags = run.data.tags
