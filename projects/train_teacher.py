@@ -40,21 +40,7 @@ if TYPE_CHECKING:
     )
 
 
-@main_fields(
-    "baseline_run",
-    "llm",
-    "llm_layers",
-    "prompt",
-    "mode",
-    "adapter",
-    "lora_r",
-    "n_experts",
-    "target_modules",
-    "weights",
-    "precision",
-    "checkpointing",
-    "batch",
-)
+@main_fields("baseline_run", "weights", "batch")
 @dataclass(frozen=True)
 class Config(TeacherConfig, TrainingSettings, OnData):
     """Which teacher; conf/train_teacher.yaml says what each knob does and costs."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from recdistill.config import main_fields
 from recdistill.errors import UserError
 from recdistill.memory import MemorySettings
 from recdistill.teachers._settings import TeacherShape, Weights
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 _FORMATS: dict[str, Format] = {"32-true": "fp32", "bf16-mixed": "bf16", "16-mixed": "fp16"}
 
 
+@main_fields(
+    "llm", "llm_layers", "prompt", "mode", "adapter", "lora_r", "n_experts", "target_modules",
+    "precision", "checkpointing",
+)  # fmt: skip
 @dataclass(frozen=True)
 class TeacherConfig(TeacherShape):
     """A teacher and the number format it computes in; conf/train_teacher.yaml says the costs.

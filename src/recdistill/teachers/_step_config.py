@@ -26,20 +26,7 @@ class StepAlternatives:
     item_titles: bool = True
 
 
-@main_fields(
-    "llm",
-    "llm_layers",
-    "prompt",
-    "mode",
-    "adapter",
-    "lora_r",
-    "n_experts",
-    "target_modules",
-    "precision",
-    "checkpointing",
-    "batch",
-    "length",
-)
+@main_fields("batch", "length")
 @dataclass(frozen=True)
 class StepConfig(TeacherConfig):
     """Base of a stage's settings: ``batch`` rows of ``length`` tokens."""
