@@ -134,13 +134,13 @@ def sources_of(
 def inspect(config: Config, data: PreparedData, sources: Sources) -> dict[str, float | None]:
     """Read the lists at the training positions, as distill does, and look into them."""
     teachers = lessons.open_teachers(sources, data)
-    taught = teachers.lessons(
+    given = teachers.lessons(
         config.top_k, min_coverage=0.0, selection=lessons.SelectionConfig(), seed=config.seed
     )
     model = students.load_model(sources.baseline.artifact("model"), data.catalog).model
     view = lessons.view_training(model, data.train, config.top_k)
     # The first view of every history is the history as it is.
-    return asdict(lessons.inspect_lessons(taught.about(data.train), data.catalog.n_items, view))
+    return asdict(lessons.inspect_lessons(given.about(data.train), data.catalog.n_items, view))
 
 
 def climb(config: Config, run: Run, sources: Sources, baseline_users: pd.DataFrame) -> list[Rung]:

@@ -117,7 +117,7 @@ def ask(config: Config, run: Run, teachers: Teachers) -> Lessons:
         teachers.measured()
         | {
             "teacher/n_targets": said.n_targets,
-            "teacher/n_taught": said.n_taught,
+            "teacher/n_covered": said.n_covered,
             "teacher/n_selected": int((said.weights > 0).sum()),
             "teacher/coverage": said.coverage,
         }

@@ -164,8 +164,8 @@ def train(config: Config, run: Run, steps: Steps) -> Trained:
         transfer = steps.start("transfer", "make_transfer_set", asked).result()
         trained.teachers.append(transfer)
         for seed, baseline in zip(config.seeds(), baselines, strict=True):
-            taught = {"baseline_run": baseline.result().id, "transfer_run": transfer.id}
-            settings = {**shared, **taught, "seed": seed}
+            sources = {"baseline_run": baseline.result().id, "transfer_run": transfer.id}
+            settings = {**shared, **sources, "seed": seed}
             students.append(steps.start("student", "distill", settings))
             for name in config.controls:
                 told = settings | {"control": name}

@@ -35,11 +35,11 @@ def train(
     run: Run,
     data: PreparedData,
     *,
-    heard: Callable[[Mapping[str, float], int], None] | None = None,
+    each_epoch: Callable[[Mapping[str, float], int], None] | None = None,
 ) -> float:
     """Train, or find it trained, and return validation's NDCG@10; nothing is kept of the model.
 
-    ``heard`` receives every epoch's figures as well.
+    ``each_epoch`` receives every epoch's figures as well.
     """
     run.log_data(data)
     run.rename(config.model, f"s{config.seed}-trial")
@@ -51,8 +51,8 @@ def train(
 
     def log(metrics: Mapping[str, float], epoch: int) -> None:
         run.log_metrics(metrics, epoch)
-        if heard:
-            heard(metrics, epoch)
+        if each_epoch:
+            each_epoch(metrics, epoch)
 
     with run.phase("fit"):
         fitted = training.fit_student(

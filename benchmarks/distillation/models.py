@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Chosen = dict[str, Words]
 
-Facts = dict[str, Any]
+Figures = dict[str, Any]
 
 
 def member_seed(seed: int, place: int) -> int:
@@ -69,7 +69,7 @@ class Workshop:
     folder: Path
     seed: int
 
-    def make(self, name: str) -> tuple[Recommender, Facts]:
+    def make(self, name: str) -> tuple[Recommender, Figures]:
         """Make the model of a recipe, or the pool, and say how."""
         began = time.process_time()
         if name == POOL:
@@ -98,19 +98,19 @@ class Workshop:
         config = self._config(name, seed, *more)
         return config.recipe(train_baseline.student_kind(config))
 
-    def _network(self, name: str) -> tuple[Recommender, Facts]:
+    def _network(self, name: str) -> tuple[Recommender, Figures]:
         recipe = self._recipe(name, self.seed)
         at = self._checkpoints(name)
         return _told(fit_student(recipe, self.data, seed=self.seed, checkpoint_folder=at))
 
-    def _counts(self, name: str) -> tuple[Recommender, Facts]:
+    def _counts(self, name: str) -> tuple[Recommender, Figures]:
         kind = self.setting.recipes[name].model
         if kind not in FLOOR_KINDS:
             raise ValueError(f"{kind} is no floor")
         options = getattr(self._config(name, 0), kind)
         return fit_floor(kind, self.data.train, self.data.catalog, options), {}
 
-    def _on_views(self, name: str) -> tuple[Recommender, Facts]:
+    def _on_views(self, name: str) -> tuple[Recommender, Figures]:
         """Train on the same views as the student of this seed, without a word about them."""
         views = draw_views(self.data.train, self.setting.views, seed=self.seed).sequences
         config = self._distilling(name)
@@ -122,7 +122,7 @@ class Workshop:
         teaching = Teaching(Lessons.none(views), inspect_every=0)
         return self._distilled(name, changes, teaching)
 
-    def _student(self, name: str) -> tuple[Recommender, Facts]:
+    def _student(self, name: str) -> tuple[Recommender, Figures]:
         """Train on what this seed's pool says about this seed's views."""
         lessons, facts = self._lessons()
         config = self._distilling(name)
@@ -145,7 +145,7 @@ class Workshop:
 
     def _distilled(
         self, name: str, changes: StudentChanges, teaching: Teaching
-    ) -> tuple[Recommender, Facts]:
+    ) -> tuple[Recommender, Figures]:
         recipe = changes.applied_to(self._recipe(BASELINE, self.seed))
         recipe = replace(recipe, loop=replace(recipe.loop, validate_every=1))
         at = self._checkpoints(name)
@@ -153,7 +153,7 @@ class Workshop:
         model, facts = _told(fitted)
         return model, {"changes": changes.asked(), "views_seed": self.seed} | facts
 
-    def _pool(self) -> tuple[Pool, Facts]:
+    def _pool(self) -> tuple[Pool, Figures]:
         """Weigh this seed's members on validation."""
         members = [self._member(name, i) for i, name in enumerate(self.setting.members)]
         pool = weigh(members, self.data)
@@ -181,7 +181,7 @@ class Workshop:
             save_model(fitted.recommender, folder)
         return load_model(folder, self.data.catalog)
 
-    def _lessons(self) -> tuple[Lessons, Facts]:
+    def _lessons(self) -> tuple[Lessons, Figures]:
         """Ask this seed's pool about this seed's views, or find what it said."""
         pool, facts = self._pool()
         folder = self.folder / "transfer-set"
@@ -192,7 +192,7 @@ class Workshop:
         return load_transfer_set(folder, self.data), facts | {"taught_by": POOL, "for": STUDENT}
 
 
-def _told(fitted: FittedStudent) -> tuple[Recommender, Facts]:
+def _told(fitted: FittedStudent) -> tuple[Recommender, Figures]:
     best = fitted.result.best
     return fitted.recommender, {
         "val_ndcg_at_10": best["val/ndcg_at_10"],

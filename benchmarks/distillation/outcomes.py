@@ -95,7 +95,7 @@ def planned(dataset: str) -> Experiment:
     setting, folder = SETTINGS[dataset], RESULTS / dataset
     said = {
         BASELINE: "baseline (SASRec)",
-        CONTROL: "baseline on the student's views, untaught",
+        CONTROL: "baseline on the student's views, without lessons",
         "gru4rec": "GRU4Rec",
         "counter": "skip-gram counter",
         POOL: "teachers: networks and floors, a pool per seed",
@@ -116,7 +116,10 @@ def before_rotary(dataset: str) -> Experiment:
     floors = baselines.RESULTS / dataset
     found = {
         "sasrec": ("baseline (SASRec)", (networks, "sasrec-s*"), (folder, "baseline-s*")),
-        CONTROL: ("baseline on the student's views, untaught", (folder, "untaught-on-views-s*")),
+        CONTROL: (
+            "baseline on the student's views, without lessons",
+            (folder, "untaught-on-views-s*"),
+        ),
         "gru4rec": ("GRU4Rec", (floors, "gru4rec-s*")),
         "counter": ("skip-gram counter", (floors, "counter-s*")),
     }

@@ -110,7 +110,7 @@ def headline() -> str:
     ]
     said = {
         "sasrec": "SASRec (ours, width 64), the baseline",
-        CONTROL: "the baseline on the student's views, untaught",
+        CONTROL: "the baseline on the student's views, without lessons",
         POOL: "teachers together: networks of other seeds and floors",
         STUDENT: "**their student, of the baseline's size and speed**",
         "gru4rec": "GRU4Rec (ours)",

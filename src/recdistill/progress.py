@@ -1,7 +1,7 @@
 """One line that moves while a step takes time; sparse plain lines where no terminal is.
 
-Silent unless a stage listens (:func:`heard_by`): whoever uses the library gets no output. Of steps
-within steps the outermost is shown.
+Silent unless a stage listens (:func:`progress_told_to`): whoever uses the library gets no output.
+Of steps within steps the outermost is shown.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ _listening: ContextVar[Listener | None] = ContextVar("listening", default=None)
 
 
 @contextmanager
-def heard_by(listener: Listener | None) -> Iterator[None]:
+def progress_told_to(listener: Listener | None) -> Iterator[None]:
     """Show the progress of the steps within the block and tell it to ``listener``, if any."""
     token = _listening.set(listener)
     try:
@@ -162,7 +162,7 @@ def progress_of(what: str, unit: str, total: int = 0) -> Iterator[Line]:
     """
     line = Line(what, unit, _listening.get())
     line.expect(total)
-    with heard_by(None):
+    with progress_told_to(None):
         try:
             yield line
             line.finish()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recdistill import progress
-from recdistill.progress import Sparse, heard_by, progress_of
+from recdistill.progress import Sparse, progress_of, progress_told_to
 
 
 class Clock:
@@ -34,7 +34,7 @@ def work(clock: Clock, *, seconds: int) -> list[tuple[float, float]]:
     """Do a unit per second, heard by a list."""
     heard: list[tuple[float, float]] = []
     with (
-        heard_by(lambda share, left: heard.append((share, left))),
+        progress_told_to(lambda share, left: heard.append((share, left))),
         progress_of("train", "steps", seconds) as line,
     ):
         for _ in range(seconds):
@@ -70,7 +70,7 @@ def test_a_log_has_few_plain_lines(clock: Clock, capsys: pytest.CaptureFixture[s
 def test_of_steps_within_steps_the_outermost_is_told(clock: Clock) -> None:
     heard: list[float] = []
     with (
-        heard_by(lambda share, left: heard.append(share)),
+        progress_told_to(lambda share, left: heard.append(share)),
         progress_of("train", "epochs", 2) as outer,
     ):
         for _ in range(2):
@@ -85,7 +85,7 @@ def test_of_steps_within_steps_the_outermost_is_told(clock: Clock) -> None:
 def test_what_an_earlier_process_did_is_no_rate_of_this_one(clock: Clock) -> None:
     heard: list[tuple[float, float]] = []
     with (
-        heard_by(lambda share, left: heard.append((share, left))),
+        progress_told_to(lambda share, left: heard.append((share, left))),
         progress_of("train", "steps") as line,
     ):
         line.expect(100, done=90)
@@ -99,7 +99,7 @@ def test_a_terminal_has_one_line_that_moves_and_goes(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(progress, "_DELAY_SECONDS", 0.0)
-    with heard_by(lambda share, left: None), progress_of("train", "steps", 4) as line:
+    with progress_told_to(lambda share, left: None), progress_of("train", "steps", 4) as line:
         line.advance(4)
     shown = capsys.readouterr().err
     assert "\n" not in shown

@@ -90,7 +90,7 @@ class ArmTrainer:
         config = trial.Config(**vars(self._recipe(arm, setting, 0)))
         began = time.monotonic()
 
-        def heard(metrics: Mapping[str, float], epoch: int) -> None:
+        def estimate(metrics: Mapping[str, float], epoch: int) -> None:
             if not self._estimated:
                 seconds = (time.monotonic() - began) / epoch
                 self.say(self.plan.estimate(seconds, config.max_epochs))
@@ -98,7 +98,7 @@ class ArmTrainer:
 
         with open_run("trial", config, parent=self.run.id, tags={"arm": arm.name}) as child:
             child.rename(f"{arm.name}-{setting.dropout:g}", f"s{config.seed}-trial")
-            return float(trial.train(config, child, self.data, heard=heard))
+            return float(trial.train(config, child, self.data, each_epoch=estimate))
 
     def _recipe(self, arm: Arm, setting: Setting, i: int) -> Any:
         """Return the audited recipe with an arm's items, for its training number ``i``."""

@@ -48,7 +48,7 @@ class StudentChanges:
         train: Sequences,
         views: Sequences | None = None,
         *,
-        taught: bool = True,
+        with_lists: bool = True,
     ) -> StudentChanges:
         """Return the same with nothing left open.
 
@@ -62,7 +62,7 @@ class StudentChanges:
             What the baseline was trained on.
         views : Sequences, optional
             What the student is trained on in its place.
-        taught : bool
+        with_lists : bool
             Whether there are teachers' lists; on views alone it needs the baseline's own
             regularisation, and its own loss alone.
         """
@@ -77,7 +77,7 @@ class StudentChanges:
             share = len(train.items) / max(len(views.items), 1)
             n_epochs = max(1, round(self.effort * baseline.loop.max_epochs * share))
             like = replace(like, max_epochs=n_epochs)
-        if views is not None and taught:
+        if views is not None and with_lists:
             like = replace(
                 like,
                 loss_weight=_LOSS_WEIGHT_ON_VIEWS,

@@ -50,7 +50,7 @@ def resolve_changes(
         baseline,
         data.train,
         given.sequences if on_views else None,
-        taught=bool(settings.term_weights()),
+        with_lists=bool(settings.term_weights()),
     )
 
 

@@ -46,7 +46,7 @@ def _ranking(configs: TermConfigs, inputs: TermInputs) -> Term:
     if config.variant == "reference_code":
         sequences = inputs.lessons.sequences
         return ReferenceRanking(config, configs.dros, inputs.item_counts, sequences)
-    distance = inputs.lessons.distance[inputs.lessons.taught]
+    distance = inputs.lessons.distance[inputs.lessons.covered]
     confidence = torch.exp(-distance / config.beta)
     return Ranking(config, float(confidence.mean()) if len(distance) else 1.0)
 

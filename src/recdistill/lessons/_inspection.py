@@ -26,7 +26,7 @@ class Inspection:
 
     Attributes
     ----------
-    n_taught : int
+    n_covered : int
     coverage : float
         Share of the training targets that have a list.
     hit_rate : float
@@ -50,7 +50,7 @@ class Inspection:
         Share of rows that have the most common list.
     """
 
-    n_taught: int
+    n_covered: int
     coverage: float
     hit_rate: float
     hit_rate_shuffled: float
@@ -75,39 +75,39 @@ def inspect_lessons(
     n_items : int
     baseline : BaselineView, optional
     """
-    taught, train = lessons.taught, lessons.sequences
+    covered, train = lessons.covered, lessons.sequences
     targets = torch.from_numpy(train.items)
     listed = lessons.items[:, :10]
-    hits = _hits(listed, targets)[taught]
-    claimed = lessons.logits[:, :10].exp().sum(1)[taught]
+    hits = _hits(listed, targets)[covered]
+    claimed = lessons.logits[:, :10].exp().sum(1)[covered]
     counts = np.bincount(train.items, minlength=n_items + 1)
     ranks = torch.zeros(n_items + 1)
     ranks[1 + torch.from_numpy(np.argsort(counts[1:], kind="stable"))] = torch.linspace(
         0, 1, n_items
     )
-    there = listed[taught]
+    there = listed[covered]
     same_user = torch.ones(len(targets), dtype=torch.bool)
     same_user[lessons.offsets[:-1][lessons.offsets[:-1] < len(targets)]] = False
     before = torch.roll(listed, 1, 0)
-    comparable = taught & torch.roll(taught, 1) & same_user
+    comparable = covered & torch.roll(covered, 1) & same_user
     unchanged = (listed == before).all(1)[comparable]
     in_order = there.sort(1).values
     _, times = torch.unique(there, dim=0, return_counts=True)
     n_targets = int(same_user.sum())
     return Inspection(
-        n_taught=int(taught.sum()),
-        coverage=int(taught.sum()) / max(1, n_targets),
+        n_covered=int(covered.sum()),
+        coverage=int(covered.sum()) / max(1, n_targets),
         hit_rate=float(hits.mean()),
-        hit_rate_shuffled=float(_hits(shuffled(lessons, 0).items[:, :10], targets)[taught].mean()),
+        hit_rate_shuffled=float(_hits(shuffled(lessons, 0).items[:, :10], targets)[covered].mean()),
         claimed=float(claimed.mean()),
         calibration_error=_calibration_error(claimed, hits),
         agreement=(
-            float(overlap(there, baseline.items[taught][:, :10]).float().mean()) / listed.shape[1]
+            float(overlap(there, baseline.items[covered][:, :10]).float().mean()) / listed.shape[1]
             if baseline
             else None
         ),
         popularity=float(ranks[there.long()][there > 0].mean()),
-        popularity_of_targets=float(ranks[targets.long()[taught]].mean()),
+        popularity_of_targets=float(ranks[targets.long()[covered]].mean()),
         repeated_items=float(
             ((in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] > 0)).any(1).float().mean()
         ),

@@ -82,9 +82,9 @@ def join_tables(
     whole = all(table.top_k >= data.catalog.n_items for table in tables)
     if not whole and list(factors) != [1.0]:
         _settle_tail(lessons, train.items)
-    if lessons.coverage < min_coverage or not lessons.n_taught:
+    if lessons.coverage < min_coverage or not lessons.n_covered:
         raise UserError(
-            f"The teacher tables cover {lessons.n_taught} of {lessons.n_targets} training targets "
+            f"The teacher tables cover {lessons.n_covered} of {lessons.n_targets} training targets "
             f"({lessons.coverage:.0%}), below min_coverage={min_coverage:.0%}: export the teacher "
             "for more positions (select=all), or lower min_coverage."
         )
@@ -102,7 +102,7 @@ def _join_rows(
     n, k = len(users), lessons.items.shape[1]
     total = torch.zeros(n, n_items + 1)
     distance = torch.zeros(n)
-    taught = torch.ones(n, dtype=torch.bool)
+    covered = torch.ones(n, dtype=torch.bool)
     for table, factor in members:
         rows = table.join(users, positions)
         ids, logits = torch.from_numpy(rows.ids).long(), torch.from_numpy(rows.logits)
@@ -112,14 +112,14 @@ def _join_rows(
         total += factor * dense
         certain = torch.from_numpy(rows.reliability).clamp(min=1e-12)
         distance -= factor * certain.log()
-        taught &= torch.from_numpy(rows.found) & (ids[:, 0] > 0)
+        covered &= torch.from_numpy(rows.found) & (ids[:, 0] > 0)
     total[:, 0] = -torch.inf
     if len(members) > 1:
         wanted = total.gather(1, torch.from_numpy(targets).long()[:, None])
         distance = (total.amax(1) - wanted[:, 0]).clamp(min=0)
     best = total.topk(min(k, n_items), 1)
     width = best.indices.shape[1]
-    listed = taught[:, None].expand(-1, width)
+    listed = covered[:, None].expand(-1, width)
     if len(members) == 1:
         # Only what the table itself lists counts as listed.
         listed = listed & (ids[:, :width] > 0) if width <= ids.shape[1] else listed
@@ -127,7 +127,7 @@ def _join_rows(
     lessons.logits[part, :width] = torch.where(
         listed, best.values - total.logsumexp(1, keepdim=True), -torch.inf
     )
-    lessons.distance[part] = torch.where(taught, distance, 0.0)
+    lessons.distance[part] = torch.where(covered, distance, 0.0)
 
 
 def _settle_tail(lessons: Lessons, targets: NDArray[np.int32]) -> None:
@@ -136,19 +136,19 @@ def _settle_tail(lessons: Lessons, targets: NDArray[np.int32]) -> None:
     A table sums up its tail at its own scale. At another one the sum is not known: a flat tail
     would be too light, because what is just below the list outweighs the rest.
     """
-    taught = lessons.taught
-    hits = (lessons.items == torch.from_numpy(targets)[:, None]).any(1)[taught]
+    covered = lessons.covered
+    hits = (lessons.items == torch.from_numpy(targets)[:, None]).any(1)[covered]
     if not len(hits):
         return
     wanted = float(hits.float().mean().clamp(1e-3, 1 - 1e-3))
-    log_mass = lessons.logits[taught].logsumexp(1).clamp(max=-1e-6)
+    log_mass = lessons.logits[covered].logsumexp(1).clamp(max=-1e-6)
     odds = log_mass - torch.log(-torch.expm1(log_mass))
     low, high = -50.0, 50.0
     for _ in range(60):
         shift = (low + high) / 2
         low, high = (shift, high) if torch.sigmoid(odds + shift).mean() < wanted else (low, shift)
     settled = F.logsigmoid(odds + shift)
-    lessons.logits[taught] += (settled - log_mass)[:, None]
+    lessons.logits[covered] += (settled - log_mass)[:, None]
 
 
 def _unlisted(logits: torch.Tensor, log_total: torch.Tensor, n_items: int) -> torch.Tensor:

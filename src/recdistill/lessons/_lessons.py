@@ -110,17 +110,17 @@ class Lessons:
         return int((self.sequences.lengths - 1).clip(min=0).sum())
 
     @property
-    def n_taught(self) -> int:
+    def n_covered(self) -> int:
         """Positions that have a list; a student learns the others without a teacher."""
-        return int(self.taught.sum())
+        return int(self.covered.sum())
 
     @property
     def coverage(self) -> float:
         """Share of the targets that have a list."""
-        return self.n_taught / max(1, self.n_targets)
+        return self.n_covered / max(1, self.n_targets)
 
     @property
-    def taught(self) -> Tensor:
+    def covered(self) -> Tensor:
         """Rows that have a list, bool, shape [n_positions]."""
         return self.items[:, 0] > 0
 
@@ -139,7 +139,7 @@ class Lessons:
 
     def weighted(self, weights: Tensor) -> Lessons:
         """Return the same lessons under other row weights, still 0 where there is no list."""
-        return replace(self, weights=weights * self.taught)
+        return replace(self, weights=weights * self.covered)
 
     def shortened(self, k: int) -> Lessons:
         """Return the same with the best ``k`` items of every list."""
@@ -153,13 +153,13 @@ class Lessons:
 
 def shuffled(lessons: Lessons, seed: int) -> Lessons:
     """Return the lessons dealt out to other positions at random."""
-    taught = lessons.taught.nonzero()[:, 0]
-    order = taught[torch.from_numpy(np.random.default_rng(seed).permutation(len(taught)))]
+    covered = lessons.covered.nonzero()[:, 0]
+    order = covered[torch.from_numpy(np.random.default_rng(seed).permutation(len(covered)))]
     items, logits, distance = (
         lessons.items.clone(),
         lessons.logits.clone(),
         lessons.distance.clone(),
     )
-    items[taught], logits[taught] = lessons.items[order], lessons.logits[order]
-    distance[taught] = lessons.distance[order]
+    items[covered], logits[covered] = lessons.items[order], lessons.logits[order]
+    distance[covered] = lessons.distance[order]
     return replace(lessons, items=items, logits=logits, distance=distance)

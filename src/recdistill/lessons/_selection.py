@@ -88,10 +88,10 @@ def select(
     seed : int
         Draws for "random", and breaks ties for the others.
     """
-    taught = lessons.taught & (lessons.weights > 0)
+    covered = lessons.covered & (lessons.weights > 0)
     if config.policy == "all":
         return lessons
-    draw = torch.from_numpy(np.random.default_rng(seed).random(len(taught)))
+    draw = torch.from_numpy(np.random.default_rng(seed).random(len(covered)))
     if config.policy == "random":
         worth = draw
     elif baseline is None:
@@ -101,8 +101,8 @@ def select(
     else:
         k = min(lessons.items.shape[1], baseline.items.shape[1])
         worth = draw - overlap(lessons.items[:, :k], baseline.items[:, :k])
-    worth = worth.masked_fill(~taught, -torch.inf)
-    n_kept = max(1, round(config.budget * int(taught.sum())))
-    kept = torch.zeros(len(taught))
+    worth = worth.masked_fill(~covered, -torch.inf)
+    n_kept = max(1, round(config.budget * int(covered.sum())))
+    kept = torch.zeros(len(covered))
     kept[worth.topk(n_kept).indices] = 1.0
     return lessons.weighted(kept * lessons.weights)

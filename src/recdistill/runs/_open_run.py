@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.config import as_plain
 from recdistill.errors import UserError
-from recdistill.progress import heard_by
+from recdistill.progress import progress_told_to
 from recdistill.runs._content_key import code_digest
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._environment import git_state, hardware, packages
@@ -75,7 +75,11 @@ def open_run(
     run = _opened(client, run_id, name, settings)
     status = "FAILED"
     monitor = system_metrics(run_id)
-    with signals_raise() as closing, passing_files_in(run.folder), heard_by(run.log_progress):
+    with (
+        signals_raise() as closing,
+        passing_files_in(run.folder),
+        progress_told_to(run.log_progress),
+    ):
         try:
             _describe(run, config, parent, tags or {})
             if run_name:

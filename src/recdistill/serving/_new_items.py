@@ -63,7 +63,7 @@ def package_student(
     """Gather a student and its catalog, grown by the new rows of an item file where one is named.
 
     New items get vectors by the encoder that the student's texts came from, and the shift of scores
-    that validation taught, as do items of the catalog that training never met.
+    learnt on validation, as do items of the catalog that training never met.
 
     Parameters
     ----------

@@ -148,7 +148,7 @@ def create_study(name: str, spec: StudySpec, storage: BaseStorage) -> Study:
         for key, words in _WORDS.items():
             if before[key] != asked[key]:
                 raise UserError(
-                    f"Study '{name}' is about {words} ({key}: {_short(before[key])}, asked is "
+                    f"Study '{name}' is about {words} ({key}: {_short(before[key])}, asked for is "
                     f"{_short(asked[key])}): give this sweep another name with study=..., or leave "
                     "study out and it gets one of its own."
                 ) from None

@@ -71,7 +71,7 @@ class GenerativeTeacher:
         cut = network.settings.text.max_title_tokens
         encoded = text_tokens(tokenizer, [f" {title}" for title in self.titles])
         self._titles = [row[:cut] for row in encoded]
-        # A long title is taught, and must be wanted back, as far as the prompt spells it.
+        # Of a long title the model reads, and has to answer, as much as the prompt spells.
         self.names = [
             tokenizer.decode(row[:cut]).strip() if len(row) > cut else title
             for title, row in zip(self.titles, encoded, strict=True)

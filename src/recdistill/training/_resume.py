@@ -95,4 +95,4 @@ def resumable_checkpoint(
 
 def _difference(saved: str, wanted: str) -> str:
     pairs = zip(saved.splitlines(), wanted.splitlines(), strict=False)
-    return "; ".join(f"it has {a}, asked is {b}" for a, b in pairs if a != b) or "other fields"
+    return "; ".join(f"it has {a}, asked for is {b}" for a, b in pairs if a != b) or "other fields"

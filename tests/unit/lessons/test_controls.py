@@ -17,21 +17,21 @@ def control(request, walks, lessons):
 
 def test_positions_weights_and_lengths_stay(control, lessons):
     assert control.sequences is lessons.sequences
-    assert torch.equal(control.taught, lessons.taught)
+    assert torch.equal(control.covered, lessons.covered)
     assert torch.equal(control.weights, lessons.weights)
     assert control.items.shape == lessons.items.shape
 
 
 def test_no_list_names_an_item_twice(control):
-    listed = control.items[control.taught].sort(1).values
+    listed = control.items[control.covered].sort(1).values
     assert ((listed.diff(dim=1) > 0) | (listed[:, 1:] == 0)).all()
     assert int(listed.max()) <= 30
 
 
 def test_the_lists_are_others_and_hit_the_targets_less(control, lessons):
-    taught = lessons.taught
-    targets = torch.from_numpy(lessons.sequences.items)[taught][:, None]
-    known, chance = (float((x.items[taught] == targets).float().sum()) for x in (lessons, control))
+    covered = lessons.covered
+    targets = torch.from_numpy(lessons.sequences.items)[covered][:, None]
+    known, chance = (float((x.items[covered] == targets).float().sum()) for x in (lessons, control))
     assert chance < known / 2
 
 
@@ -46,4 +46,4 @@ def test_without_a_control_the_lessons_are_as_they_were(walks, lessons):
     assert control_lessons("none", lessons, walks, SMALL, seed=1) is lessons
     silent = control_lessons("no_lists", lessons, walks, SMALL, seed=1)
     assert silent.sequences is lessons.sequences
-    assert not silent.taught.any()
+    assert not silent.covered.any()

@@ -25,18 +25,18 @@ def test_one_floor_lists_what_it_would_list_alone(walks: PreparedData) -> None:
     parts = cross_fitted_scores("markov", None, walks.train, walks.catalog, n_folds=3, seed=1)
     alone = collect_lessons(parts, walks.train, k=5)
     # Ties may be listed in any order; the true items' places say whether the lists agree.
-    assert torch.equal(lessons.taught, alone.taught)
-    asked = lessons.taught
+    assert torch.equal(lessons.covered, alone.covered)
+    asked = lessons.covered
     torch.testing.assert_close(lessons.distance[asked] > 0, alone.distance[asked] > 0)
-    assert (lessons.items[lessons.taught][:, 0] > 0).all()
+    assert (lessons.items[lessons.covered][:, 0] > 0).all()
 
 
 def test_several_floors_make_one_calibrated_list(walks: PreparedData) -> None:
     lessons = floor_lessons(["popularity", "markov", "counter"], walks, k=5, n_folds=3)
-    mass = lessons.logits[lessons.taught].exp().sum(1)
+    mass = lessons.logits[lessons.covered].exp().sum(1)
     assert (mass <= 1 + 1e-5).all()
     # Next items lie one to three steps on; popularity knows nothing of it, the others do.
-    assert lessons.distance[lessons.taught].eq(0).float().mean() > 0.15
+    assert lessons.distance[lessons.covered].eq(0).float().mean() > 0.15
 
 
 def test_an_unknown_floor_is_named(walks: PreparedData) -> None:

@@ -30,7 +30,7 @@ def test_agreement_with_itself_is_whole(walks, lessons):
 def test_claims_are_compared_with_hits(walks, lessons):
     hits = (lessons.items == torch.from_numpy(walks.train.items)[:, None]).any(1)
     calibrated = torch.full_like(
-        lessons.logits, float(hits[lessons.taught].float().mean() / 5)
+        lessons.logits, float(hits[lessons.covered].float().mean() / 5)
     ).log()
     fair = inspect_lessons(replace(lessons, logits=calibrated), 30)
     assert fair.claimed == pytest.approx(fair.hit_rate, abs=1e-5)
@@ -42,6 +42,6 @@ def test_claims_are_compared_with_hits(walks, lessons):
 
 def test_stale_and_repeated_rows_are_seen(walks, lessons):
     items = lessons.items.clone()
-    items[lessons.taught] = torch.tensor([1, 2, 3, 4, 4], dtype=torch.int32)
+    items[lessons.covered] = torch.tensor([1, 2, 3, 4, 4], dtype=torch.int32)
     found = inspect_lessons(replace(lessons, items=items), 30)
     assert found.stale == found.repeated_items == found.most_common_list == 1.0

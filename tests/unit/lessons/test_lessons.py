@@ -46,27 +46,27 @@ def test_shuffling_the_table_changes_no_lesson(walks, tmp_path):
     mixed = join_tables([table_of(walks, tmp_path / "b", shuffle=1)], [2.0], walks, k=5)
     assert torch.equal(plain.items, mixed.items)
     assert torch.allclose(plain.logits, mixed.logits)
-    assert plain.n_taught == plain.n_targets == int((walks.train.lengths - 1).sum())
+    assert plain.n_covered == plain.n_targets == int((walks.train.lengths - 1).sum())
 
 
 def test_joined_lessons_equal_those_of_the_full_scores(walks, lessons, tmp_path):
     joined = join_tables([table_of(walks, tmp_path)], [3.0], walks, k=5)
-    taught = joined.taught
-    assert torch.allclose(joined.logits[taught], lessons.logits[taught], atol=1e-4)
-    agreement = (joined.items[taught] == lessons.items[taught]).float().mean()
+    covered = joined.covered
+    assert torch.allclose(joined.logits[covered], lessons.logits[covered], atol=1e-4)
+    agreement = (joined.items[covered] == lessons.items[covered]).float().mean()
     assert agreement > 0.95  # ties may come in another order
     repeated = [i in row[:p] for row in map(walks.train.row, range(60)) for p, i in enumerate(row)]
-    unseen = ~torch.tensor(repeated)[taught]
+    unseen = ~torch.tensor(repeated)[covered]
     assert torch.allclose(
-        joined.distance[taught][unseen], lessons.distance[taught][unseen], atol=1e-3
+        joined.distance[covered][unseen], lessons.distance[covered][unseen], atol=1e-3
     )
 
 
 def test_short_lists_claim_as_much_as_they_hit(walks, tmp_path):
     joined = join_tables([table_of(walks, tmp_path, top_k=6)], [2.5], walks, k=4)
-    taught = joined.taught
-    hits = (joined.items == torch.from_numpy(walks.train.items)[:, None]).any(1)[taught]
-    claimed = joined.logits[taught].exp().sum(1)
+    covered = joined.covered
+    hits = (joined.items == torch.from_numpy(walks.train.items)[:, None]).any(1)[covered]
+    claimed = joined.logits[covered].exp().sum(1)
     assert claimed.mean().item() == pytest.approx(hits.float().mean().item(), abs=1e-3)
     assert claimed.max() < 1
 
@@ -92,7 +92,7 @@ def test_a_partial_table_is_counted_and_refused_below_the_wanted_share(walks, tm
     table = table_of(walks, tmp_path, shuffle=2, keep=0.4)
     lessons = join_tables([table], [1.0], walks, k=5)
     assert 0.3 < lessons.coverage < 0.5
-    assert int((lessons.weights > 0).sum()) == lessons.n_taught == int(lessons.taught.sum())
+    assert int((lessons.weights > 0).sum()) == lessons.n_covered == int(lessons.covered.sum())
     with pytest.raises(UserError, match="below min_coverage"):
         join_tables([table], [1.0], walks, k=5, min_coverage=0.5)
 
@@ -171,10 +171,10 @@ def test_selection_keeps_the_budget_where_it_should(walks, lessons, policy):
     model = SASRec(30, dim=8, n_blocks=1, max_length=9, dropout=0.0)
     view = view_training(model, walks.train, 5)
     chosen = select(SelectionConfig(policy, 0.25), lessons, view, seed=0)
-    kept, taught = chosen.weights > 0, lessons.taught
-    assert int(kept.sum()) == round(0.25 * int(taught.sum()))
-    assert bool((taught | ~kept).all())
-    left = taught & ~kept
+    kept, covered = chosen.weights > 0, lessons.covered
+    assert int(kept.sum()) == round(0.25 * int(covered.sum()))
+    assert bool((covered | ~kept).all())
+    left = covered & ~kept
     if policy == "uncertain":
         assert view.log_likelihood[kept].max() <= view.log_likelihood[left].min()
     if policy == "disagreement":

@@ -130,7 +130,7 @@ def test_a_view_without_a_target_is_not_asked_about(walks) -> None:
     views = Views(Sequences.from_lists([rows[0], rows[1][:1], []]), np.array([0, 1, 2]))
     pool = Pool([student(walks)], [1.0], walks.catalog.digest)
     made = label_views(pool, views, walks, k=3)
-    assert made.taught.tolist() == [False] + [True] * (len(rows[0]) - 1) + [False]
+    assert made.covered.tolist() == [False] + [True] * (len(rows[0]) - 1) + [False]
 
 
 def test_what_was_saved_is_read_back_and_belongs_to_its_data(walks, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from recdistill.evaluation import compare_paired
 from recdistill.reporting import Diagnosis, Rung, render_diagnosis
 
 TABLE = {
-    "n_taught": 1000,
+    "n_covered": 1000,
     "coverage": 1.0,
     "hit_rate": 0.2,
     "hit_rate_shuffled": 0.05,

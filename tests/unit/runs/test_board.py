@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # A process that works for a moment, and is heard.
 WORK = """
-from recdistill.progress import heard_by, progress_of
-with heard_by(lambda share, left: None), progress_of("train sasrec", "steps", 4) as line:
+from recdistill.progress import progress_told_to, progress_of
+with progress_told_to(lambda share, left: None), progress_of("train sasrec", "steps", 4) as line:
     line.advance(3)
 """
 

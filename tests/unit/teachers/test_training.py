@@ -329,5 +329,5 @@ def test_a_teacher_with_other_settings_does_not_take_up_a_checkpoint(
 ) -> None:
     short = replace(SETTINGS, max_epochs=1)
     fit(make_network(), prepared, tmp_path, short)
-    with pytest.raises(UserError, match=r"ema=0\.5, asked is ema=0\.9"):
+    with pytest.raises(UserError, match=r"ema=0\.5, asked for is ema=0\.9"):
         fit(make_network(), prepared, tmp_path, replace(short, ema=0.9))

@@ -133,9 +133,9 @@ def test_a_finished_run_resumes_to_itself(walks: PreparedData, tmp_path: Path):
 
 def test_other_settings_do_not_take_up_a_checkpoint(walks: PreparedData, tmp_path: Path):
     _fit(walks, tmp_path / "fit", replace(FIT, max_epochs=1))
-    with pytest.raises(UserError, match=r"ema_decay=0\.99, asked is ema_decay=0\.5"):
+    with pytest.raises(UserError, match=r"ema_decay=0\.99, asked for is ema_decay=0\.5"):
         _fit(walks, tmp_path / "fit", replace(FIT, max_epochs=1, ema_decay=0.5))
-    with pytest.raises(UserError, match="seed=0, asked is seed=1"):
+    with pytest.raises(UserError, match="seed=0, asked for is seed=1"):
         _fit(walks, tmp_path / "fit", replace(FIT, max_epochs=1), seed=1)
 
 
