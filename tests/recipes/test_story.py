@@ -52,7 +52,7 @@ def test_floors_train_in_one_go_with_a_run_each(recipe: Recipe) -> None:
     assert again.data.tags["cache.hit_of"] == below[2].id, "a floor alone has the same key"
 
 
-@pytest.mark.parametrize("loss", ["sampled_softmax", "gbce", "bce"])
+@pytest.mark.parametrize("loss", ["sampled_softmax", "mixed_softmax", "gbce", "bce"])
 def test_every_loss_trains(recipe: Recipe, loss: str) -> None:
     few = ["--n_negatives=8", "--max_epochs=1"]
     run = recipe("train_baseline", f"--loss={loss}", *SMALL, *TINY_STUDENT, *few)

@@ -81,7 +81,7 @@ class DistillationObjective:
         self._weights = weights | {"base": self.loss_weight}
         active = [w for w in self.terms if weights[w.term.name]]
         if not active:
-            loss = self.loss(step.states, step.table, step.targets)
+            loss = self.loss(step.states, step.table, step.targets, step.rows)
             return loss if self.loss_weight == 1 else self.loss_weight * loss, {"loss": loss}
         asked = self._ask(active, weights, step)
         self._inspect(step, asked)
@@ -96,7 +96,7 @@ class DistillationObjective:
             total = total - self.loss_weight * wanted
             loss = (log_sum / self.loss_weight if self.loss_weight else log_sum) - wanted.detach()
         else:
-            loss = self.loss(step.states, step.table, step.targets)
+            loss = self.loss(step.states, step.table, step.targets, step.rows)
             total = total + self.loss_weight * loss
         logged = {f"loss_{a.term.name}": v for a, v in zip(asked, values, strict=True)}
         return total, {"loss": loss} | logged
@@ -141,7 +141,7 @@ class DistillationObjective:
             table = step.table.detach().requires_grad_()
             nothing = states.new_zeros(len(states))
             values = {a.term.name: catalog_pass(states, table, nothing, [a])[0] for a in asked}
-            values["base"] = self.loss_weight * self.loss(states, table, step.targets)
+            values["base"] = self.loss_weight * self.loss(states, table, step.targets, step.rows)
             for name, value in values.items():
                 gradients = torch.autograd.grad(value, [states, table])
                 norm = torch.stack([g.float().norm() for g in gradients]).norm()

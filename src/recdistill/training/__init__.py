@@ -7,6 +7,7 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.training._baseline_settings import baseline_settings
     from recdistill.training._batches import Batch, WindowSampler, window_loader
+    from recdistill.training._build_loss import build_loss
     from recdistill.training._config import (
         FitConfig,
         LossConfig,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         said_by,
         take_in_text,
     )
-    from recdistill.training._losses import GBCE, Loss, SampledSoftmax, Softmax, build_loss
+    from recdistill.training._losses import GBCE, Loss, Softmax
     from recdistill.training._recipe import StudentRecipe
     from recdistill.training._recipe_file import load_recipe, save_recipe
     from recdistill.training._resume import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         resumable_checkpoint,
         signature_lines,
     )
+    from recdistill.training._sampled_softmax import MixedSoftmax, SampledSoftmax
     from recdistill.training._settings import StudentTraining
     from recdistill.training._shown_steps import ShownSteps
     from recdistill.training._softmax import weighted_logsumexp
@@ -43,6 +45,7 @@ __all__ = [
     "Loss",
     "LossAlone",
     "LossConfig",
+    "MixedSoftmax",
     "Objective",
     "OptimizerConfig",
     "Resumable",

@@ -8,7 +8,7 @@ from typing import Literal
 from recdistill.errors import require, require_choice, require_least
 
 Schedule = Literal["constant", "cosine", "linear"]
-LossKind = Literal["softmax", "sampled_softmax", "gbce", "bce"]
+LossKind = Literal["softmax", "sampled_softmax", "mixed_softmax", "gbce", "bce"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -54,7 +54,8 @@ class LossOptions:
     gbce_t : float
         Calibration of gBCE from 0 (plain BCE) to 1 (unbiased probabilities).
     sampling_power : float
-        ``sampled_softmax`` draws items in proportion to ``(count + 1) ** sampling_power``.
+        ``sampled_softmax`` and ``mixed_softmax`` draw items in proportion to
+        ``(count + 1) ** sampling_power``.
     label_smoothing : float
         ``softmax`` only: share of the target's mass spread over the catalog.
     """
@@ -75,11 +76,13 @@ class LossConfig(LossOptions):
 
     Attributes
     ----------
-    kind : "softmax", "sampled_softmax", "gbce" or "bce"
+    kind : "softmax", "sampled_softmax", "mixed_softmax", "gbce" or "bce"
         ``softmax`` compares each target with the whole catalog and is best up to some ten
-        thousand items; the others compare with ``n_negatives`` drawn items.
+        thousand items; the others compare with ``n_negatives`` drawn items, ``mixed_softmax``
+        with what others of the batch took as well.
     n_negatives : int
-        Drawn items per target (``bce``, ``gbce``) or per batch (``sampled_softmax``).
+        Drawn items per target (``bce``, ``gbce``) or per batch (``sampled_softmax``,
+        ``mixed_softmax``).
     """
 
     kind: LossKind = "softmax"

@@ -15,8 +15,8 @@ from recdistill.students import (
     build_student,
     fold_text,
 )
+from recdistill.training._build_loss import build_loss
 from recdistill.training._fit import FitResult, fit
-from recdistill.training._losses import build_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

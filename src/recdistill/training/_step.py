@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ class Step:
     table: Tensor
     targets: Tensor
     batch: Batch
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """The history that each target stands in, int64, shape [n_targets]."""
+        return self.batch.target_keys()[0]
 
 
 @runtime_checkable
@@ -67,7 +73,7 @@ class LossAlone:
 
     def __call__(self, step: Step, progress: float) -> tuple[Tensor, Mapping[str, Tensor]]:
         """See ``Objective``."""
-        loss = self.loss(step.states, step.table, step.targets)
+        loss = self.loss(step.states, step.table, step.targets, step.rows)
         return loss, {"loss": loss}
 
     def epoch_metrics(self) -> Mapping[str, float]:

@@ -106,7 +106,7 @@ def test_the_model_left_behind_is_the_best_average(walks: PreparedData, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("kind", "killed_in"), [("softmax", 2), ("softmax", 5), ("sampled_softmax", 3), ("gbce", 3)]
+    ("kind", "killed_in"), [("softmax", 2), ("softmax", 5), ("mixed_softmax", 3), ("gbce", 3)]
 )
 def test_a_killed_run_resumes_to_the_same_end(
     walks: PreparedData, tmp_path: Path, kind: str, killed_in: int

@@ -143,7 +143,7 @@ def test_gbce_without_calibration_is_bce():
     assert GBCE(101, 25, 1.0).beta == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("kind", ["softmax", "sampled_softmax", "gbce", "bce"])
+@pytest.mark.parametrize("kind", ["softmax", "sampled_softmax", "mixed_softmax", "gbce", "bce"])
 def test_padding_has_no_gradient_and_every_loss_learns(kind: str):
     _, table, targets = (t.detach() for t in _inputs(64, 20))
     config = LossConfig(kind=kind, n_negatives=8)  # type: ignore[arg-type]
