@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from recdistill import distillation, evaluation, lessons, reporting, runs, students
+from recdistill import evaluation, lessons, reporting, students
 from recdistill.config import as_dotted, main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
-from recdistill.lessons import CONTROLS
+from recdistill.ladder import climb, rungs_named
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -22,32 +21,14 @@ if TYPE_CHECKING:
 
     from recdistill.data import PreparedData
     from recdistill.lessons import Sources
-    from recdistill.reporting import Diagnosis, Rung
+    from recdistill.reporting import Diagnosis
     from recdistill.runs import Run, RunReference
 
 METRICS = ("recall", "ndcg")
-OFF = {"ranking_weight": 0, "listwise_weight": 0, "fusion_weight": 0, "dros_weight": 0}
-LISTWISE = OFF | {"listwise_weight": 1.0}
-RANKING = OFF | {"ranking_weight": 0.5}
-# Rung -> the rung it differs from in one thing, its settings, and what it is.
-LADDER: dict[str, tuple[str, dict[str, Any], str]] = {
-    "zero": ("baseline", OFF, "all weights at zero: must be the baseline"),
-    "listwise": ("baseline", LISTWISE, "the listwise term alone"),
-    "ranking": ("baseline", RANKING, "the ranking term alone"),
-    "dros": ("baseline", OFF | {"dros_weight": 0.1}, "the DROS term alone"),
-    "fusion": ("baseline", OFF | {"fusion_weight": 0.2}, "the teacher's item vectors alone"),
-    "no_lists": ("baseline", OFF | {"control": "no_lists"}, CONTROLS["no_lists"]),
-    **{
-        name: ("listwise", LISTWISE | {"control": name}, what)
-        for name, what in CONTROLS.items()
-        if name != "no_lists"
-    },
-    "positives_only": ("ranking", RANKING, ""),
-    "inverted_confidence": ("ranking", RANKING, ""),
-    "embedding_mse": ("listwise", LISTWISE, ""),
-    "coupled_l2": ("listwise", LISTWISE, ""),
-    "padding_index": ("listwise", LISTWISE, ""),
-}
+SHARED = {
+    "dataset", "data_path", "source", "split", "train_file", "val_file", "test_file", "max_users",
+    "min_interactions", "data_seed", "use_cache",
+}  # fmt: skip
 
 
 @main_fields("baseline_run", "teacher_run", "student_run")
@@ -64,19 +45,7 @@ class Config(OnData):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.rungs()
-
-    def rungs(self) -> list[str]:
-        """Name the rungs to run, with the sound run that each mistake is measured against."""
-        if self.ladder in ("all", "none"):
-            return list(LADDER) if self.ladder == "all" else []
-        asked = [name.strip() for name in self.ladder.split(",")]
-        if unknown := [name for name in asked if name not in LADDER]:
-            raise UserError(
-                f"The ladder has no rung {unknown[0]!r}: take all, none, or some of "
-                f"{', '.join(LADDER)}."
-            )
-        return [n for n in LADDER if n in asked or n in {LADDER[name][0] for name in asked}]
+        rungs_named(self.ladder)
 
 
 def run(config: Config, run: Run) -> None:
@@ -99,7 +68,8 @@ def run(config: Config, run: Run) -> None:
     }  # fmt: skip
     with run.phase("inspect"):
         table = inspect(config, data, sources)
-    rungs = climb(config, run, sources, users["baseline"])
+    shared = shared_settings(config, sources)
+    rungs = climb(run, rungs_named(config.ladder), sources, shared, users["baseline"], say)
     hit = {name: frame["n_above"].to_numpy() < 10 for name, frame in users.items()}
     diagnosis = reporting.Diagnosis(
         names={"student": student.name, "baseline": baseline.name, "teacher": teacher.name},
@@ -143,52 +113,23 @@ def inspect(config: Config, data: PreparedData, sources: Sources) -> dict[str, f
     return asdict(lessons.inspect_lessons(given.about(data.train), data.catalog.n_items, view))
 
 
-def climb(config: Config, run: Run, sources: Sources, baseline_users: pd.DataFrame) -> list[Rung]:
-    """Run every rung as a child and measure the one thing in which it differs."""
-    baseline, tables = sources.baseline, sources.tables
-    lesson_source = {"teacher_run": ",".join(t.id for t in tables)}
+def say(words: str) -> None:
+    """Tell what happened on the way."""
+    print(f"diagnose: {words}", flush=True)
+
+
+def shared_settings(config: Config, sources: Sources) -> dict[str, Any]:
+    """Return what all rungs are trained with: the baseline's seed, the same lists and data."""
+    changed = {k: v for k, v in as_dotted(config).items() if k in SHARED and v != ""}
+    taken = {"teacher_run": ",".join(table.id for table in sources.tables)}
     if sources.transfer:
-        lesson_source = {"transfer_run": sources.transfer.id}
-    users, rungs = {"baseline": baseline_users}, []
-    seed = int(baseline.params.get("config.seed", config.seed))
-    for name in config.rungs():
-        against, settings, what = LADDER[name]
-        if name == "no_lists" and not sources.transfer:
-            continue  # without views of the histories it would be the baseline
-        if name == "fusion" and not any(
-            t.metrics.get("table/has_item_embeddings", 1.0) for t in tables
-        ):
-            continue
-        shared = {k: v for k, v in as_dotted(config).items() if k in SHARED and v != ""}
-        parameters = shared | settings | {
-            **lesson_source,
-            "baseline_run": baseline.id,
-            "seed": seed,
-            "top_k": config.top_k,
-            "rung": name,
-            "mistake": name if name in distillation.MISTAKES else "none",
-        }  # fmt: skip
-        if config.max_epochs is not None:
-            parameters["max_epochs"] = config.max_epochs
-        try:
-            child = runs.launch(run, "ladder", parameters)
-        except UserError as error:
-            # Floors have no item vectors; the other rungs still tell their story.
-            if name != "fusion":
-                raise
-            print(f"diagnose: without the rung fusion: {error}", flush=True)
-            continue
-        users[name] = evaluation.load_evaluation(child.artifact("evaluation")).per_user
-        effect = paired(users[name], users[against], "ndcg")
-        wrong = what or distillation.MISTAKES[name]  # type: ignore[index]
-        rungs.append(reporting.Rung(name, wrong, against, effect, child.id))
-    return rungs
-
-
-SHARED = {
-    "dataset", "data_path", "source", "split", "train_file", "val_file", "test_file", "max_users",
-    "min_interactions", "data_seed", "use_cache",
-}  # fmt: skip
+        taken = {"transfer_run": sources.transfer.id}
+    length = {} if config.max_epochs is None else {"max_epochs": config.max_epochs}
+    return changed | taken | length | {
+        "baseline_run": sources.baseline.id,
+        "seed": int(sources.baseline.params.get("config.seed", config.seed)),
+        "top_k": config.top_k,
+    }  # fmt: skip
 
 
 def paired(one: pd.DataFrame, other: pd.DataFrame, metric: Any) -> Any:

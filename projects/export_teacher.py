@@ -7,19 +7,18 @@ mlflow run . --env-manager local -e export_teacher -P folds=3     (trains the te
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from recdistill import evaluation, floors, lessons, saved_models, teachers, text_runs, training
+from recdistill import checksums, floors, lessons, refits, saved_models, teachers
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError, require_least
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import numpy as np
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from recdistill.evaluation import PositionScores, Recommender
     from recdistill.lessons import TeacherTable
     from recdistill.runs import Run, RunReference
-    from recdistill.students import StudentRecommender
-    from recdistill.teachers import TeacherRecommender
 
 
 @main_fields("teacher_run", "top_k", "select", "folds")
@@ -71,7 +68,7 @@ def run(config: Config, run: Run) -> None:
             run.folder / "table",
             data,
             lessons.comparable_positions(model, scores(config, model, teacher_run, run, data)),
-            teacher_digest=folder_digest(folder),
+            teacher_digest=checksums.folder_digest(folder),
             top_k=config.top_k,
             logits=config.logits,
             mask_seen=config.mask_seen,
@@ -114,63 +111,14 @@ def scores(
         )
 
     def refit(others: PreparedData, fold: int) -> Recommender:
-        if isinstance(model, floors.Floor):
-            return floors.refit(model, others.train, others.catalog)
-        users = f"{len(others.train)} users"
-        print(f"export_teacher: fold {fold + 1} of {config.folds}, {users}", flush=True)
-        folder = Path(run.checkpoint_folder) / f"fold-{fold}"
-        if isinstance(model, teachers.TeacherRecommender):
-            return refit_teacher(model, made_by, run, others, folder)
-        return refit_student(made_by, run, others, folder)
+        if not isinstance(model, floors.Floor):
+            users = f"{len(others.train)} users"
+            print(f"export_teacher: fold {fold + 1} of {config.folds}, {users}", flush=True)
+        return refits.refit(
+            model, made_by, run, others, Path(run.checkpoint_folder) / f"fold-{fold}"
+        )
 
     return lessons.out_of_fold_scores(refit, data, n_folds=config.folds, seed=config.seed)
-
-
-def refit_student(
-    made_by: RunReference, run: Run, data: PreparedData, folder: Path
-) -> StudentRecommender:
-    """Fit a baseline run's student again, on these users."""
-    fitted = training.fit_student(
-        training.load_recipe(made_by.artifact("model")),
-        data,
-        seed=int(made_by.tags["seed"]),
-        vectors=text_runs.texts_of(made_by, run, data).vectors(data),
-        log=unlogged,
-        checkpoint_folder=folder / "student",
-    )
-    return fitted.recommender
-
-
-def refit_teacher(
-    teacher: TeacherRecommender, made_by: RunReference, run: Run, data: PreparedData, folder: Path
-) -> TeacherRecommender:
-    """Fit a teacher run's baseline and teacher again, on these users."""
-    recipe, seed = teachers.load_recipe(made_by.artifact("model")), int(made_by.tags["seed"])
-    stood_on = run.find(made_by.tags["baseline_run_id"], "train_baseline", data=data)
-    baseline = refit_student(stood_on, run, data, folder)
-    llm = recipe.teacher.load_llm(seed)
-    shape = teacher.network.settings
-    network = teachers.build_teacher(baseline.model, llm, data.catalog, shape, seed=seed)
-
-    def validate(model: TeacherRecommender) -> Mapping[str, float]:
-        return evaluation.evaluate(model, data.val, data.catalog, data.train).metrics()
-
-    n_parts = int(made_by.metrics.get("fit/n_pieces", 1))  # what the memory asked for then
-    teachers.fit_teacher(
-        network,
-        data,
-        recipe.training,
-        validate=validate,
-        log=unlogged,
-        checkpoints=folder / "teacher",
-        seed=seed,
-        n_parts=n_parts,
-    )
-    return teachers.TeacherRecommender(network, data.catalog.digest)
-
-
-def unlogged(_metrics: Mapping[str, float], _step: int) -> None:
-    """Drop a fold's own figures: the run is about the table."""
 
 
 def item_vectors(model: Recommender) -> np.ndarray[Any, Any] | None:
@@ -178,15 +126,6 @@ def item_vectors(model: Recommender) -> np.ndarray[Any, Any] | None:
     if isinstance(model, teachers.TeacherRecommender):
         return model.item_vectors().float().cpu().numpy()
     return None
-
-
-def folder_digest(folder: Path) -> str:
-    """Return 32 hex digits over the model's files."""
-    sha = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        sha.update(str(path.relative_to(folder)).encode())
-        sha.update(hashlib.sha256(path.read_bytes()).digest())
-    return sha.hexdigest()[:32]
 
 
 def describe(run: Run, table: TeacherTable) -> str:

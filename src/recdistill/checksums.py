@@ -36,6 +36,15 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def folder_digest(folder: Path) -> str:
+    """Return 32 hex digits over the names and contents of all files below a folder."""
+    sha = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        sha.update(str(path.relative_to(folder)).encode())
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()[:32]
+
+
 def write_description(path: Path, facts: Mapping[str, Any], files: Iterable[str]) -> None:
     """Write ``facts`` as JSON, with the checksums of ``files`` beside it and of itself.
 
