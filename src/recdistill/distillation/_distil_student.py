@@ -14,7 +14,7 @@ from recdistill.distillation._objective import DistillationObjective, Weighted
 from recdistill.distillation._registry import TermInputs, build_term
 from recdistill.distillation._schedule import Annealing
 from recdistill.students import build_student
-from recdistill.training import FittedStudent, build_loss, finished, fit, said_by, take_in_text
+from recdistill.training import FittedStudent, finished, fit, loss_for, said_by, take_in_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,7 +126,7 @@ def assemble(
         for name, weight in teaching.weights.items()
     ]
     objective = DistillationObjective(
-        build_loss(recipe.loss, counts),
+        loss_for(recipe, student, counts, taught=bool(teaching.weights)),
         weighted,
         teaching.lessons,
         loss_weight=teaching.loss_weight,

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
         resumable_checkpoint,
         signature_lines,
     )
+    from recdistill.training._row_adamw import RowAdamW
     from recdistill.training._sampled_softmax import MixedSoftmax, SampledSoftmax
     from recdistill.training._settings import StudentTraining
     from recdistill.training._shown_steps import ShownSteps
     from recdistill.training._softmax import weighted_logsumexp
     from recdistill.training._step import LossAlone, Objective, Step
+    from recdistill.training._touched_rows import loss_for
 
 __all__ = [
     "GBCE",
@@ -49,6 +51,7 @@ __all__ = [
     "Objective",
     "OptimizerConfig",
     "Resumable",
+    "RowAdamW",
     "SampledSoftmax",
     "ShownSteps",
     "Softmax",
@@ -63,6 +66,7 @@ __all__ = [
     "fit_student",
     "interruptible",
     "load_recipe",
+    "loss_for",
     "resumable_checkpoint",
     "said_by",
     "save_recipe",

@@ -9,6 +9,7 @@ from recdistill.errors import require, require_choice, require_least
 
 Schedule = Literal["constant", "cosine", "linear"]
 LossKind = Literal["softmax", "sampled_softmax", "mixed_softmax", "gbce", "bce"]
+UpdatedRows = Literal["all", "touched"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -28,6 +29,10 @@ class OptimizerConfig:
         What follows the warm-up, down to ``final_lr`` of ``lr`` at ``max_epochs``.
     final_lr : float
         Share of ``lr`` left at the end; "constant" ignores it.
+    rows : "all" or "touched"
+        Rows of the item table that a step updates. "touched": those that the batch looked up; the
+        others' moments, decay and average wait until they are (``RowAdamW``), so a step costs what
+        it touches and not the table. Only losses against drawn items can.
     """
 
     lr: float = 2e-3
@@ -35,6 +40,7 @@ class OptimizerConfig:
     warmup: float = 0.05
     schedule: Schedule = "cosine"
     final_lr: float = 0.0
+    rows: UpdatedRows = "all"
 
     def __post_init__(self) -> None:
         require(self.lr > 0, f"optimizer.lr is {self.lr}; it must be positive.")
@@ -43,6 +49,7 @@ class OptimizerConfig:
             value = getattr(self, name)
             require(0 <= value <= 1, f"optimizer.{name} is {value}; it is a share from 0 to 1.")
         require_choice("optimizer.schedule", self.schedule, Schedule)
+        require_choice("optimizer.rows", self.rows, UpdatedRows)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from recdistill.training._progress import SELECTED_BY, Progress
 from recdistill.training._resume import interruptible, resumable_checkpoint, signature_lines
 from recdistill.training._shown_steps import ShownSteps
 from recdistill.training._step import LossAlone, Objective
+from recdistill.training._touched_rows import looked_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -110,7 +111,8 @@ def fit(
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", message=".*weights_only.*")
         name = type(model).__name__.lower()
-        with interruptible(), progress_of(f"train {name}", "steps") as line:
+        rows = config.optimizer.rows
+        with interruptible(), looked_up(model, rows), progress_of(f"train {name}", "steps") as line:
             trainer = _trainer(config, accelerator, [progress, ShownSteps(line)])
             trainer.fit(module, loader, ckpt_path=last, weights_only=True)
         load_model(model, str(folder / "best.safetensors"))

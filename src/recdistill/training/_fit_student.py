@@ -15,8 +15,8 @@ from recdistill.students import (
     build_student,
     fold_text,
 )
-from recdistill.training._build_loss import build_loss
 from recdistill.training._fit import FitResult, fit
+from recdistill.training._touched_rows import loss_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +74,7 @@ def fit_student(
     take_in_text(student, recipe.architecture, vectors, data, seed=seed)
     result = fit(
         student,
-        build_loss(recipe.loss, np.bincount(data.train.items, minlength=n_items + 1)),
+        loss_for(recipe, student, np.bincount(data.train.items, minlength=n_items + 1)),
         data,
         recipe.loop,
         log=log,

@@ -10,7 +10,9 @@ import pytorch_lightning as pl
 import torch
 from torch.nn.utils import parametrize
 
+from recdistill.training._row_adamw import RowAdamW
 from recdistill.training._step import Step
+from recdistill.training._touched_rows import touched_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,7 +94,8 @@ class TrainingModule(pl.LightningModule):
             {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
             {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=config.lr, fused=True)
+        kind = torch.optim.AdamW if touched_table(self.model) is None else RowAdamW
+        optimizer = kind(groups, lr=config.lr, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: rate_share(config, step, self.n_steps)
         )

@@ -90,6 +90,11 @@ class Progress(pl.Callback):
                 self.objective.restore(self._restored["objective"])
         self._stop_if_stalled(trainer)
 
+    def on_before_optimizer_step(self, *args: Any) -> None:
+        """Let the average see which rows the step is about to touch."""
+        if self.average is not None:
+            self.average.before_step()
+
     def on_train_batch_end(self, *args: Any) -> None:
         """Average the weights."""
         if self.average is not None:

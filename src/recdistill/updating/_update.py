@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.students import grow_student
-from recdistill.training import FittedStudent, build_loss, finished, fit, said_by, take_in_text
+from recdistill.training import FittedStudent, finished, fit, loss_for, said_by, take_in_text
 from recdistill.updating._since import since
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def update_student(
     take_in_text(model, recipe.architecture, vectors, now, seed=seed, started=True)
     result = fit(
         model,
-        build_loss(recipe.loss, np.bincount(now.train.items, minlength=n_items + 1)),
+        loss_for(going_on, model, np.bincount(now.train.items, minlength=n_items + 1)),
         replace(now, train=fresh.sequences),
         going_on.loop,
         seed=seed,
