@@ -9,7 +9,8 @@ import numpy as np
 
 from recdistill.students import grow_student
 from recdistill.training import FittedStudent, finished, fit, loss_for, said_by, take_in_text
-from recdistill.updating._since import since
+from recdistill.updating._new_rows import fit_new_rows
+from recdistill.updating._since import new_counts, since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +67,8 @@ def update_student(
     """Train a student on what happened between ``before`` and ``now``, from where it stands.
 
     The weights go on, the optimizer starts anew and warms up: a finished run keeps no moments. The
-    epoch is selected on ``now``'s validation.
+    rows of new items are fitted first, alone, to where users took them: the few steps that follow
+    could not find them. The epoch is selected on ``now``'s validation.
 
     Parameters
     ----------
@@ -105,6 +107,9 @@ def update_student(
         vectors=vectors,
         seed=seed,
     )
+    new = np.concatenate([~trained, np.ones(n_items - student.model.n_items, np.bool_)])
+    new[0] = False
+    fit_new_rows(model, now.train, new_counts(before, now), new, seed=seed)
     take_in_text(model, recipe.architecture, vectors, now, seed=seed, started=True)
     result = fit(
         model,
