@@ -32,7 +32,7 @@ class Config(OnData):
     windows: int = 6
     clocks: list[str] = field(default_factory=lambda: ["never", "update", "full"])
     n_seeds: int = 1
-    epochs: int = 3
+    epochs: int = 1
     lr_share: float = 0.5
     replay: Replay = field(default_factory=Replay)
     encoder: str = "tfidf"

@@ -35,7 +35,7 @@ class Config(OnData):
     champion_run: str = "latest"
     prepared: str = "latest"
     full: bool = False
-    epochs: int = 3
+    epochs: int = 1
     lr_share: float = 0.5
     replay: Replay = field(default_factory=Replay)
     text_run: str = "latest"

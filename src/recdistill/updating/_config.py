@@ -21,17 +21,17 @@ class Replay:
         Items of a user's past that are read, and trained once more, before that user's new ones.
     share : float
         Least share of old targets among all; where the contexts are fewer, users without anything
-        new are drawn whole, up to ``context`` items each.
+        new are drawn whole, up to ``context`` items each. 1 is all of the past.
     """
 
-    context: int = 50
-    share: float = 0.5
+    context: int = 1000
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.context < 1:
             raise UserError(f"replay.context is {self.context}; it must be at least 1.")
-        if not 0 <= self.share < 1:
-            raise UserError(f"replay.share is {self.share}; it is a share, from 0 to below 1.")
+        if not 0 <= self.share <= 1:
+            raise UserError(f"replay.share is {self.share}; it is a share, from 0 to 1.")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class UpdateConfig:
     replay : Replay
     """
 
-    epochs: int = 3
+    epochs: int = 1
     lr_share: float = 0.5
     replay: Replay = field(default_factory=Replay)
 

@@ -70,16 +70,24 @@ def since(before: PreparedData, now: PreparedData, replay: Replay, *, seed: int)
     targets = rows.lengths - 1
     n_new = int(np.minimum(new[active], targets).sum())
     n_old = int(targets.sum()) - n_new
-    wanted = int(np.ceil(n_new * replay.share / (1 - replay.share))) - n_old
     drawn = _drawn(now, np.setdiff1d(np.flatnonzero(now.train.lengths > 1), active), seed)
     past = now.train.take(drawn).tail(replay.context + 1)
-    enough = int(np.searchsorted(np.cumsum(past.lengths - 1), wanted)) + 1 if wanted > 0 else 0
-    past = past.take(np.arange(min(enough, len(past))))
+    past = past.take(np.arange(_n_enough(past, n_new, n_old, replay.share)))
     together = Sequences(
         np.concatenate([rows.items, past.items]),
         np.concatenate([rows.offsets, past.offsets[1:] + rows.offsets[-1]]),
     )
     return Since(together, n_new, n_old + int((past.lengths - 1).sum()))
+
+
+def _n_enough(past: Sequences, n_new: int, n_old: int, share: float) -> int:
+    """Count the rows that bring the old targets to their share of all."""
+    if share == 1:
+        return len(past)
+    wanted = int(np.ceil(n_new * share / (1 - share))) - n_old
+    if wanted <= 0:
+        return 0
+    return min(int(np.searchsorted(np.cumsum(past.lengths - 1), wanted)) + 1, len(past))
 
 
 def _drawn(now: PreparedData, users: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
