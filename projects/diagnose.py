@@ -108,9 +108,10 @@ def inspect(config: Config, data: PreparedData, sources: Sources) -> dict[str, f
         config.top_k, min_coverage=0.0, selection=lessons.SelectionConfig(), seed=config.seed
     )
     model = students.load_model(sources.baseline.artifact("model"), data.catalog).model
-    view = lessons.view_training(model, data.train, config.top_k)
     # The first view of every history is the history as it is.
-    return asdict(lessons.inspect_lessons(given.about(data.train), data.catalog.n_items, view))
+    given = given.about(data.train)
+    view = lessons.view_training(model, given.sequences, config.top_k)
+    return asdict(lessons.inspect_lessons(given, data.catalog.n_items, view))
 
 
 def say(words: str) -> None:

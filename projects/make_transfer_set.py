@@ -2,6 +2,7 @@
 
 mlflow run . --env-manager local -e make_transfer_set -P teacher_run=latest
 mlflow run . --env-manager local -e make_transfer_set -P teacher_run=my-baseline,my-floor
+mlflow run . --env-manager local -e make_transfer_set -P extends=latest -P teacher_run=my-teacher
 mlflow run . --env-manager local -e distill -P transfer_run=latest
 """
 
@@ -10,25 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from recdistill import lessons, results, saved_models
+from recdistill import lessons, results, updating
 from recdistill.config import main_fields
-from recdistill.data import OnData, prepare_for
-from recdistill.errors import require_least
+from recdistill.data import OnData, ancestor_of_split, prepare_for
+from recdistill.errors import UserError, require_least
 from recdistill.lessons import WeighBy  # noqa: TC001 - read by the parser
 from recdistill.progress import progress_of
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
+    from recdistill.data import PreparedData
+    from recdistill.evaluation import Recommender
     from recdistill.lessons import Lessons, MemberScores, PoolWorth, ViewsConfig
     from recdistill.runs import Run, RunReference
 
 
-@main_fields("teacher_run", "n_views", "top_k")
+@main_fields("teacher_run", "extends", "n_views", "top_k")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which teachers, and about how many views; conf/make_transfer_set.yaml says the cost."""
 
     teacher_run: str = "latest"
+    extends: str = ""
     n_views: int = 12
     crop: float = 0.5
     shortest_crop: float = 0.3
@@ -53,15 +57,22 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     references, asked = lessons.weighted_references(config.teacher_run)
-    teachers = [run.find(r, *stages(r), data=data) for r in references]
+    older = run.find(config.extends, "make_transfer_set") if config.extends else None
+    # Teachers of a set that goes on may be older than the data: theirs is a slower clock.
+    on = None if older else data
+    teachers = [run.find(r, *stages(r), data=on) for r in references]
     run.rename("+".join(map(model_of, teachers)), f"s{config.seed}-transfer")
     run.set_tags({"teacher_run_id": ",".join(t.id for t in teachers)})
     inputs = {"split": data.split_digest, "teachers": ",".join(t.id for t in teachers)}
+    if older:
+        run.set_tags({"extends_run_id": older.id})
+        inputs |= {"extends": older.id}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
     names = lessons.teacher_names(teachers)
-    members = [saved_models.load_recommender(t.artifact("model"), data.catalog) for t in teachers]
+    before = trained_before(older, data) if older else None
+    members = [as_teacher(t, data) for t in teachers]
     with run.phase("weigh"):
         scores = lessons.member_scores(members, data)
         pool = lessons.weigh(members, data, asked, by=config.weigh_by, scores=scores)
@@ -75,14 +86,17 @@ def run(config: Config, run: Run) -> None:
     test = results.log_evaluation(run, pool, data)
 
     with run.phase("label"), progress_of("ask the teachers", "views") as line:
+        if before:
+            views = updating.fresh_views(before, data, config.views(), seed=config.seed)
+        else:
+            views = lessons.draw_views(data.train, config.views(), seed=config.seed)
         made = lessons.label_views(
-            pool,
-            lessons.draw_views(data.train, config.views(), seed=config.seed),
-            data,
-            k=config.top_k,
-            n_folds=config.folds,
-            report=line.reach,
+            pool, views, data, k=config.top_k, n_folds=config.folds, report=line.reach
         )
+    run.log_metrics({"transfer/n_views_asked": len(views.owners)})
+    if older and before:
+        said_before = lessons.load_transfer_set(older.artifact("transfer_set"), before)
+        made = said_before.followed_by(made)
     lessons.save_transfer_set(made, run.folder / "transfer_set", data)
     run.log_artifact(run.folder / "transfer_set", "transfer_set")
     words = [
@@ -93,6 +107,23 @@ def run(config: Config, run: Run) -> None:
     ]
     run.note("\n\n".join(words))
     print("\n".join(words))
+
+
+def trained_before(older: RunReference, data: PreparedData) -> PreparedData:
+    """Return the data of an older transfer set, which these grew from."""
+    found = ancestor_of_split(data, older.tags["split.digest"])
+    if found is None or found.split_digest == data.split_digest:
+        raise UserError(
+            f"extends={older.name} is of {older.tags['data.folder']}, which {data.folder.name} did "
+            "not grow from: name a transfer set of older days (prepare_data -P extends=...), or "
+            "leave extends empty to make a new one."
+        )
+    return found
+
+
+def as_teacher(teacher: RunReference, data: PreparedData) -> Recommender:
+    """Return a teacher's model; one of older days on the catalog of now."""
+    return updating.Champion(teacher.name, teacher.artifact("model"), data).as_teacher()
 
 
 def judge(scores: MemberScores, names: list[str]) -> PoolWorth:

@@ -10,15 +10,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recdistill import data_runs, floors, results, students, text_runs, training, updating
+from recdistill import (
+    data_runs,
+    floors,
+    lessons,
+    results,
+    students,
+    text_runs,
+    training,
+    updating,
+)
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
+from recdistill.errors import UserError
 from recdistill.runs import stage
 from recdistill.updating import Replay, UpdateConfig
 
 if TYPE_CHECKING:
     from recdistill.evaluation import Evaluation, Recommender
-    from recdistill.runs import Run
+    from recdistill.runs import Run, RunReference
     from recdistill.students import ItemKind
     from recdistill.texts import ItemVectors
     from recdistill.training import FittedStudent
@@ -27,7 +37,7 @@ if TYPE_CHECKING:
 CHAMPIONS = ("update", "distill", "train_baseline")
 
 
-@main_fields("champion_run", "prepared", "full", "epochs", "lr_share", "text_run")
+@main_fields("champion_run", "prepared", "full", "epochs", "lr_share", "text_run", "transfer_run")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which model goes on, with what; conf/update.yaml says what each knob does and costs."""
@@ -39,11 +49,17 @@ class Config(OnData):
     lr_share: float = 0.5
     replay: Replay = field(default_factory=Replay)
     text_run: str = "latest"
+    transfer_run: str = ""
     place_by_text: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.update()
+        if self.full and self.transfer_run:
+            raise UserError(
+                "full=true trains without lessons: leave transfer_run out, or distil anew with "
+                f"distill -P transfer_run={self.transfer_run}."
+            )
 
     def update(self) -> UpdateConfig:
         """Collect how a student goes on."""
@@ -51,8 +67,10 @@ class Config(OnData):
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here; see ``runs.used_settings``."""
-        going_on = {"epochs", "lr_share", "replay", "place_by_text"} if self.full else set()
-        return super().unused() | going_on | {"prepared", "text_run"}
+        unused = {"epochs", "lr_share", "replay", "place_by_text"} if self.full else set()
+        if self.transfer_run:
+            unused.add("replay")  # what is trained on are the transfer set's views
+        return super().unused() | unused | {"prepared", "text_run"}
 
 
 def run(config: Config, run: Run) -> None:
@@ -66,6 +84,11 @@ def run(config: Config, run: Run) -> None:
     kept = {name: found.tags[name] for name in ("model",) if name in found.tags}
     run.set_tags({"champion_run_id": found.id} | texts.tags() | kept)
     inputs = {"split": data.split_digest, "champion": found.id} | texts.inputs()
+    taught_by = None
+    if config.transfer_run:
+        taught_by = run.find(config.transfer_run, "make_transfer_set", data=data)
+        run.set_tags({"transfer_run_id": taught_by.id})
+        inputs |= {"transfer": taught_by.id}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 
@@ -76,9 +99,9 @@ def run(config: Config, run: Run) -> None:
         floors.save_model(floor, run.folder / "model", split_digest=data.split_digest)
         n_epochs = 0
     else:
-        if found.stage == "distill":
+        if found.stage == "distill" and not taught_by:
             print(f"{found.name} was distilled: this training has its recipe, not its lessons.")
-        fitted = train(config, run, champion, texts.vectors(data))
+        fitted = train(config, run, champion, texts.vectors(data), taught_by)
         model = student = results.learn_new_item_shift(run, fitted.recommender, data)
         students.save_model(student, run.folder / "model")
         training.save_recipe(champion.recipe, run.folder / "model")
@@ -98,7 +121,11 @@ def needed_texts(config: Config, champion: Champion) -> ItemKind:
 
 
 def train(
-    config: Config, run: Run, champion: Champion, vectors: ItemVectors | None
+    config: Config,
+    run: Run,
+    champion: Champion,
+    vectors: ItemVectors | None,
+    taught_by: RunReference | None,
 ) -> FittedStudent:
     """Train the champion's student on, or another one by its recipe."""
     recipe, data = champion.recipe, champion.data
@@ -114,8 +141,12 @@ def train(
             run.log_metrics(fitted.metrics())
             return fitted
         student, _ = students.read_student(champion.folder)
-        before = champion.trained_on()
-        updated = updating.update_student(student, recipe, before, data, config.update(), **how)
+        before, said = champion.trained_on(), None
+        if taught_by:
+            said = lessons.load_transfer_set(taught_by.artifact("transfer_set"), data)
+        updated = updating.update_student(
+            student, recipe, before, data, config.update(), lessons=said, **how
+        )
         run.log_metrics(updated.metrics())
         return updated.fitted
 

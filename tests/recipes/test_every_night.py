@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.artifacts import load_dict
 
 from recdistill.runs import RunReference, find_run
 from tests.recipes.conftest import TINY_STUDENT, Recipe, artifacts
@@ -116,3 +117,23 @@ def test_a_backtest_runs_the_last_windows_as_they_would_have_run(
 
 def read_csv(run: RunReference) -> pd.DataFrame:
     return pd.read_csv(run.artifact("backtest") / "windows.csv")
+
+
+def test_a_transfer_set_goes_on_and_so_does_a_student_of_it(
+    recipe: Recipe, champion: str, nights: list[str]
+) -> None:
+    first, second = (["--dataset=steps", f"--prepared={folder}"] for folder in nights)
+    floor = recipe("train_baseline", "--model=counter", *first).info.run_id
+    few = [f"--teacher_run={floor},{champion}", "--n_views=2", "--top_k=4", "--folds=2"]
+    old = recipe("make_transfer_set", *few, *first)
+    new = recipe("make_transfer_set", *few, *second, f"--extends={old.info.run_id}")
+    manifests = [
+        load_dict(f"runs:/{run.info.run_id}/transfer_set/manifest.json") for run in (old, new)
+    ]
+    asked = new.data.metrics["transfer/n_views_asked"]
+    assert asked > 0
+    assert manifests[1]["n_views"] == manifests[0]["n_views"] + asked
+    own = [f"--transfer_run={new.info.run_id}", *second]
+    run = recipe("update", f"--champion_run={champion}", *own)
+    assert run.data.tags["transfer_run_id"] == new.info.run_id
+    assert run.data.metrics["train/loss_listwise"] > 0

@@ -77,6 +77,11 @@ class Sequences:
         source = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return Sequences(self.items[source], offsets)
 
+    def followed_by(self, later: Sequences) -> Sequences:
+        """Return these rows and behind them ``later``'s."""
+        offsets = np.concatenate([self.offsets, later.offsets[1:] + self.offsets[-1]])
+        return Sequences(np.concatenate([self.items, later.items]), offsets)
+
     def tail(self, length: int | NDArray[np.integer]) -> Sequences:
         """Return the newest ``length`` items of every row; an array says it row by row."""
         kept = np.minimum(self.lengths, length).astype(np.int64)

@@ -141,13 +141,30 @@ class Lessons:
         """Return the same lessons under other row weights, still 0 where there is no list."""
         return replace(self, weights=weights * self.covered)
 
+    def followed_by(self, later: Lessons) -> Lessons:
+        """Return these lessons and behind them ``later``'s, with lists as long as the shorter's."""
+        k = min(self.items.shape[1], later.items.shape[1])
+        one, two = self.shortened(k), later.shortened(k)
+        return Lessons(
+            one.sequences.followed_by(two.sequences),
+            torch.cat([one.items, two.items]),
+            torch.cat([one.logits.to(two.logits), two.logits]),
+            torch.cat([one.distance, two.distance]),
+            torch.cat([one.weights, two.weights]),
+        )
+
     def shortened(self, k: int) -> Lessons:
         """Return the same with the best ``k`` items of every list."""
         return replace(self, items=self.items[:, :k], logits=self.logits[:, :k])
 
     def about(self, first: Sequences) -> Lessons:
-        """Return the lessons about the first sequences, which ``first`` holds, alone."""
+        """Return the lessons about the first sequences, where these are ``first``, alone; or all.
+
+        A transfer set begins with the histories, unless it goes on from an older one.
+        """
         n = len(first.items)
+        if not np.array_equal(self.sequences.items[:n], first.items):
+            return self
         return Lessons(first, self.items[:n], self.logits[:n], self.distance[:n], self.weights[:n])
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from recdistill.updating._changes import Changes, changes, count_on
     from recdistill.updating._clock import Clock, Step
     from recdistill.updating._config import Replay, UpdateConfig
+    from recdistill.updating._fresh_views import fresh_views
     from recdistill.updating._frozen import Frozen, catalog_of, load_frozen
     from recdistill.updating._outcomes import (
         AGES,
@@ -45,6 +46,7 @@ __all__ = [
     "clock_metrics",
     "compare_clocks",
     "count_on",
+    "fresh_views",
     "later_windows",
     "load_frozen",
     "new_counts",

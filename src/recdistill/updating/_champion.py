@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
-    from recdistill.evaluation import Evaluation, PairedTest
+    from recdistill.evaluation import Evaluation, PairedTest, Recommender
     from recdistill.floors import Floor
     from recdistill.training import StudentRecipe
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A saved model, and the data of now.
+    """A saved model, and the data of now; a teacher that is older than the data is one, too.
 
     Attributes
     ----------
@@ -82,6 +82,15 @@ class Champion:
         if self.before is None:
             return floors.refit(floor, self.data.train, self.data.catalog)
         return count_on(floor, self.before, self.data)
+
+    def as_teacher(self) -> Recommender:
+        """Return the model on the data of now without a training: floors count on.
+
+        Others are as they were: they say nothing of items that are new to them.
+        """
+        if self.is_floor and self.trained_on().split_digest != self.data.split_digest:
+            return self.counted_on()
+        return load_frozen(self.folder, self.data.catalog)
 
     def beside(self, test: Evaluation) -> PairedTest | None:
         """Test a model of now against this one as it was, on the same users.

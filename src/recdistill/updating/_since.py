@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recdistill.data import Sequences
 from recdistill.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from recdistill.data import PreparedData
+    from recdistill.data import PreparedData, Sequences
     from recdistill.updating._config import Replay
 
 
@@ -73,11 +72,7 @@ def since(before: PreparedData, now: PreparedData, replay: Replay, *, seed: int)
     drawn = _drawn(now, np.setdiff1d(np.flatnonzero(now.train.lengths > 1), active), seed)
     past = now.train.take(drawn).tail(replay.context + 1)
     past = past.take(np.arange(_n_enough(past, n_new, n_old, replay.share)))
-    together = Sequences(
-        np.concatenate([rows.items, past.items]),
-        np.concatenate([rows.offsets, past.offsets[1:] + rows.offsets[-1]]),
-    )
-    return Since(together, n_new, n_old + int((past.lengths - 1).sum()))
+    return Since(rows.followed_by(past), n_new, n_old + int((past.lengths - 1).sum()))
 
 
 def _n_enough(past: Sequences, n_new: int, n_old: int, share: float) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recdistill.distillation import StudentChanges, Teaching, distil_student
 from recdistill.students import grow_student
 from recdistill.training import FittedStudent, finished, fit, loss_for, said_by, take_in_text
 from recdistill.updating._new_rows import fit_new_rows
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from recdistill.data import PreparedData
+    from recdistill.lessons import Lessons
     from recdistill.students import NewRows, StudentRecommender
     from recdistill.texts import ItemVectors
     from recdistill.training import StudentRecipe
@@ -61,6 +63,7 @@ def update_student(
     *,
     seed: int,
     vectors: ItemVectors | None = None,
+    lessons: Lessons | None = None,
     log: Callable[[Mapping[str, float], int], None] | None = None,
     checkpoint_folder: Path | None = None,
 ) -> Updated:
@@ -82,6 +85,9 @@ def update_student(
     seed : int
     vectors : ItemVectors, optional
         Of ``now``'s texts; needed where the student has text, and places new items in any case.
+    lessons : Lessons, optional
+        A transfer set of ``now``; the student goes on by distillation on its views, in place of
+        the histories, with the terms and weights that ``distil`` has by default.
     log, checkpoint_folder
         See ``training.fit``.
 
@@ -110,18 +116,29 @@ def update_student(
     new = np.concatenate([~trained, np.ones(n_items - student.model.n_items, np.bool_)])
     new[0] = False
     fit_new_rows(model, now.train, new_counts(before, now), new, seed=seed)
-    take_in_text(model, recipe.architecture, vectors, now, seed=seed, started=True)
-    result = fit(
-        model,
-        loss_for(going_on, model, np.bincount(now.train.items, minlength=n_items + 1)),
-        replace(now, train=fresh.sequences),
-        going_on.loop,
-        seed=seed,
-        log=log,
-        checkpoint_folder=checkpoint_folder,
-        signature={"from": student.split_digest} | asdict(config) | said_by(vectors),
-    )
-    fitted = FittedStudent(finished(model, recipe.architecture, vectors, now), result)
-    n_trained = (fresh.n_new + fresh.n_replayed) * result.n_epochs
+    how: dict[str, Any] = {"seed": seed, "log": log, "checkpoint_folder": checkpoint_folder}
+    if lessons is None:
+        n_targets = fresh.n_new + fresh.n_replayed
+        take_in_text(model, recipe.architecture, vectors, now, seed=seed, started=True)
+        result = fit(
+            model,
+            loss_for(going_on, model, np.bincount(now.train.items, minlength=n_items + 1)),
+            replace(now, train=fresh.sequences),
+            going_on.loop,
+            signature={"from": student.split_digest} | asdict(config) | said_by(vectors),
+            **how,
+        )
+        fitted = FittedStudent(finished(model, recipe.architecture, vectors, now), result)
+    else:
+        n_targets = lessons.n_targets
+        changes = StudentChanges(max_epochs=config.epochs)
+        changes = changes.resolved(going_on, now.train, lessons.sequences)
+        teaching = Teaching(
+            lessons,
+            {"listwise": 1.0},
+            loss_weight=changes.loss_weight or 1.0,
+            start=model.state_dict(),
+        )
+        fitted = distil_student(changes.applied_to(going_on), teaching, now, vectors=vectors, **how)
     anew = int(np.maximum(now.train.lengths - 1, 0).sum()) * recipe.loop.max_epochs
-    return Updated(fitted, fresh, new_rows, n_trained / anew)
+    return Updated(fitted, fresh, new_rows, n_targets * fitted.result.n_epochs / anew)

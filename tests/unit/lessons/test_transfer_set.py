@@ -13,6 +13,7 @@ from recdistill.data import Sequences
 from recdistill.errors import UserError
 from recdistill.floors import fit_floor, user_folds
 from recdistill.lessons import (
+    Lessons,
     Pool,
     Views,
     ViewsConfig,
@@ -54,6 +55,29 @@ def test_views_depend_on_the_seed_alone() -> None:
     one, same, other = (draw_views(train, ViewsConfig(3), seed=s).sequences for s in (0, 0, 1))
     assert np.array_equal(one.items, same.items)
     assert not np.array_equal(one.items, other.items)
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5), st.integers(1, 4), st.integers(1, 4))
+def test_lessons_followed_by_others_say_what_each_said(
+    lengths: list[int], k: int, later_k: int
+) -> None:
+    def drawn(k: int) -> Lessons:
+        rows = Sequences.from_lists([range(1, n + 1) for n in lengths])
+        n = len(rows.items)
+        items = torch.randint(1, 9, (n, k), dtype=torch.int32)
+        return Lessons(rows, items, torch.randn(n, k), torch.rand(n), torch.ones(n))
+
+    one, two = drawn(k), drawn(later_k)
+    both, shortest = one.followed_by(two), min(k, later_k)
+    assert len(both.sequences) == 2 * len(lengths)
+    for given_by, first in ((one, 0), (two, len(lengths))):
+        for row, length in enumerate(lengths):
+            at = torch.full((length,), row), torch.arange(length)
+            here, there = given_by.at(*at), both.at(at[0] + first, at[1])
+            assert here.items[:, :shortest].equal(there.items)
+            assert here.logits[:, :shortest].equal(there.logits)
+            assert here.distance.equal(there.distance)
+    assert both.about(one.sequences).n_targets == one.n_targets
 
 
 @pytest.mark.parametrize(

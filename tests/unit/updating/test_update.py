@@ -14,6 +14,7 @@ from recdistill.data import PreparedData, Sequences, ancestor_of_split
 from recdistill.errors import UserError
 from recdistill.evaluation import evaluate
 from recdistill.floors import fit_floor, save_model
+from recdistill.lessons import ViewsConfig
 from recdistill.students import StudentConfig, build_student, grow_student
 from recdistill.texts import ItemVectors
 from recdistill.training import FitConfig, StudentRecipe, fit_student
@@ -21,6 +22,7 @@ from recdistill.updating import (
     Frozen,
     Replay,
     UpdateConfig,
+    fresh_views,
     load_frozen,
     new_counts,
     since,
@@ -181,3 +183,12 @@ def test_a_folder_knows_what_it_grew_from(times: Times) -> None:
     assert found.folder == times.before.folder
     assert ancestor_of_split(times.now, "0" * 32) is None
     assert times.now.catalog.items["raw_id"].tolist()[-N_FOURTH:] == ["i24", "i25"]
+
+
+def test_fresh_views_are_of_those_whose_histories_grew() -> None:
+    before = Log({"a": [1, 2, 3], "b": [4, 5, 6, 7]})
+    now = Log({"a": [1, 2, 3], "b": [4, 5, 6, 7, 8], "c": [9, 1, 2, 3]})
+    views = fresh_views(before, now, ViewsConfig(2), seed=0)  # type: ignore[arg-type]
+    assert views.owners.tolist() == [1, 2, 1, 2]
+    whole = [views.sequences.row(view).tolist() for view in range(2)]
+    assert whole == [[4, 5, 6, 7, 8], [9, 1, 2, 3]]
