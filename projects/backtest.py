@@ -9,17 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from projects import embed_items, update
+from projects import embed_items, make_transfer_set, train_baseline, update
 from recdistill import data_runs, reporting, runs, training, updating
 from recdistill.config import main_fields
 from recdistill.data import OnData, Rolling, prepare_for
 from recdistill.errors import UserError
+from recdistill.floors import FLOOR_KINDS
 from recdistill.runs import stage
 from recdistill.updating import Clock, Replay, UpdateConfig
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
+    from recdistill.updating import Step
 
 
 @main_fields("model_run", "prepared", "windows", "clocks", "n_seeds", "epochs")
@@ -38,6 +42,8 @@ class Config(OnData):
     encoder: str = "tfidf"
     text_dim: int = 64
     place_by_text: bool = False
+    teachers: list[str] = field(default_factory=lambda: ["counter", "ease"])
+    n_views: int = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,10 +55,18 @@ class Config(OnData):
             raise UserError(f"clocks is {self.clocks}; name at least one, and none twice.")
         for words in self.clocks:
             Clock(words)
+        unknown = [name for name in self.teachers if name not in FLOOR_KINDS]
+        if unknown or not self.teachers:
+            raise UserError(
+                f"teachers is {self.teachers}; name one at least, of {', '.join(FLOOR_KINDS)}."
+            )
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here; see ``runs.used_settings``."""
-        return super().unused() - {"rolling"} | {"split", "temporal", "cold_items", "prepared"}
+        unused = {"split", "temporal", "cold_items", "prepared"}
+        if not any("distil" in words for words in self.clocks):
+            unused |= {"teachers", "n_views"}
+        return super().unused() - {"rolling"} | unused
 
 
 def run(config: Config, run: Run) -> None:
@@ -68,8 +82,10 @@ def run(config: Config, run: Run) -> None:
     with run.phase("prepare"):
         states = updating.past_states(data, config.windows, config.rolling)
 
-    def train(seed: int, window: int, champion: RunReference | None) -> RunReference:
-        return trained(config, run, recipe_of, states[window], seed, champion)
+    def train(
+        seed: int, window: int, step: Step, going_on: RunReference | None
+    ) -> tuple[RunReference, float]:
+        return trained(config, run, states[window], seed, step, going_on or recipe_of)
 
     seeds = range(config.seed, config.seed + config.n_seeds)
     cases, windows = updating.run_clocks(states, map(Clock, config.clocks), seeds, train)
@@ -84,38 +100,51 @@ def run(config: Config, run: Run) -> None:
 
 
 def trained(
-    config: Config,
-    run: Run,
-    recipe_of: RunReference,
-    data: PreparedData,
-    seed: int,
-    champion: RunReference | None,
-) -> RunReference:
-    """Train before a window, in a run of its own: anew, or from a champion on."""
+    config: Config, run: Run, data: PreparedData, seed: int, step: Step, model: RunReference
+) -> tuple[RunReference, float]:
+    """Train before a window, in a run of its own; return it with the CPU seconds of it all."""
+    lessons_of = taught(config, run, data, seed) if step == "distil" else []
     settings: dict[str, Any] = {
         "dataset": data.dataset, "prepared": str(data.folder), "seed": seed,
-        "full": champion is None, "champion_run": (champion or recipe_of).id,
+        "full": step != "update", "champion_run": model.id,
         "epochs": config.epochs, "lr_share": config.lr_share, "replay": config.replay,
         "place_by_text": config.place_by_text, "use_cache": config.use_cache,
+        "transfer_run": lessons_of[-1].id if lessons_of else "",
     }  # fmt: skip
-    item = training.load_recipe(recipe_of.artifact("model")).architecture.item
+    item = training.load_recipe(model.artifact("model")).architecture.item
     with_texts = item != "id" or config.place_by_text
     settings["text_run"] = embedded(config, run, data) if with_texts else ""
-    child = update.Config(**settings)
-    with runs.open_run("update", child, parent=run.id) as opened:
-        update.run(child, opened)
-    return runs.find_run(run.client, opened.id, stages=("update",))
+    made = child(run, update, update.Config(**settings))
+    worked = [one.metrics for one in (*lessons_of, made)]
+    phases = ("fit", "weigh", "label")
+    return made, sum(one.get(f"cpu/{name}_seconds", 0.0) for one in worked for name in phases)
+
+
+def taught(config: Config, run: Run, data: PreparedData, seed: int) -> list[RunReference]:
+    """Fit the teachers on a state and ask them about views of it; the last is the transfer set."""
+    shared: dict[str, Any] = {"dataset": data.dataset, "prepared": str(data.folder)}
+    asked = [train_baseline.Config(model=kind, **shared) for kind in config.teachers]
+    teachers = [child(run, train_baseline, one) for one in asked]
+    names = ",".join(one.id for one in teachers)
+    views = make_transfer_set.Config(teacher_run=names, n_views=config.n_views, seed=seed, **shared)
+    return [*teachers, child(run, make_transfer_set, views)]
 
 
 def embedded(config: Config, run: Run, data: PreparedData) -> str:
     """Embed the items of a state's catalog; return the run's id."""
-    child = embed_items.Config(
+    asked = embed_items.Config(
         dataset=data.dataset, prepared=str(data.folder), encoder=config.encoder,
         dim=config.text_dim,
     )  # fmt: skip
-    with runs.open_run("embed_items", child, parent=run.id) as opened:
-        embed_items.run(child, opened)
-    return runs.find_run(run.client, opened.id, stages=("embed_items",)).id
+    return child(run, embed_items, asked).id
+
+
+def child(run: Run, stage_of: ModuleType, config: Any) -> RunReference:
+    """Run a stage below this run."""
+    name = stage_of.__name__.rpartition(".")[2]
+    with runs.open_run(name, config, parent=run.id) as opened:
+        stage_of.run(config, opened)
+    return runs.find_run(run.client, opened.id, stages=(name,))
 
 
 if __name__ == "__main__":

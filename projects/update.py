@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from recdistill import (
     data_runs,
+    distillation,
     floors,
     lessons,
     results,
@@ -22,7 +23,6 @@ from recdistill import (
 )
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError
 from recdistill.runs import stage
 from recdistill.updating import Replay, UpdateConfig
 
@@ -55,11 +55,6 @@ class Config(OnData):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.update()
-        if self.full and self.transfer_run:
-            raise UserError(
-                "full=true trains without lessons: leave transfer_run out, or distil anew with "
-                f"distill -P transfer_run={self.transfer_run}."
-            )
 
     def update(self) -> UpdateConfig:
         """Collect how a student goes on."""
@@ -136,14 +131,19 @@ def train(
         "checkpoint_folder": Path(run.checkpoint_folder),
     }
     with run.phase("fit"):
+        said = None
+        if taught_by:
+            said = lessons.load_transfer_set(taught_by.artifact("transfer_set"), data)
         if config.full:
-            fitted = training.fit_student(recipe, data, **how)
+            fitted = (
+                distillation.distil_on_views(recipe, said, data, **how)
+                if said
+                else training.fit_student(recipe, data, **how)
+            )
             run.log_metrics(fitted.metrics())
             return fitted
         student, _ = students.read_student(champion.folder)
-        before, said = champion.trained_on(), None
-        if taught_by:
-            said = lessons.load_transfer_set(taught_by.artifact("transfer_set"), data)
+        before = champion.trained_on()
         updated = updating.update_student(
             student, recipe, before, data, config.update(), lessons=said, **how
         )

@@ -108,11 +108,17 @@ def test_a_backtest_runs_the_last_windows_as_they_would_have_run(
     computed = [child for child in children if "cache.hit_of" not in child.data.tags]
     assert len(computed) == 3, "one model to begin with, one that goes on, one anew"
 
-    again = recipe("backtest", *words, "--clocks=[never,update,full,full:2]")
+    again = recipe(
+        "backtest", *words, "--clocks=[never,update,full,distil]", "--teachers=[counter]"
+    )
     children = MlflowClient().search_runs(
         ["0"], f"tags.`mlflow.parentRunId` = '{again.info.run_id}' and tags.stage = 'update'"
     )
-    assert all("cache.hit_of" in child.data.tags for child in children), "finished windows stay"
+    (distilled,) = (child for child in children if "cache.hit_of" not in child.data.tags)
+    assert distilled.data.metrics["train/loss_listwise"] > 0, "finished windows stay, one is new"
+    windows = read_csv(find_run(MlflowClient(), again.info.run_id, stages=("backtest",)))
+    cost = windows.set_index("step")["cpu_seconds"]
+    assert cost["distil"] > distilled.data.metrics["cpu/fit_seconds"], "teachers cost, too"
 
 
 def read_csv(run: RunReference) -> pd.DataFrame:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from recdistill.distillation._listwise import Listwise
     from recdistill.distillation._mistake_kinds import MISTAKES, Mistake
     from recdistill.distillation._objective import DistillationObjective, Weighted
+    from recdistill.distillation._on_views import distil_on_views
     from recdistill.distillation._ranking import Ranking, position_weights
     from recdistill.distillation._reference_ranking import ReferenceRanking
     from recdistill.distillation._registry import (
@@ -75,6 +76,7 @@ __all__ = [
     "build_teaching",
     "build_term",
     "catalog_pass",
+    "distil_on_views",
     "distil_student",
     "fold_items",
     "fuse_items",

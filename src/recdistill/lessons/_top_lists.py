@@ -47,9 +47,10 @@ def collect_lessons(
         wanted = scores.gather(1, targets)
         rows, seen = _seen(part.users, part.positions, train)
         scores[rows, seen] = -torch.inf
-        best = scores.topk(k, 1)
-        items[at] = torch.where(best.values.isfinite(), best.indices, 0).int()
-        logits[at] = best.values - scores.logsumexp(1, keepdim=True)
+        width = min(k, scores.shape[1])  # a catalog may be shorter than a list
+        best = scores.topk(width, 1)
+        items[at, :width] = torch.where(best.values.isfinite(), best.indices, 0).int()
+        logits[at, :width] = best.values - scores.logsumexp(1, keepdim=True)
         # A repeated true item is masked like any other, yet may be what the teacher meant.
         distance[at] = (best.values[:, 0] - wanted[:, 0]).clamp(min=0)
     # Nobody trains to predict a first item, so a list for it would only be counted.

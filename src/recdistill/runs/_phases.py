@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MB = 1e6
+_MODELS_WORK = ("fit", "weigh", "label")
 
 
 @contextmanager
 def measured(name: str, into: dict[str, float]) -> Iterator[None]:
     """Measure the block; on leaving, also by an exception, write its figures into ``into``.
 
-    Writes ``time/<name>_seconds``, ``memory/<name>_peak_rss_mb``, of the phase ``fit``
-    ``cpu/fit_seconds`` (of this process, all threads together: what training cost, whatever else
-    the machine did) and, on a CUDA device, ``memory/<name>_peak_allocated_mb`` and
-    ``memory/<name>_peak_reserved_mb``; one MB is 10^6 bytes. The peaks are those of the block, not
-    of the process: the counters are reset first, because a figure read after a step is the
-    resident floor and hides the peak.
+    Writes ``time/<name>_seconds``, ``memory/<name>_peak_rss_mb``, of the phases in which models
+    work (``fit``, ``weigh``, ``label``) ``cpu/<name>_seconds`` (of this process, all threads
+    together: what it cost, whatever else the machine did) and, on a CUDA device,
+    ``memory/<name>_peak_allocated_mb`` and ``memory/<name>_peak_reserved_mb``; one MB is 10^6
+    bytes. The peaks are those of the block, not of the process: the counters are reset first,
+    because a figure read after a step is the resident floor and hides the peak.
     """
     if cuda := _cuda():
         cuda.reset_peak_memory_stats()
@@ -36,8 +37,8 @@ def measured(name: str, into: dict[str, float]) -> Iterator[None]:
         yield
     finally:
         into[f"time/{name}_seconds"] = round(time.perf_counter() - started, 3)
-        if name == "fit":
-            into["cpu/fit_seconds"] = round(time.process_time() - worked, 3)
+        if name in _MODELS_WORK:
+            into[f"cpu/{name}_seconds"] = round(time.process_time() - worked, 3)
         peak = _peak_rss()
         # Without a reset the counter is the process's highest: this block's only if it rose.
         if not exact and peak == before:

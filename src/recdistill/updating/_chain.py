@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from recdistill.runs import RunReference
     from recdistill.updating._clock import Clock, Step
 
-    Train = Callable[[int, int, RunReference | None], RunReference]
-    """Receives a seed, the window that follows, and the model that goes on (None: anew); returns
-    the run that trained, with its ``model``, its ``evaluation`` and its CPU seconds."""
+    Train = Callable[[int, int, Step, RunReference | None], tuple[RunReference, float]]
+    """Receives a seed, the window that follows, what is to be done and what goes on (None:
+    anew); returns the run that trained, with its ``model`` and its ``evaluation``, and the CPU
+    seconds of all that was done."""
 
 
 def run_clocks(
-    states: Sequence[PreparedData], clocks: Iterable[Clock], seeds: Iterable[int], train: Train
+    states: Sequence[PreparedData],
+    clocks: Iterable[Clock],
+    seeds: Iterable[int],
+    train: Train,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Run every clock with every seed; the first window's model is trained anew under all.
 
@@ -61,16 +65,15 @@ def _chain(
 ) -> list[tuple[int, Step, pd.DataFrame, float]]:
     """Return every window's step, the ranks of its cases, and what training before it took."""
     found: list[tuple[int, Step, pd.DataFrame, float]] = []
-    model = train(seed, 1, None)
+    model: RunReference | None = None
     for window in range(1, len(states)):
-        step = "full" if window == 1 else clock.step(window - 1)
-        if step == "keep":
+        step: Step = "full" if window == 1 else clock.step(window - 1)
+        if step == "keep" and model is not None:
             found.append((window, step, _met(model, states[window]), 0.0))
             continue
-        if window > 1:
-            model = train(seed, window, None if step == "full" else model)
+        model, cpu_seconds = train(seed, window, step, model if step == "update" else None)
         ranks = load_evaluation(model.artifact("evaluation")).per_user
-        found.append((window, step, ranks, model.metrics["cpu/fit_seconds"]))
+        found.append((window, step, ranks, cpu_seconds))
     return found
 
 

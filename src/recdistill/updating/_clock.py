@@ -8,8 +8,9 @@ from typing import Literal
 
 from recdistill.errors import UserError
 
-Step = Literal["keep", "update", "full"]
-_PART = re.compile(r"(update|full)(?::([1-9][0-9]{0,3}))?")
+Step = Literal["keep", "update", "full", "distil"]
+_PART = re.compile(r"(update|full|distil)(?::([1-9][0-9]{0,3}))?")
+_FIRST: tuple[Step, ...] = ("distil", "full", "update")
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class Clock:
     Parameters
     ----------
     words : str
-        "never"; "update" or "full" for every window, "full:4" for every fourth; "update+full:4"
-        for both, where training anew takes the place of going on.
+        "never"; "update" (going on), "full" (training anew) or "distil" (training anew from
+        teachers of that day) for every window, "full:4" for every fourth; "update+full:4" for both,
+        where training anew takes the place of going on.
 
     Examples
     --------
@@ -33,14 +35,14 @@ class Clock:
     def __post_init__(self) -> None:
         if self.words != "never" and not all(map(_PART.fullmatch, self.words.split("+"))):
             raise UserError(
-                f"clocks has {self.words!r}; write never, update, full, full:4 (every fourth "
-                "window), or two of them as update+full:4."
+                f"clocks has {self.words!r}; write never, update, full, distil, full:4 (every "
+                "fourth window), or two of them as update+full:4."
             )
 
     def step(self, n: int) -> Step:
         """Say what is done before the ``n``-th window after the first."""
         due = {kind for kind, every in self._parts() if n % every == 0}
-        return "full" if "full" in due else "update" if "update" in due else "keep"
+        return next((kind for kind in _FIRST if kind in due), "keep")
 
     @property
     def slug(self) -> str:

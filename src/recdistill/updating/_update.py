@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recdistill.distillation import StudentChanges, Teaching, distil_student
+from recdistill.distillation import distil_on_views
 from recdistill.students import grow_student
 from recdistill.training import FittedStudent, finished, fit, loss_for, said_by, take_in_text
 from recdistill.updating._new_rows import fit_new_rows
@@ -131,14 +131,8 @@ def update_student(
         fitted = FittedStudent(finished(model, recipe.architecture, vectors, now), result)
     else:
         n_targets = lessons.n_targets
-        changes = StudentChanges(max_epochs=config.epochs)
-        changes = changes.resolved(going_on, now.train, lessons.sequences)
-        teaching = Teaching(
-            lessons,
-            {"listwise": 1.0},
-            loss_weight=changes.loss_weight or 1.0,
-            start=model.state_dict(),
-        )
-        fitted = distil_student(changes.applied_to(going_on), teaching, now, vectors=vectors, **how)
+        start = model.state_dict()
+        how |= {"max_epochs": config.epochs, "start": start, "vectors": vectors}
+        fitted = distil_on_views(going_on, lessons, now, **how)
     anew = int(np.maximum(now.train.lengths - 1, 0).sum()) * recipe.loop.max_epochs
     return Updated(fitted, fresh, new_rows, n_targets * fitted.result.n_epochs / anew)

@@ -157,6 +157,17 @@ def test_a_view_without_a_target_is_not_asked_about(walks) -> None:
     assert made.covered.tolist() == [False] + [True] * (len(rows[0]) - 1) + [False]
 
 
+def test_a_list_is_no_longer_than_the_catalog(walks) -> None:
+    views = Views(Sequences.from_lists([walks.train.row(0)]), np.array([0]))
+    pool = Pool([student(walks)], [1.0], walks.catalog.digest)
+    n_items = walks.catalog.n_items
+    made = label_views(pool, views, walks, k=n_items + 5)
+    longest = (made.items > 0).sum(1).max()
+    assert longest == n_items - 1, "all but the one item before the first target"
+    shares = made.logits[made.covered].exp().sum(1)
+    torch.testing.assert_close(shares, torch.ones_like(shares), atol=1e-4, rtol=0)
+
+
 def test_what_was_saved_is_read_back_and_belongs_to_its_data(walks, tmp_path: Path) -> None:
     pool = Pool([student(walks)], [1.0], walks.catalog.digest)
     made = label_views(pool, draw_views(walks.train, ViewsConfig(2), seed=0), walks, k=4)

@@ -39,6 +39,7 @@ def test_training_anew_takes_the_place_of_going_on(every: int, anew: int, n: int
     step = Clock(f"update:{every}+full:{anew}").step(n)
     assert step == ("full" if n % anew == 0 else "update" if n % every == 0 else "keep")
     assert Clock("never").step(n) == "keep"
+    assert Clock(f"distil:{every}+full").step(n) == ("distil" if n % every == 0 else "full")
     assert Clock("update").step(n) == "update"
 
 
