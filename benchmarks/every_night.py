@@ -43,15 +43,16 @@ ARMS = {
     "ml-100k": ("ml-100k", (), CLOCKS),
     "online-retail, text": ("online-retail", TEXT, ("--clocks=[update]", "--n_seeds=3")),
 }
-# Ways to go on: epochs, lr_share, replay.context, replay.share; tried on the weeks before.
+# Ways to go on: epochs, lr_share, dropout, replay.context, replay.share; tried on the weeks before.
 TRIALS = {
-    f"trial: {epochs} x {rate} of {context}, {share}": (
-        f"--epochs={epochs}", f"--lr_share={rate}", f"--replay.context={context}",
-        f"--replay.share={share}", "--until=2011-11-05", "--clocks=[never,update,full]",
+    f"trial: {epochs} x {rate}, dropout {dropout}, {context} and {share} of the past": (
+        f"--epochs={epochs}", f"--lr_share={rate}", f"--dropout={dropout}",
+        f"--replay.context={context}", f"--replay.share={share}", "--until=2011-11-05",
+        "--clocks=[never,update,full]",
     )
-    for epochs, rate, context, share in (
-        (3, 0.5, 50, 0.5), (3, 1.0, 50, 0.75), (2, 0.2, 50, 0.9), (1, 0.5, 1000, 1.0),
-        (1, 1.0, 1000, 1.0),
+    for epochs, rate, dropout, context, share in (
+        (3, 0.5, 0.2, 50, 0.5), (2, 0.5, 0.0, 50, 0.9), (1, 0.5, 0.2, 1000, 1.0),
+        (1, 0.5, 0.0, 1000, 1.0), (1, 1.0, 0.0, 1000, 1.0), (1, 2.0, 0.0, 1000, 1.0),
     )
 }  # fmt: skip
 ARMS |= {name: ("online-retail", (), words) for name, words in TRIALS.items()}
@@ -152,16 +153,16 @@ def _cost(found: dict[str, Any]) -> dict[str, float]:
 def _trials(found: dict[str, Any]) -> str:
     """Show what the ways to go on reached on the weeks before."""
     lines = [
-        "| epochs | `lr_share` | `replay.context` | `replay.share` "
+        "| epochs | `lr_share` | `dropout` | `replay.context` | `replay.share` "
         "| of training anew's NDCG@10 | of its CPU time |",
-        "|---:|---:|---:|---:|---:|---:|",
+        "|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name in TRIALS:
         if name not in found:
             continue
         cost = _cost(found[name])
         test = next(t for t in found[name]["tests"] if (t["a"], t["b"]) == ("full", "update"))
-        asked = [word.split("=")[1] for word in TRIALS[name][:4]]
+        asked = [word.split("=")[1] for word in TRIALS[name][:5]]
         share = f"{cost['update'] / cost['full']:.1%}"
         reached = f"{test['mean_b'] / test['mean_a']:.1%}"
         lines.append(f"| {' | '.join([*asked, reached, share])} |")

@@ -37,7 +37,8 @@ class Config(OnData):
     clocks: list[str] = field(default_factory=lambda: ["never", "update", "full"])
     n_seeds: int = 1
     epochs: int = 1
-    lr_share: float = 0.5
+    lr_share: float = 1.0
+    dropout: float = 0.0
     replay: Replay = field(default_factory=Replay)
     encoder: str = "tfidf"
     text_dim: int = 64
@@ -47,7 +48,7 @@ class Config(OnData):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        UpdateConfig(self.epochs, self.lr_share, self.replay)
+        UpdateConfig(self.epochs, self.lr_share, self.dropout, self.replay)
         for name, least in (("windows", 2), ("n_seeds", 1)):
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
@@ -107,7 +108,8 @@ def trained(
     settings: dict[str, Any] = {
         "dataset": data.dataset, "prepared": str(data.folder), "seed": seed,
         "full": step != "update", "champion_run": model.id,
-        "epochs": config.epochs, "lr_share": config.lr_share, "replay": config.replay,
+        "epochs": config.epochs, "lr_share": config.lr_share, "dropout": config.dropout,
+        "replay": config.replay,
         "place_by_text": config.place_by_text, "use_cache": config.use_cache,
         "transfer_run": lessons_of[-1].id if lessons_of else "",
     }  # fmt: skip

@@ -46,7 +46,8 @@ class Config(OnData):
     prepared: str = "latest"
     full: bool = False
     epochs: int = 1
-    lr_share: float = 0.5
+    lr_share: float = 1.0
+    dropout: float = 0.0
     replay: Replay = field(default_factory=Replay)
     text_run: str = "latest"
     transfer_run: str = ""
@@ -58,11 +59,13 @@ class Config(OnData):
 
     def update(self) -> UpdateConfig:
         """Collect how a student goes on."""
-        return UpdateConfig(self.epochs, self.lr_share, self.replay)
+        return UpdateConfig(self.epochs, self.lr_share, self.dropout, self.replay)
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here; see ``runs.used_settings``."""
-        unused = {"epochs", "lr_share", "replay", "place_by_text"} if self.full else set()
+        unused = (
+            {"epochs", "lr_share", "dropout", "replay", "place_by_text"} if self.full else set()
+        )
         if self.transfer_run:
             unused.add("replay")  # what is trained on are the transfer set's views
         return super().unused() | unused | {"prepared", "text_run"}

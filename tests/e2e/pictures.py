@@ -2,12 +2,13 @@
 
     make demo 2>&1 | tee demo.log
     python tests/e2e/pictures.py --terminal demo.log          # what README and the home page show
+    python tests/e2e/pictures.py --store sqlite:///shop.db --model recdistill-shop
     python tests/e2e/pictures.py --runs sasrec-s0 lam0.3-s0-distill --artifact evaluation/x.png
 
 Starts ``tracking/local.sh`` on the store (or uses ``--server``), opens the UI in headless Chromium
 and writes ``run-table.png``, ``run-charts.png``, ``compare.png``, ``report.png`` of the newest
-report and, where asked, ``terminal.png`` and ``artifact.png``. Without ``--runs`` the best runs of
-two stages are compared.
+report and, where asked, ``registry.png``, ``terminal.png`` and ``artifact.png``. Without ``--runs``
+the best runs of two stages are compared.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def main() -> None:
         _take(browser, server, found.experiment_id, pair, options.artifact)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _report(browser, client, found.experiment_id, folder)
+        if options.model:
+            _registry(browser, views.model_url(server, options.model), options.model)
         if options.terminal:
             _terminal(browser, options.terminal.read_text(encoding="utf-8"), folder)
 
@@ -90,6 +93,14 @@ def _report(browser: Browser, client: MlflowClient, experiment_id: str, folder: 
         browser.resize(1200, 1150)
         browser.open(page.as_uri(), shows="NDCG@10")
         print(browser.screenshot("report"))
+
+
+def _registry(browser: Browser, address: str, name: str) -> None:
+    """Show a registered model: its versions with their aliases and what challenges came to."""
+    browser.resize(1440, 760)
+    browser.open(address, shows=name)
+    browser.wait_for("champion")
+    print(browser.screenshot("registry"))
 
 
 def _terminal(browser: Browser, text: str, folder: Path) -> None:
@@ -143,6 +154,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--experiment", default="recdistill")
     parser.add_argument("--runs", nargs="*", default=[], help="names of the two runs to compare")
     parser.add_argument("--artifact", default="", help="picture artifact of the second run")
+    parser.add_argument("--model", help="a registered model to show")
     parser.add_argument("--terminal", type=Path, help="a file with what `make demo` printed")
     parser.add_argument("--out", type=Path, default=Path("docs/assets"))
     return parser.parse_args()

@@ -44,11 +44,14 @@ class UpdateConfig:
         Passes over what is new and what is replayed.
     lr_share : float
         Highest learning rate, as a share of the recipe's.
+    dropout : float
+        The recipe's is for the many epochs of a whole training; in one it only hinders.
     replay : Replay
     """
 
     epochs: int = 1
-    lr_share: float = 0.5
+    lr_share: float = 1.0
+    dropout: float = 0.0
     replay: Replay = field(default_factory=Replay)
 
     def __post_init__(self) -> None:
@@ -56,11 +59,14 @@ class UpdateConfig:
             raise UserError(f"epochs is {self.epochs}; it must be at least 1.")
         if self.lr_share <= 0:
             raise UserError(f"lr_share is {self.lr_share}; it must be positive.")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout is {self.dropout}; it is a share, from 0 to below 1.")
 
     def applied_to(self, recipe: StudentRecipe) -> StudentRecipe:
-        """Return the recipe with the loop of an update."""
+        """Return the recipe with the loop and the dropout of an update."""
         rate = replace(recipe.loop.optimizer, lr=recipe.loop.optimizer.lr * self.lr_share)
         loop = replace(
             recipe.loop, max_epochs=self.epochs, validate_every=1, patience=0, optimizer=rate
         )
-        return replace(recipe, loop=loop)
+        architecture = replace(recipe.architecture, dropout=self.dropout)
+        return replace(recipe, architecture=architecture, loop=loop)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from recdistill.students import SequentialModel
 
 # Penalty on what a row leaves its start by, in inverse variances of the trained rows' numbers.
-_PULL = 0.03
+_PULL = 0.05
 _STEPS = 60
 _ROWS_PER_PASS = 64
 # Positions where an old item followed only hold the new rows down: a sample of them does.

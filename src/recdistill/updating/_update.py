@@ -106,7 +106,7 @@ def update_student(
     trained = np.bincount(before.train.items, minlength=student.model.n_items + 1) > 0
     model, new_rows = grow_student(
         student.model,
-        recipe.architecture,
+        going_on.architecture,
         n_items,
         now.train,
         trained=trained,
