@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recdistill.lessons import Lessons
     from recdistill.training import StudentRecipe
 
+pytestmark = pytest.mark.slow  # three trainings: some two seconds
 BASELINE = train_baseline.Config(
     max_epochs=1, max_length=12, student=Architecture(dim=8, n_blocks=1)
 )
