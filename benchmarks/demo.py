@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import load_dict
 
 from benchmarks.pages import ROOT, Block
+from recdistill.reporting import ALPHA
 from recdistill.runs import newest_of
 
 RESULT = ROOT / "docs" / "assets" / "demo.json"
@@ -84,7 +85,7 @@ def win(record: dict[str, Any]) -> str:
 def difference(one: dict[str, Any]) -> str:
     """Say how the student does beside another, in words where a word is allowed."""
     figures = f"{one['delta']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}], p {p(one['p'])}"
-    if one["p"] >= 0.05:
+    if one["p"] >= ALPHA:
         return f"beside {one['against']}: {figures}; no significant difference"
     verb = "beats" if one["delta"] > 0 else "is worse than"
     return f"**the student {verb} {one['against']}**: {figures}"

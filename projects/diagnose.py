@@ -11,24 +11,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from recdistill import evaluation, lessons, reporting, students
-from recdistill.config import as_dotted, main_fields
+from recdistill.config import as_dotted, changed_part, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.ladder import climb, rungs_named
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from recdistill.data import PreparedData
     from recdistill.lessons import Sources
-    from recdistill.reporting import Diagnosis
     from recdistill.runs import Run, RunReference
-
-METRICS = ("recall", "ndcg")
-SHARED = {
-    "dataset", "data_path", "source", "split", "train_file", "val_file", "test_file", "max_users",
-    "min_interactions", "data_seed", "use_cache",
-}  # fmt: skip
 
 
 @main_fields("baseline_run", "teacher_run", "student_run")
@@ -60,29 +51,27 @@ def run(config: Config, run: Run) -> None:
     run.rename(student.name, "diagnose")
     run.set_tags({"baseline_run_id": baseline.id, "student_run_id": student.id})
 
+    compared = {"student": student, "baseline": baseline, "teacher": teacher}
     users = {
-        name: evaluation.load_evaluation(reference.artifact("evaluation")).per_user
-        for name, reference in (
-            ("student", student), ("baseline", baseline), ("teacher", teacher),
-        )
-    }  # fmt: skip
+        part: evaluation.load_evaluation(one.artifact("evaluation")).per_user
+        for part, one in compared.items()
+    }
     with run.phase("inspect"):
         table = inspect(config, data, sources)
     shared = shared_settings(config, sources)
     rungs = climb(run, rungs_named(config.ladder), sources, shared, users["baseline"], say)
-    hit = {name: frame["n_above"].to_numpy() < 10 for name, frame in users.items()}
-    diagnosis = reporting.Diagnosis(
-        names={"student": student.name, "baseline": baseline.name, "teacher": teacher.name},
-        student={m: paired(users["student"], users["baseline"], m) for m in METRICS},
-        teacher={m: paired(users["teacher"], users["baseline"], m) for m in METRICS},
-        only_teacher=float((hit["teacher"] & ~hit["baseline"]).mean()),
-        only_baseline=float((hit["baseline"] & ~hit["teacher"]).mean()),
-        both=float((hit["baseline"] & hit["teacher"]).mean()),
+    diagnosis = reporting.diagnose(
+        {part: one.name for part, one in compared.items()},
+        users,
+        table,
+        rungs,
         asked_many_views=sources.transfer is not None,
-        table=table,
-        rungs=rungs,
     )
-    tell(run, diagnosis)
+    run.log_metrics(diagnosis.metrics())
+    run.log_dict(diagnosis.to_dict(), "diagnosis.json")
+    run.log_text(reporting.render_diagnosis(diagnosis, run.id), "report.html")
+    run.note(diagnosis.text())
+    print(diagnosis.text())
 
 
 def own_or_named(asked: str, own: str) -> str:
@@ -121,41 +110,18 @@ def say(words: str) -> None:
 
 def shared_settings(config: Config, sources: Sources) -> dict[str, Any]:
     """Return what all rungs are trained with: the baseline's seed, the same lists and data."""
-    changed = {k: v for k, v in as_dotted(config).items() if k in SHARED and v != ""}
-    taken = {"teacher_run": ",".join(table.id for table in sources.tables)}
+    settings = as_dotted(changed_part(config, OnData, always=("dataset",)))
     if sources.transfer:
-        taken = {"transfer_run": sources.transfer.id}
-    length = {} if config.max_epochs is None else {"max_epochs": config.max_epochs}
-    return changed | taken | length | {
+        settings["transfer_run"] = sources.transfer.id
+    else:
+        settings["teacher_run"] = ",".join(table.id for table in sources.tables)
+    if config.max_epochs is not None:
+        settings["max_epochs"] = config.max_epochs
+    return settings | {
         "baseline_run": sources.baseline.id,
         "seed": int(sources.baseline.params.get("config.seed", config.seed)),
         "top_k": config.top_k,
-    }  # fmt: skip
-
-
-def paired(one: pd.DataFrame, other: pd.DataFrame, metric: Any) -> Any:
-    """Compare two runs' users."""
-    return evaluation.compare_paired([one], [other], metric=metric)
-
-
-def tell(run: Run, diagnosis: Diagnosis) -> None:
-    """Log the findings as metrics, page and words."""
-    run.log_metrics({f"table/{k}": v for k, v in diagnosis.table.items() if v is not None})
-    for metric, test in diagnosis.student.items():
-        run.log_metrics(
-            {
-                f"delta/{metric}_at_10_student_vs_baseline": test.delta,
-                f"p_users/{metric}_at_10_student_vs_baseline": test.p,
-            }
-        )
-    run.log_metrics({f"ladder/ndcg_at_10_{r.name}": r.effect.delta for r in diagnosis.rungs})
-    run.log_dict(diagnosis.to_dict(), "diagnosis.json")
-    run.log_text(reporting.render_diagnosis(diagnosis, run.id), "report.html")
-    words = [f"- {s}" for s in diagnosis.verdict()]
-    steps = [f"{i}. {s}" for i, s in enumerate(diagnosis.next_steps(), start=1)]
-    text = "\n".join(["**Verdict**", "", *words, "", "**Try next**", "", *steps])
-    run.note(text)
-    print(text)
+    }
 
 
 if __name__ == "__main__":

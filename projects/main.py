@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from recdistill import reporting, runs
-from recdistill.config import as_dotted, main_fields
+from recdistill.config import as_dotted, changed_part, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError, require_least
 from recdistill.floors import FLOOR_KINDS
@@ -243,9 +243,8 @@ def plan(config: Config) -> Plan:
 
 def given(config: Config) -> dict[str, Any]:
     """Name the data's settings that differ from their defaults, as a child's parameters."""
-    own, default = as_dotted(config), as_dotted(OnData())
-    changed = {key: own[key] for key in default if own[key] != default[key] and key != "seed"}
-    return changed | {"dataset": config.dataset, "preset": config.preset}
+    asked = as_dotted(changed_part(config, OnData, always=("dataset", "preset")))
+    return {name: value for name, value in asked.items() if name != "seed"}
 
 
 if __name__ == "__main__":

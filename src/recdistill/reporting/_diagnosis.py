@@ -6,14 +6,19 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from recdistill.evaluation import compare_paired
+from recdistill.reporting._comparison import ALPHA
 from recdistill.reporting._templates import fill_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from recdistill.evaluation import PairedTest
+    import pandas as pd
 
-ALPHA = 0.05
+    from recdistill.evaluation import Metric, PairedTest
+
+_K = 10
+_METRICS: tuple[Metric, ...] = ("recall", "ndcg")
 
 
 @dataclass(frozen=True)
@@ -116,10 +121,64 @@ class Diagnosis:
         test = self.student["recall"]
         return max(5, test.n_seeds_a + 3)
 
+    def metrics(self) -> dict[str, float]:
+        """Return the findings as metrics of a run."""
+        found = {f"table/{name}": v for name, v in self.table.items() if v is not None}
+        for metric, test in self.student.items():
+            name = f"{metric}_at_{_K}_student_vs_baseline"
+            found |= {f"delta/{name}": test.delta, f"p_users/{name}": test.p}
+        return found | {f"ladder/ndcg_at_{_K}_{r.name}": r.effect.delta for r in self.rungs}
+
+    def text(self) -> str:
+        """Say verdict and next steps, as Markdown."""
+        words = [f"- {said}" for said in self.verdict()]
+        steps = [f"{i}. {said}" for i, said in enumerate(self.next_steps(), start=1)]
+        return "\n".join(["**Verdict**", "", *words, "", "**Try next**", "", *steps])
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values, with verdict and next steps."""
         plain = asdict(self)
         return plain | {"verdict": self.verdict(), "next_steps": self.next_steps()}
+
+
+def diagnose(
+    names: Mapping[str, str],
+    users: Mapping[str, pd.DataFrame],
+    table: Mapping[str, float | None],
+    rungs: Sequence[Rung],
+    *,
+    asked_many_views: bool,
+) -> Diagnosis:
+    """Test student and teacher against the baseline on the same users, and count who hits where.
+
+    Parameters
+    ----------
+    names, users : of ``student``, ``baseline`` and ``teacher``, their runs' names and evaluations
+        per user.
+    table, rungs, asked_many_views : see :class:`Diagnosis`.
+
+    Raises
+    ------
+    ValueError
+        When the evaluations are not of the same cases.
+    """
+
+    def against_baseline(part: str) -> dict[str, PairedTest]:
+        pair = [users[part]], [users["baseline"]]
+        return {metric: compare_paired(*pair, metric=metric) for metric in _METRICS}
+
+    hit = {part: frame["n_above"].to_numpy() < _K for part, frame in users.items()}
+    return Diagnosis(
+        names=names,
+        student=against_baseline("student"),
+        teacher=against_baseline("teacher"),
+        only_teacher=float((hit["teacher"] & ~hit["baseline"]).mean()),
+        only_baseline=float((hit["baseline"] & ~hit["teacher"]).mean()),
+        both=float((hit["baseline"] & hit["teacher"]).mean()),
+        table=table,
+        rungs=rungs,
+        asked_many_views=asked_many_views,
+    )
 
 
 def render_diagnosis(diagnosis: Diagnosis, made_by: str) -> str:

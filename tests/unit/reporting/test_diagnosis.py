@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recdistill.evaluation import compare_paired
-from recdistill.reporting import Diagnosis, Rung, render_diagnosis
+from recdistill.reporting import Rung, diagnose, render_diagnosis
 
 TABLE = {
     "n_covered": 1000,
@@ -38,16 +38,26 @@ def paired(n_hits, other):
 
 
 def diagnosis(student=60, baseline=60, teacher=90, **changed):
-    found = Diagnosis(
-        names={"student": "s", "baseline": "b", "teacher": "t"},
-        student=paired(student, baseline),
-        teacher=paired(teacher, baseline),
-        only_teacher=0.1,
-        only_baseline=0.05,
-        both=0.1,
-        table=TABLE,
-    )
-    return replace(found, **changed)
+    parts = {"student": users(student), "baseline": users(baseline), "teacher": users(teacher)}
+    names = {part: part[0] for part in parts}
+    return replace(diagnose(names, parts, TABLE, [], asked_many_views=False), **changed)
+
+
+def test_the_shares_of_users_hit_by_one_or_both_add_up():
+    found = diagnosis(baseline=60, teacher=90)
+    assert (found.only_teacher, found.only_baseline, found.both) == (30 / 400, 0.0, 60 / 400)
+    found = diagnosis(baseline=100, teacher=90)
+    assert (found.only_teacher, found.only_baseline, found.both) == (0.0, 10 / 400, 90 / 400)
+
+
+def test_its_metrics_are_the_gap_what_is_known_of_the_table_and_the_rungs():
+    rung = Rung("zero", "nothing", "baseline", paired(60, 50)["ndcg"])
+    found = diagnosis(student=70, rungs=[rung]).metrics()
+    assert found["delta/recall_at_10_student_vs_baseline"] == pytest.approx(10 / 400)
+    assert found["p_users/recall_at_10_student_vs_baseline"] < 0.05
+    assert found["ladder/ndcg_at_10_zero"] == pytest.approx(10 / 400)
+    assert "table/agreement" not in found
+    assert found["table/hit_rate"] == TABLE["hit_rate"]
 
 
 def test_three_hits_less_is_no_finding():
