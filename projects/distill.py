@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recdistill import distillation, lessons, reporting, results, students, training
-from recdistill.config import main_fields
+from recdistill.config import main_fields, part_of
 from recdistill.data import prepare_for
 from recdistill.distillation import DistillSettings
+from recdistill.ranks import Devices, together
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -40,8 +41,13 @@ if TYPE_CHECKING:
     "selection",
 )
 @dataclass(frozen=True)
-class Config(DistillSettings):
+class Config(DistillSettings, Devices):
     """What the student learns from; conf/distill.yaml says what each knob does and costs."""
+
+    def __post_init__(self) -> None:
+        DistillSettings.__post_init__(self)
+        Devices.__post_init__(self)
+        self.require_replicas()
 
 
 def run(config: Config, run: Run) -> None:
@@ -81,14 +87,18 @@ def distil(
     run.log_params({f"resolved.{name}": value for name, value in changes.asked().items()})
     fit = fit or distillation.distil_student  # importing it is no part of the time to fit
     with run.phase("fit"):
-        student = fit(
+        student = together(
+            part_of(config, Devices),
+            fit,
             changes.applied_to(baseline),
             distillation.build_teaching(config, changes, given, sources, data),
             data,
             seed=config.seed,
             vectors=sources.texts.vectors(data),
-            log=run.log_metrics,
-            checkpoint_folder=Path(run.checkpoint_folder),
+            own={
+                "log": run.log_metrics,
+                "checkpoint_folder": Path(run.checkpoint_folder),
+            },
         )
     run.log_metrics(student.metrics())
     if keep_model:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from recdistill import floors, results, runs, students, text_runs, training
-from recdistill.config import main_fields
+from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import (
@@ -26,6 +26,7 @@ from recdistill.floors import (
     TextEASEConfig,
     TfidfConfig,
 )
+from recdistill.ranks import Devices, together
 from recdistill.runs import stage
 from recdistill.students import STUDENT_KINDS
 from recdistill.training import StudentTraining
@@ -42,7 +43,7 @@ ALL_FLOORS = "floors"
 
 @main_fields("model", "loss", "n_negatives", "max_epochs", "max_length", "text_run")
 @dataclass(frozen=True)
-class Config(StudentTraining):
+class Config(StudentTraining, Devices):
     """Which model or models; conf/train_baseline.yaml says what each knob does and costs."""
 
     model: str = "sasrec"
@@ -55,7 +56,9 @@ class Config(StudentTraining):
     ease_text: TextEASEConfig = field(default_factory=TextEASEConfig)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        StudentTraining.__post_init__(self)
+        Devices.__post_init__(self)
+        self.require_replicas()
         known = (*STUDENT_KINDS, *FLOOR_KINDS)
         unknown = [name for name in self.models() if name not in known]
         if unknown or not self.models():
@@ -75,7 +78,8 @@ class Config(StudentTraining):
         unused = super().unused() | set(FLOOR_KINDS) - set(self.models())
         if not set(self.models()) & set(STUDENT_KINDS):
             of_data = {f.name for f in fields(OnData)}
-            unused |= {f.name for f in fields(StudentTraining)} - of_data | {"text_run"}
+            own = {f.name for kind in (StudentTraining, Devices) for f in fields(kind)}
+            unused |= own - of_data | {"text_run"}
         return unused
 
 
@@ -149,13 +153,17 @@ def fit_a_student(
     """Train every position, select on validation NDCG@10 of the averaged weights."""
     fit_student = training.fit_student  # importing it is no part of the time to fit
     with run.phase("fit"):
-        fitted = fit_student(
+        fitted = together(
+            part_of(config, Devices),
+            fit_student,
             config.recipe(student_kind(config)),
             data,
             seed=config.seed,
             vectors=vectors,
-            log=run.log_metrics,
-            checkpoint_folder=Path(run.checkpoint_folder),
+            own={
+                "log": run.log_metrics,
+                "checkpoint_folder": Path(run.checkpoint_folder),
+            },
         )
     run.log_metrics(fitted.metrics())
     return fitted.recommender, fitted.result.n_epochs

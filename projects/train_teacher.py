@@ -12,10 +12,11 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from recdistill import evaluation, memory, reporting, results, students, teachers
+from recdistill import memory, reporting, results, students, teachers
 from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError
+from recdistill.ranks import Devices, together
 from recdistill.runs import stage
 from recdistill.teachers import (
     GenerateSettings,
@@ -26,8 +27,6 @@ from recdistill.teachers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from recdistill.data import PreparedData
     from recdistill.runs import Run
     from recdistill.teachers import (
@@ -35,14 +34,13 @@ if TYPE_CHECKING:
         PlannedTraining,
         TeacherNetwork,
         TeacherRecipe,
-        TeacherRecommender,
         TeacherSettings,
     )
 
 
 @main_fields("baseline_run", "weights", "batch")
 @dataclass(frozen=True)
-class Config(TeacherConfig, TrainingSettings, OnData):
+class Config(TeacherConfig, TrainingSettings, Devices, OnData):
     """Which teacher; conf/train_teacher.yaml says what each knob does and costs."""
 
     baseline_run: str = "latest"
@@ -53,7 +51,10 @@ class Config(TeacherConfig, TrainingSettings, OnData):
 
     def __post_init__(self) -> None:
         TeacherConfig.__post_init__(self)
+        Devices.__post_init__(self)
         OnData.__post_init__(self)
+        if self.mode == "generate" and self.n_ranks > 1:
+            raise UserError("mode=generate trains on one device: leave devices and num_nodes at 1.")
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here; see ``runs.used_settings``."""
@@ -132,7 +133,14 @@ def plan(
     training = config.training_settings()
     try:
         planned = teachers.plan_training(
-            config, settings, training, config.generate, config.memory, data, item_dim=item_dim
+            config,
+            settings,
+            training,
+            config.generate,
+            config.memory,
+            data,
+            item_dim=item_dim,
+            devices=part_of(config, Devices),
         )
     except memory.DoesNotFitError as refused:
         print(refused.plan.table())
@@ -159,21 +167,18 @@ def fit(
     config: Config, planned: PlannedTraining, run: Run, network: TeacherNetwork, data: PreparedData
 ) -> None:
     """Train, and leave the best epoch's weights in the network."""
-
-    def validate(model: TeacherRecommender) -> Mapping[str, float]:
-        return evaluation.evaluate(model, data.val, data.catalog, data.train).metrics()
-
     with run.phase("fit"):
-        fitted = teachers.fit_teacher(
+        fitted = together(
+            part_of(config, Devices),
+            teachers.fit_teacher,
             network,
             data,
             config.training_settings(),
-            validate=validate,
-            log=run.log_metrics,
-            checkpoints=run.checkpoint_folder,
             seed=config.seed,
             n_parts=planned.n_parts,
             watch_memory=True,
+            strategy=config.strategy,
+            own={"log": run.log_metrics, "checkpoints": run.checkpoint_folder},
         )
     run.log_metrics(planned.measured_metrics(fitted.measured_bytes))
     run.log_metrics(

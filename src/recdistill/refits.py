@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recdistill import evaluation, floors, teachers, text_runs, training
+from recdistill import floors, teachers, text_runs, training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,15 +65,10 @@ def _refit_teacher(
     shape = teacher.network.settings
     network = teachers.build_teacher(baseline.model, llm, data.catalog, shape, seed=seed)
 
-    def validate(model: TeacherRecommender) -> Mapping[str, float]:
-        return evaluation.evaluate(model, data.val, data.catalog, data.train).metrics()
-
     teachers.fit_teacher(
         network,
         data,
         recipe.training,
-        validate=validate,
-        log=_unlogged,
         checkpoints=folder / "teacher",
         seed=seed,
         n_parts=int(made_by.metrics.get("fit/n_pieces", 1)),  # what the memory asked for then

@@ -7,6 +7,7 @@ import shlex
 import sys
 import traceback
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from recdistill.config import as_plain
 from recdistill.errors import UserError
 from recdistill.progress import progress_told_to
+from recdistill.ranks import Devices
 from recdistill.runs._content_key import code_digest
 from recdistill.runs._dead_runs import close_dead_runs, process_tags
 from recdistill.runs._environment import git_state, hardware, packages
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SERVE = "mlflow server --app-name recdistill --backend-store-uri"
-_NOT_IN_KEY = {"use_cache", "preset", "data_path"}
+# What the settings mean elsewhere, and where a training runs: that may differ when it is resumed.
+_NOT_IN_KEY = {"use_cache", "preset", "data_path"} | {f.name for f in fields(Devices)}
 
 
 @contextmanager

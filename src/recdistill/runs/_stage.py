@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from recdistill.config import help_text, parse
 from recdistill.errors import UserError
 from recdistill.extras import missing_library_named
+from recdistill.ranks import launched_place, leading
 from recdistill.runs._surroundings import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -31,23 +33,35 @@ def stage(
     Parses the settings, opens the run (or adopts the one ``mlflow run`` opened), calls
     ``run_stage(config, run)`` and closes the run with the truth: FINISHED, FAILED, or KILLED when
     interrupted. A :class:`UserError` is printed as its one sentence; the exit status is then 2.
+
+    Of the processes that ``torchrun`` or ``srun`` start, rank 0 does all that; the others train
+    with it and write nothing.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if {"-h", "--help"} & set(words):
         print(help_text(config_type, name), end="")
         sys.exit(0)
     try:
+        place = launched_place()
         try:
             config = parse(config_type, name, words)
         except UserError as error:
+            if place and place.rank:  # rank 0 says it
+                sys.exit(2)
             _fail_adopted(name, str(error))
             raise
+        if place and place.rank:
+            from recdistill.ranks import follow
+
+            follow(place)
+            return
         # Here: MLflow takes seconds to import, and whoever mistyped a setting need not wait for it.
         from recdistill.runs._open_run import open_run, say_where
         from recdistill.runs._temporary import own_temporary_folder
 
         own_temporary_folder()
-        with open_run(name, config) as run, missing_library_named(name):
+        ranks = leading(place) if place else nullcontext()
+        with ranks, open_run(name, config) as run, missing_library_named(name):
             _end_start_up()
             run_stage(config, run)
             say_where(run)

@@ -23,8 +23,10 @@ from recdistill.memory import (
     halves,
     in_flags,
     known_shapes,
+    plan,
     probe,
 )
+from recdistill.ranks import Devices
 from recdistill.teachers._llm import load_tokenizer, locate_llm
 from recdistill.teachers._memory_step import teacher_step
 from recdistill.teachers._prompt import ItemTokens, prompt_lengths
@@ -112,6 +114,7 @@ def plan_training(
     data: PreparedData,
     *,
     item_dim: int,
+    devices: Devices | None = None,
 ) -> PlannedTraining:
     """Plan, measure where the plan alone cannot tell, and cut the step until it fits.
 
@@ -119,6 +122,9 @@ def plan_training(
     ----------
     item_dim : int
         Width of the baseline's item vectors.
+    devices : Devices, optional
+        Planned is what each of them takes: its share of the rows and, under ``fsdp``, of the frozen
+        language model. No probe sees the latter, so there the plan alone decides.
 
     Raises
     ------
@@ -136,14 +142,21 @@ def plan_training(
     )
     if config.llm not in known_shapes():
         memory = memory.but(llm=str(locate_llm(config.llm)))
+    devices = devices or Devices()
     budget = limits.budget_bytes()
-    shapes = _batch_shapes(config, settings, training, generate, data)
+    shapes = [
+        (-(-rows // devices.n_ranks), length)
+        for rows, length in _batch_shapes(config, settings, training, generate, data)
+    ]
+    if devices.strategy == "fsdp":
+        frozen = plan(memory.but(batch=1, length=8)).causes.get("weights", 0)
+        budget += frozen - frozen // devices.n_ranks
     longest = memory.but(length=max(length for _, length in shapes))
     cut = cut_to_fit(
         memory,
         shapes,
         budget,
-        measure=None if limits.probe == "never" else _measure,
+        measure=None if limits.probe == "never" or devices.strategy == "fsdp" else _measure,
         always_measure=limits.probe == "always" or (limits.probe == "auto" and on_gpu),
         nearest=_nearest(config, settings, longest),
     )

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from recdistill.errors import UserError
 from recdistill.memory import watch_step
+from recdistill.ranks import SharedScores, current
 from recdistill.teachers._checks import (
     explain_nonfinite,
     require_finite_gradients,
@@ -24,12 +25,13 @@ from recdistill.teachers._recommender import TeacherRecommender
 from recdistill.teachers._schedule import parameter_groups, warmup_cosine
 from recdistill.teachers._token_batches import TokenSampler
 from recdistill.teachers._windows import Batch, WindowBatches, training_windows, window_histories
-from recdistill.training import signature_lines, weighted_logsumexp
+from recdistill.training import shared_out, signature_lines, weighted_logsumexp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from recdistill.data import Sequences
+    from recdistill.evaluation import Recommender
     from recdistill.teachers._network import TeacherNetwork
     from recdistill.teachers._training_settings import TrainingSettings
 
@@ -65,7 +67,7 @@ class TeacherModule(LightningModule):
         network: TeacherNetwork,
         histories: Sequences,
         settings: TrainingSettings,
-        validate: Callable[[TeacherRecommender], Mapping[str, float]],
+        validate: Callable[[Recommender], Mapping[str, float]],
         log_metrics: Callable[[Mapping[str, float], int], None],
         *,
         catalog_digest: str,
@@ -104,7 +106,10 @@ class TeacherModule(LightningModule):
             self._n_tokens, self.settings.batch, self.seed, lambda: self.current_epoch
         )
         dataset = WindowBatches(self._histories, self._windows)
-        return DataLoader(dataset, sampler=sampler, batch_size=None)
+        n_targets = self._windows.n_targets
+        return shared_out(
+            DataLoader(dataset, sampler=sampler, batch_size=None), count=lambda i: n_targets[i]
+        )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _index: int) -> Batch:
         """Move a batch; Lightning does not know the type."""
@@ -147,15 +152,14 @@ class TeacherModule(LightningModule):
     def _step(self, batch: Batch) -> None:
         """Step in as many pieces as the memory asks for."""
         optimizer: Any = self.optimizers()
-        loss = self._backward_in_pieces(batch, optimizer)
+        loss, n_tokens, n_positions = self._backward_in_pieces(batch, optimizer)
         self.progress.step += 1
         self._check_learning()
         optimizer.step()
         schedule: Any = self.lr_schedulers()
         schedule.step()
         self.progress.update_average(self.network.trainable(), self.settings.ema)
-        n_tokens = self.network.count_tokens_of(batch.items)
-        if self._meter.add(loss, n_tokens, int((batch.targets > 0).sum())):
+        if self._meter.add(loss, int(n_tokens), int(n_positions)):
             figures = self._meter.take(self.device)
             self._log(figures, self.progress.step)
             shown = " ".join(f"{k.removeprefix('train/')} {v:.4g}" for k, v in figures.items())
@@ -169,32 +173,57 @@ class TeacherModule(LightningModule):
             require_gradients(self.network, 2)
             self.progress.checked = True
 
-    def _backward_in_pieces(self, batch: Batch, optimizer: Any) -> float:
+    def _backward_in_pieces(self, batch: Batch, optimizer: Any) -> tuple[float, float, float]:
+        """Leave the step's gradients; return its mean loss, its tokens and its positions."""
+        group = current()
         while True:
             optimizer.zero_grad()
             # Dropout depends on seed and step alone, so a resumed or repeated step draws the same.
-            torch.manual_seed(self.seed * 1_000_003 + self.progress.step)
-            try:
-                return self._backward(batch)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
-                    raise
-                message = str(error).splitlines()[0]
-            # Outside the except block, so that the traceback no longer holds the tensors.
-            if self.progress.n_parts >= len(batch):
-                raise UserError(
-                    f"A single window of {batch.items.shape[1]} items does not fit the memory "
-                    f"({message}): set checkpointing=true, lower max_length or llm_layers, or use "
-                    "prompt=compact."
-                )
-            self.progress.n_parts *= 2
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            _logger.warning(
-                "out of memory at step %d: the step starts over in %d pieces",
-                self.progress.step + 1,
-                self.progress.n_parts,
+            own = group.seed if group else 0
+            torch.manual_seed(self.seed * 1_000_003 + self.progress.step + own)
+            message, loss = self._tried(batch)
+            figures = [loss, *self._counted(batch)]
+            n_failed = float(bool(message))
+            if group:  # where one rank must start over, all do
+                n_failed, *figures = group.sums([n_failed, *figures])
+                figures[0] /= group.place.size
+            if not n_failed:
+                if group:
+                    group.average(self.network.trainable().values())
+                return figures[0], figures[1], figures[2]
+            self._cut_further(batch, message)
+
+    def _tried(self, batch: Batch) -> tuple[str, float]:
+        """Run the backward; return what memory ran out of, if it did, and the loss."""
+        try:
+            return "", self._backward(batch)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            return str(error).splitlines()[0], 0.0
+
+    def _counted(self, batch: Batch) -> tuple[int, int]:
+        """Count the tokens and the targets of a batch; of one that stands in for none, none."""
+        if not batch.share:
+            return 0, 0
+        return self.network.count_tokens_of(batch.items), int((batch.targets > 0).sum())
+
+    def _cut_further(self, batch: Batch, message: str) -> None:
+        """Double the pieces of a step; ``message`` is empty where another rank asks for it."""
+        if message and self.progress.n_parts >= len(batch):
+            raise UserError(
+                f"A single window of {batch.items.shape[1]} items does not fit the memory "
+                f"({message}): set checkpointing=true, lower max_length or llm_layers, or use "
+                "prompt=compact."
             )
+        self.progress.n_parts *= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        _logger.warning(
+            "out of memory at step %d: the step starts over in %d pieces",
+            self.progress.step + 1,
+            self.progress.n_parts,
+        )
 
     def _backward(self, batch: Batch) -> float:
         """Accumulate the gradient of the mean loss over the whole batch, piece by piece."""
@@ -202,7 +231,7 @@ class TeacherModule(LightningModule):
         total = 0.0
         for piece in batch.split(self.progress.n_parts):
             with self.network.held_gate():
-                loss = self.loss(piece, n_targets)
+                loss = self.loss(piece, n_targets) * batch.share
                 if not torch.isfinite(loss):
                     again = partial(self.loss, piece, n_targets)
                     raise explain_nonfinite(self.network, again, self.progress.step + 1)
@@ -243,7 +272,7 @@ class TeacherModule(LightningModule):
         # Where training is cut into pieces memory is short, so scoring takes small portions too.
         n_tokens = self.settings.batch // progress.n_parts if progress.n_parts > 1 else 0
         scorer = TeacherRecommender(self.network, self.catalog_digest, n_tokens=n_tokens)
-        metrics = dict(self._validate(scorer))
+        metrics = dict(self._validate(SharedScores(scorer)))
         ndcg = metrics["ndcg_at_10"]
         progress.keep_if_best(self.current_epoch, ndcg, candidate)
         put(live, trainable)

@@ -104,22 +104,25 @@ class Batch:
     items : int64, shape [batch, length], right-padded with 0
     targets : int64, shape [batch, length + 1]
         Item to be scored after 0, 1, ... items of the window; 0 where nothing is asked.
+    share : float
+        Factor on the mean loss, where ranks share a batch out; see ``ranks.share_of``.
     """
 
     items: torch.Tensor
     targets: torch.Tensor
+    share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.items)
 
     def to(self, device: torch.device | str) -> Batch:
         """Move to a device."""
-        return Batch(self.items.to(device), self.targets.to(device))
+        return Batch(self.items.to(device), self.targets.to(device), self.share)
 
     def split(self, n_parts: int) -> list[Batch]:
         """Cut into at most ``n_parts`` micro-batches of whole windows."""
         pairs = zip(self.items.chunk(n_parts), self.targets.chunk(n_parts), strict=True)
-        return [Batch(items, targets) for items, targets in pairs]
+        return [Batch(items, targets, self.share) for items, targets in pairs]
 
 
 def make_batch(histories: Sequences, windows: Windows) -> Batch:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         LossConfig,
         OptimizerConfig,
     )
+    from recdistill.training._distributed import placement, shared_out
     from recdistill.training._fit import FitResult, fit
     from recdistill.training._fit_student import (
         FittedStudent,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from recdistill.training._resume import (
         Resumable,
         interruptible,
+        kept_folder,
         resumable_checkpoint,
         signature_lines,
     )
@@ -65,11 +67,14 @@ __all__ = [
     "fit",
     "fit_student",
     "interruptible",
+    "kept_folder",
     "load_recipe",
     "loss_for",
+    "placement",
     "resumable_checkpoint",
     "said_by",
     "save_recipe",
+    "shared_out",
     "signature_lines",
     "take_in_text",
     "weighted_logsumexp",

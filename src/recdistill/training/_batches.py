@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,16 +30,20 @@ class Batch:
         Row of each window in the training sequences (its user).
     starts : int64 tensor, shape [batch]
         Position of each window's first item in its row.
+    share : float
+        Factor on the mean loss, where ranks share a batch out; see ``ranks.share_of``.
     """
 
     items: Tensor
     targets: Tensor
     rows: Tensor
     starts: Tensor
+    share: float = 1.0
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``."""
-        return Batch(*(getattr(self, f).to(device) for f in ("items", "targets", "rows", "starts")))
+        names = ("items", "targets", "rows", "starts")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def target_keys(self) -> tuple[Tensor, Tensor]:
         """Return row and position of every real target, in the order the losses see them.

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import warnings
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
@@ -16,17 +13,26 @@ from safetensors.torch import load_model
 
 from recdistill.errors import UserError
 from recdistill.progress import progress_of
+from recdistill.ranks import is_lead, peaks_by_rank, whole_file
 from recdistill.training._allocator import keep_freed_memory
 from recdistill.training._batches import window_loader
+from recdistill.training._distributed import placement, shared_out
 from recdistill.training._module import TrainingModule
 from recdistill.training._progress import SELECTED_BY, Progress
-from recdistill.training._resume import interruptible, resumable_checkpoint, signature_lines
+from recdistill.training._resume import (
+    interruptible,
+    kept_folder,
+    resumable_checkpoint,
+    signature_lines,
+)
 from recdistill.training._shown_steps import ShownSteps
 from recdistill.training._step import LossAlone, Objective
 from recdistill.training._touched_rows import looked_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from recdistill.data import PreparedData
     from recdistill.students import SequentialModel
@@ -99,15 +105,19 @@ def fit(
     loader = window_loader(
         data.train, max_length=model.max_length, tokens=config.tokens_per_batch, seed=seed
     )
+    loader = shared_out(loader, count=lambda windows: windows[:, 2])
     n_steps = len(loader) * config.max_epochs
     objective = loss if isinstance(loss, Objective) else LossAlone(loss)
     module = TrainingModule(model, objective, config.optimizer, n_steps, seed)
     facts = asdict(config) | {"seed": seed, "split": data.split_digest} | dict(signature or {})
     del facts["device"]
     lines = signature_lines(facts)
-    with _kept(checkpoint_folder) as folder, warnings.catch_warnings(), torch.random.fork_rng():
-        progress = Progress(data, config, log or _say_nothing, folder, lines, objective)
+    own_draws = _own_random_state(accelerator)
+    with kept_folder(checkpoint_folder) as folder, warnings.catch_warnings(), own_draws:
+        log = log or _say_nothing
+        progress = Progress(data, config, log, folder, lines, objective)
         last = resumable_checkpoint(folder / "last.ckpt", lines, Progress.signature_in)
+        last = whole_file(last, folder)
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", message=".*weights_only.*")
         name = type(model).__name__.lower()
@@ -115,19 +125,11 @@ def fit(
         with interruptible(), looked_up(model, rows), progress_of(f"train {name}", "steps") as line:
             trainer = _trainer(config, accelerator, [progress, ShownSteps(line)])
             trainer.fit(module, loader, ckpt_path=last, weights_only=True)
-        load_model(model, str(folder / "best.safetensors"))
+        if peaks := peaks_by_rank():
+            log(peaks, trainer.current_epoch)
+        if is_lead():
+            load_model(model, str(folder / "best.safetensors"))
     return FitResult(progress.best, progress.history, trainer.current_epoch)
-
-
-@contextmanager
-def _kept(folder: Path | None) -> Iterator[Path]:
-    """Make the checkpoint folder, or a passing one where nobody wants to keep it."""
-    if folder is None:
-        with tempfile.TemporaryDirectory(prefix="recdistill-fit-") as passing:
-            yield Path(passing)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
 
 
 def _say_nothing(metrics: Mapping[str, float], epoch: int) -> None:
@@ -140,13 +142,21 @@ def _accelerator(device: str) -> str:
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
+def _own_random_state(accelerator: str) -> AbstractContextManager[None]:
+    """Restore the generators afterwards; of the GPUs, only that of this process's own."""
+    devices = [torch.cuda.current_device()] if accelerator == "cuda" else []
+    own: AbstractContextManager[None] = torch.random.fork_rng(devices=devices)
+    return own
+
+
 def _trainer(config: FitConfig, accelerator: str, callbacks: list[pl.Callback]) -> pl.Trainer:
     # Everything Lightning does per step beyond the step is switched off: at small batches it
     # would cost as much as the arithmetic.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return pl.Trainer(
         accelerator=accelerator,
-        devices=1,
+        **placement(accelerator),
+        use_distributed_sampler=False,
         precision="bf16-mixed" if accelerator == "cuda" else "32-true",
         max_epochs=config.max_epochs,
         callbacks=callbacks,

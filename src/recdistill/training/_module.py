@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch.nn.utils import parametrize
 
+from recdistill.ranks import current
 from recdistill.training._row_adamw import RowAdamW
 from recdistill.training._step import Step
 from recdistill.training._touched_rows import touched_table
@@ -56,7 +57,9 @@ class TrainingModule(pl.LightningModule):
         # What an epoch draws depends on the seed and its number alone, so a resumed run agrees.
         # Called from the step: Lightning leaves out its epoch-start hooks when it resumes.
         self._epoch = self.current_epoch
-        torch.manual_seed(self.seed * 1_000_003 + self._epoch)
+        # Ranks draw apart from each other; rank 0 as a process alone.
+        group = current()
+        torch.manual_seed(self.seed * 1_000_003 + self._epoch + (group.seed if group else 0))
         self.sums, self.n_targets = {}, 0
         self.began = (time.perf_counter(), time.process_time())
 
@@ -72,10 +75,16 @@ class TrainingModule(pl.LightningModule):
             table, targets = self.model.item_table(), batch.targets[real]
         progress = self.global_step / self.n_steps
         total, means = self.objective(Step(states, table, targets, batch), progress)
+        n_own = len(targets) if batch.share else 0
         for name, mean in means.items():
-            self._add(name, mean, len(targets))
-        self.n_targets += len(targets)
-        return total
+            self._add(name, mean, n_own)
+        self.n_targets += n_own
+        return total if batch.share == 1 else total * batch.share
+
+    def on_after_backward(self) -> None:
+        """Average the gradients over the ranks, where there are some."""
+        if group := current():
+            group.average(self.parameters())
 
     def _add(self, name: str, value: Tensor, count: int) -> None:
         total, n = self.sums.get(name, (0.0, 0))
@@ -83,7 +92,14 @@ class TrainingModule(pl.LightningModule):
 
     def epoch_means(self) -> dict[str, float]:
         """Mean of each loss over the epoch's targets, and what else the objective tells."""
-        means = {f"train/{name}": float(total) / n for name, (total, n) in self.sums.items()}
+        totals = [float(total) for total, _ in self.sums.values()]
+        counts: list[float] = [n for _, n in self.sums.values()]
+        if group := current():
+            totals, counts = group.sums(totals), group.sums(counts)
+        means = {
+            f"train/{name}": total / n
+            for name, total, n in zip(self.sums, totals, counts, strict=True)
+        }
         return means | dict(self.objective.epoch_metrics())
 
     def configure_optimizers(self) -> Any:

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from safetensors.torch import save_model
 
 from recdistill.evaluation import evaluate
+from recdistill.ranks import SharedScores, current, is_lead
 from recdistill.students import score_histories
 from recdistill.training._averaging import AveragedWeights
 from recdistill.training._resume import Resumable
@@ -103,17 +104,16 @@ class Progress(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the epoch; on validation epochs judge, keep and save."""
         module: TrainingModule = pl_module  # type: ignore[assignment]
-        seconds, cpu_seconds = (
-            now - then
-            for now, then in zip(
-                (time.perf_counter(), time.process_time()), module.began, strict=True
-            )
-        )
+        seconds = time.perf_counter() - module.began[0]
+        n_targets: float = module.n_targets
+        cpu_seconds = time.process_time() - module.began[1]
+        if group := current():
+            n_targets, cpu_seconds = group.sums([n_targets, cpu_seconds])
         epoch = trainer.current_epoch + 1
         metrics = module.epoch_means() | {
             "train/lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
-            "train/targets_per_second": module.n_targets / seconds,
-            "train/targets_per_cpu_second": module.n_targets / cpu_seconds,
+            "train/targets_per_second": n_targets / seconds,
+            "train/targets_per_cpu_second": n_targets / cpu_seconds,
         }
         due = epoch % self.config.validate_every == 0 or epoch == self.config.max_epochs
         if due:
@@ -133,7 +133,7 @@ class Progress(pl.Callback):
     def _validate(self, model: SequentialModel) -> dict[str, float]:
         with self._averaged():
             evaluation = evaluate(
-                Validated(model, self.data.catalog.digest),
+                SharedScores(Validated(model, self.data.catalog.digest)),
                 self.data.val,
                 self.data.catalog,
                 self.data.train,
@@ -147,6 +147,8 @@ class Progress(pl.Callback):
         return self.average.swapped_in() if self.average is not None else nullcontext()
 
     def _keep_best(self, model: SequentialModel) -> None:
+        if not is_lead():
+            return
         path = self.folder / "best.safetensors"
         with self._averaged():
             save_model(model, str(path.with_suffix(".partial")))
@@ -154,8 +156,9 @@ class Progress(pl.Callback):
 
     def _save_last(self, trainer: pl.Trainer) -> None:
         path = self.folder / "last.ckpt"
-        trainer.save_checkpoint(path.with_suffix(".partial"))
-        path.with_suffix(".partial").replace(path)
+        trainer.save_checkpoint(path.with_suffix(".partial"))  # of all ranks, the first one writes
+        if is_lead():
+            path.with_suffix(".partial").replace(path)
 
     def _n_since_best(self) -> int:
         return len(self.history) - 1 - self.history.index(self.best)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import zipfile
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
@@ -13,7 +15,6 @@ from recdistill.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 
 @runtime_checkable
@@ -43,6 +44,17 @@ def interruptible() -> Iterator[None]:
         # Lightning ignores every later Ctrl-C of the process.
         with suppress(ValueError):  # not the main thread, where nothing was changed either
             signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def kept_folder(folder: Path | None) -> Iterator[Path]:
+    """Make the checkpoint folder, or a passing one where nobody wants to keep it."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="recdistill-fit-") as passing:
+            yield Path(passing)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
 
 
 def signature_lines(facts: Mapping[str, object]) -> str:

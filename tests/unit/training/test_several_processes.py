@@ -1,0 +1,133 @@
+"""Several real processes give the student of one, and go on where one of them was killed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from recdistill.errors import UserError
+from recdistill.ranks import Devices, current, together
+from recdistill.students import StudentConfig
+from recdistill.training import FitConfig, OptimizerConfig, StudentRecipe, fit_student
+
+from .killed import fit_until_killed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from recdistill.data import PreparedData
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="one process ends another by signals"),
+]
+
+TWO = Devices(devices=2)
+# Without dropout, which every rank draws for itself, nothing but the order of sums differs. The
+# batches hold 20 windows of the longest kind, so 3 ranks get unequal shares.
+RECIPE = StudentRecipe(
+    StudentConfig(dim=16, n_blocks=1, max_length=12, dropout=0.0),
+    loop=FitConfig(
+        max_epochs=3, tokens_per_batch=240, patience=0, optimizer=OptimizerConfig(lr=0.01)
+    ),
+)
+# Of any weight, after 3 epochs: single precision rounds sums of 240 targets at some 1e-6.
+TOLERANCE = 2e-5
+
+
+class Log(list[dict[str, float]]):
+    def __call__(self, metrics: Mapping[str, float], epoch: int) -> None:
+        self.append({"epoch": epoch, **metrics})
+
+    def values(self, name: str) -> list[float]:
+        return [entry[name] for entry in self if name in entry]
+
+
+def weights(fitted: object) -> dict[str, torch.Tensor]:
+    model = fitted.recommender.model  # type: ignore[attr-defined]
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def assert_alike(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> None:
+    for name, tensor in one.items():
+        torch.testing.assert_close(other[name], tensor, rtol=0, atol=TOLERANCE, msg=name)
+
+
+@pytest.mark.parametrize("tokens", [240, 24])
+def test_processes_that_share_batches_give_one_processs_student(
+    walks: PreparedData,
+    tmp_path: Path,
+    tokens: int,
+) -> None:
+    # 24 tokens: batches of two windows among three ranks, one of which has nothing to do.
+    n_epochs = 3 if tokens == 240 else 1
+    recipe = replace(
+        RECIPE, loop=replace(RECIPE.loop, tokens_per_batch=tokens, max_epochs=n_epochs)
+    )
+    alone, logged = Log(), Log()
+    one = fit_student(recipe, walks, seed=0, log=alone)
+    several = together(
+        Devices(devices=2 if tokens == 240 else 3),
+        fit_student,
+        recipe,
+        walks,
+        seed=0,
+        own={"log": logged, "checkpoint_folder": tmp_path},
+    )
+    assert_alike(weights(one), weights(several))
+    for name in ("train/loss", "val/ndcg_at_10", "val/recall_at_10"):
+        assert logged.values(name) == pytest.approx(alone.values(name), rel=1e-4), name
+        assert len(logged.values(name)) == n_epochs  # rank 0 alone tells
+    assert logged.values("memory/rank1_peak_rss_mb")[0] > 100
+    assert current() is None
+
+
+def test_a_killed_rank_ends_in_a_sentence_and_the_training_goes_on_from_there(
+    walks: PreparedData,
+    tmp_path: Path,
+) -> None:
+    before, after = Log(), Log()
+    with pytest.raises(UserError, match=r"Rank 1 of 2 was ended by SIGKILL.*goes on from the last"):
+        together(
+            TWO,
+            fit_until_killed,
+            RECIPE,
+            walks,
+            at_step=25,  # in the second epoch of three
+            own={"log": before, "checkpoint_folder": tmp_path},
+        )
+    assert before.values("epoch") == [1]
+    resumed = together(
+        TWO,
+        fit_student,
+        RECIPE,
+        walks,
+        seed=0,
+        own={"log": after, "checkpoint_folder": tmp_path},
+    )
+    assert sorted(set(after.values("epoch"))) == [2, 3]
+    assert_alike(weights(fit_student(RECIPE, walks, seed=0)), weights(resumed))
+
+
+def test_one_process_takes_up_what_two_began(
+    walks: PreparedData,
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UserError, match="SIGKILL"):
+        together(
+            TWO,
+            fit_until_killed,
+            RECIPE,
+            walks,
+            at_step=25,
+            own={"checkpoint_folder": tmp_path},
+        )
+    alone = Log()
+    resumed = fit_student(RECIPE, walks, seed=0, log=alone, checkpoint_folder=tmp_path)
+    assert alone.values("epoch") == [2, 3]
+    assert_alike(weights(fit_student(RECIPE, walks, seed=0)), weights(resumed))
