@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+_kinds: Any = distributed  # it names its stores in no way that a type checker follows
+
 
 class Store(Protocol):
     """The part of torch's stores that is used here."""
@@ -48,12 +50,12 @@ def joined_store(address: str, port: int, seconds: float) -> Store:
 
 def prefixed(prefix: str, store: Store) -> Store:
     """Return a part of a store that others use too."""
-    part: Store = distributed.PrefixStore(prefix, store)  # type: ignore[attr-defined]
+    part: Store = _kinds.PrefixStore(prefix, store)
     return part
 
 
 def _tcp(address: str, port: int, seconds: float, **options: Any) -> Store:
-    store: Store = distributed.TCPStore(  # type: ignore[attr-defined]
+    store: Store = _kinds.TCPStore(
         address, port, wait_for_workers=False, timeout=timedelta(seconds=seconds), **options
     )
     return store

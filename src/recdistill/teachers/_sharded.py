@@ -46,8 +46,8 @@ def sharded(network: TeacherNetwork) -> TeacherNetwork:
 
 def _layers(body: nn.Module) -> list[nn.Module]:
     """Find the decoder's layers: the longest list of modules."""
-    lists = [m for m in body.modules() if isinstance(m, torch.nn.ModuleList)]
-    return list(max(lists, key=lambda modules: len(modules), default=torch.nn.ModuleList()))
+    lists = [list(m) for m in body.modules() if isinstance(m, torch.nn.ModuleList)]
+    return max(lists, key=len, default=[])
 
 
 def _learning(module: nn.Module) -> set[nn.Parameter]:

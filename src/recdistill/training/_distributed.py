@@ -74,7 +74,7 @@ class Replicas(DDPStrategy):
             self._group.take_from_lead(p for p in self.model.parameters() if p.requires_grad)
 
 
-class _Places(ClusterEnvironment):  # type: ignore[misc]
+class _Places(ClusterEnvironment):
     """Tells Lightning who the processes are; they run already."""
 
     def __init__(self, place: Place) -> None:

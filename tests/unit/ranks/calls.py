@@ -52,7 +52,5 @@ def differs(a: torch.Tensor) -> tuple[float, list[float]]:
     group.average([mine, large])
     assert mine.grad is not None
     assert large.grad is not None
-    return float(mine.detach().sum()) + float(a.sum()), [
-        float(mine.grad.mean()),
-        float(large.grad.mean()),
-    ]
+    means = [float(mine.grad.mean()), float(large.grad.mean())]
+    return float(mine.detach().sum()) + float(a.sum()), means

@@ -40,12 +40,15 @@ RECIPE = StudentRecipe(
 TOLERANCE = 2e-5
 
 
-class Log(list[dict[str, float]]):
+class Log:
+    def __init__(self) -> None:
+        self.entries: list[dict[str, float]] = []
+
     def __call__(self, metrics: Mapping[str, float], epoch: int) -> None:
-        self.append({"epoch": epoch, **metrics})
+        self.entries.append({"epoch": epoch, **metrics})
 
     def values(self, name: str) -> list[float]:
-        return [entry[name] for entry in self if name in entry]
+        return [entry[name] for entry in self.entries if name in entry]
 
 
 def weights(fitted: object) -> dict[str, torch.Tensor]:
