@@ -25,7 +25,13 @@ GO_ON = "Start the same command again: it goes on from the last finished epoch."
 # How long rank 0 looks for the reason once it has lost another rank.
 _SECONDS = 10.0
 # What gloo, NCCL and the store say when the other end of a connection is gone.
-_LOST_WORDS = ("gloo/transport", "connection closed", "connection reset", "broken pipe", "aborted")
+_LOST_WORDS = (
+    "gloo/transport",
+    "connection closed by peer",
+    "connection reset by peer",
+    "broken pipe",
+    "communicator was aborted",
+)
 
 
 def lost_another(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from recdistill.errors import UserError
@@ -35,8 +35,9 @@ class Led:
         self.group.bytes_of_lead(call)
 
     def dismiss(self) -> None:
-        """Tell the others that there is nothing more to do."""
-        self._say(END)
+        """Tell the others that there is nothing more to do, if there is anybody left to hear it."""
+        with suppress(RuntimeError):  # the store went with torchrun: why the stage ends is said
+            self._say(END)
 
     def _say(self, word: str) -> None:
         self.group.store.set(turn(self._n_calls), word)

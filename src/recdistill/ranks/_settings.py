@@ -15,8 +15,8 @@ class Devices:
     """Where a training runs, which is no part of what is trained.
 
     The batches are those of one process, shared out, so the number of devices changes the result
-    as rounding does; dropout and drawn negatives, which every process draws for itself, change it
-    as another seed does.
+    as rounding does; dropout and negatives, which every process has for itself, change it as
+    another seed does.
 
     Attributes
     ----------

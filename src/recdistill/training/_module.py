@@ -81,8 +81,8 @@ class TrainingModule(pl.LightningModule):
         self.n_targets += n_own
         return total if batch.share == 1 else total * batch.share
 
-    def on_after_backward(self) -> None:
-        """Average the gradients over the ranks, where there are some."""
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Average the gradients over the ranks, where there are some; once a step, however cut."""
         if group := current():
             group.average(self.parameters())
 

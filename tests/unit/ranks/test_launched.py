@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
+from torch import distributed
 
 from recdistill.errors import UserError
-from recdistill.ranks import Devices, Place, launched_place, together
+from recdistill.ranks import Devices, Place, _group, _launched, launched_place, leading, together
+from recdistill.ranks._faults import lost_another
 from recdistill.ranks._launched import Led
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TORCHRUN = {
     "TORCHELASTIC_RUN_ID": "none",
@@ -83,3 +90,41 @@ def test_a_student_is_not_shared_out() -> None:
 def test_one_device_is_a_plain_call() -> None:
     assert together(Devices(), max, 3, 5) == 5
     assert together(Devices(), sorted, [1, 2], own={"reverse": True}) == [2, 1]
+
+
+class GoneStore:
+    """A store whose keeper has ended, as when torchrun stops every process of a host."""
+
+    def set(self, key: str, value: str) -> None:
+        raise distributed.DistNetworkError("failed to send: Broken pipe")
+
+
+def test_a_job_whose_store_is_gone_still_ends_in_the_users_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = Place(0, 2, 0, 2)
+
+    @contextmanager
+    def opened(place: Place, store: object) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(place=place, store=store)
+
+    monkeypatch.setattr(_launched, "launched_store", lambda _place: GoneStore())
+    monkeypatch.setattr(_group, "opened", opened)
+    with pytest.raises(UserError, match="is no data set"), leading(place):
+        raise UserError("ml-1x is no data set.")
+    assert _launched.led() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (distributed.DistNetworkError("recv, got 0 bytes"), True),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer"), True),
+        (RuntimeError("NCCL communicator was aborted on rank 0."), True),
+        (RuntimeError("The kernel aborted: no image for this device"), False),
+        (RuntimeError("Too many open files: connection closed"), False),
+        (ValueError("broken pipe"), False),
+    ],
+)
+def test_only_what_a_connection_says_is_the_loss_of_a_rank(error: Exception, lost: bool) -> None:
+    assert lost_another(error) == lost
