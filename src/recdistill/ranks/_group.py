@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import distributed
 
+from recdistill.ranks._gradients import average
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 # Longest wait for another rank within a training: all of them work on equal shares.
 _PATIENCE = timedelta(minutes=30)
-# Gradients below this size travel together: one message costs about as much as a megabyte.
-_LARGE = 2**20
 
 _current: Group | None = None
 
@@ -48,24 +48,10 @@ class Group:
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
         """Put the mean over the ranks into every gradient.
 
-        A gradient is missing on all ranks or on none: they run the same model.
+        A gradient is missing on all ranks or on none: they run the same model. Of a sparse one, the
+        rows that any rank touched.
         """
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        small = [g for g in gradients if g.numel() < _LARGE]
-        for large in gradients:
-            if large.numel() >= _LARGE:
-                self._mean(large)
-        if small:
-            flat = torch.cat([g.reshape(-1) for g in small])
-            self._mean(flat)
-            parts = torch.split(flat, [g.numel() for g in small])
-            torch._foreach_copy_(
-                small, [part.view_as(g) for part, g in zip(parts, small, strict=True)]
-            )
-
-    def _mean(self, values: Tensor) -> None:
-        distributed.all_reduce(values)
-        values.div_(self.place.size)
+        average(parameters, self.place.size)
 
     def take_from_lead(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite these with what rank 0 has."""

@@ -54,3 +54,15 @@ def differs(a: torch.Tensor) -> tuple[float, list[float]]:
     assert large.grad is not None
     means = [float(mine.grad.mean()), float(large.grad.mean())]
     return float(mine.detach().sum()) + float(a.sum()), means
+
+
+def rows_averaged() -> tuple[list[int], list[float]]:
+    """Rows and values of the mean of gradients of which each rank has its own rows."""
+    group = current()
+    assert group is not None
+    table = torch.nn.Parameter(torch.zeros(5, 1))
+    rows, values = ([0, 4, 4], [1.0, 2.0, 3.0]) if rank() == 0 else ([3, 4], [8.0, 1.0])
+    table.grad = torch.sparse_coo_tensor([rows], torch.tensor(values)[:, None], (5, 1))
+    group.average([table])
+    mean = table.grad.coalesce()
+    return mean.indices()[0].tolist(), mean.values()[:, 0].tolist()

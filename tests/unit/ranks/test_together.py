@@ -31,6 +31,10 @@ def test_gradients_are_averaged_and_rank_0_decides_the_start() -> None:
     assert together(TWO, calls.differs, torch.ones(2)) == (2.0, [0.5, 0.5])
 
 
+def test_of_a_table_the_rows_that_any_rank_touched_are_averaged() -> None:
+    assert together(TWO, calls.rows_averaged) == ([0, 3, 4], [0.5, 4.0, 3.0])
+
+
 def test_a_users_mistake_on_another_rank_is_its_sentence() -> None:
     with pytest.raises(UserError, match=r"^Rank 1 of 2 on .*: This share cannot be learnt from\.$"):
         together(TWO, calls.refuse_on, 1)
