@@ -31,12 +31,14 @@ _LOST_WORDS = (
     "connection reset by peer",
     "broken pipe",
     "communicator was aborted",
+    "remote process exiting",
+    "watchdog caught collective operation timeout",
 )
 
 
 def lost_another(error: BaseException) -> bool:
     """Whether an error says no more than that another rank is gone."""
-    if isinstance(error, distributed.DistError):
+    if isinstance(error, (distributed.DistNetworkError, distributed.DistStoreError)):
         return True
     words = str(error).lower()
     return isinstance(error, RuntimeError) and any(word in words for word in _LOST_WORDS)

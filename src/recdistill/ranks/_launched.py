@@ -116,12 +116,17 @@ def launched_store(place: Place) -> Store:
 
 
 def _meeting_point() -> tuple[str, int]:
-    """Address and port where the ranks meet; Lightning knows how SLURM writes lists of hosts."""
+    """Address and port where the ranks meet: those given, or under SLURM those of rank 0's host.
+
+    Lightning knows how SLURM writes lists of hosts, and takes a port from the job's number.
+    """
     if "MASTER_ADDR" in os.environ and "MASTER_PORT" in os.environ:
         return os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
         SLURMEnvironment,
     )
 
-    environment = SLURMEnvironment(auto_requeue=False)
-    return environment.main_address, environment.main_port
+    # A step may run on some of the job's hosts alone; its first task is on the first of them.
+    hosts = os.environ.get("SLURM_STEP_NODELIST") or os.environ.get("SLURM_NODELIST", "127.0.0.1")
+    address = os.environ.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(hosts)
+    return address, SLURMEnvironment(auto_requeue=False).main_port

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 from torch import distributed
@@ -35,6 +37,23 @@ def test_a_launchers_process_knows_its_place(environment: dict[str, str]) -> Non
     place = launched_place(environment)
     assert place == Place(5, 8, 1, 4)
     assert (place.node, place.n_nodes, str(place)) == (1, 2, "rank 5 of 8")
+
+
+@pytest.mark.parametrize(
+    ("environment", "meeting_point"),
+    [
+        ({"MASTER_ADDR": "a", "MASTER_PORT": "1234"}, ("a", 1234)),
+        ({"SLURM_JOB_ID": "70012", "SLURM_NODELIST": "gpu[3-9]"}, ("gpu3", 15012)),
+        # A step on two of the job's hosts; and another one beside it.
+        ({"SLURM_NODELIST": "gpu[3-9]", "SLURM_STEP_NODELIST": "gpu[7,9]"}, ("gpu7", 12910)),
+        ({"SLURM_STEP_NODELIST": "gpu[7,9]", "MASTER_PORT": "1235"}, ("gpu7", 1235)),
+    ],
+)
+def test_the_ranks_meet_on_the_first_host_of_their_step(
+    environment: dict[str, str], meeting_point: tuple[str, int]
+) -> None:
+    with mock.patch.dict(os.environ, environment, clear=True):
+        assert _launched._meeting_point() == meeting_point
 
 
 @pytest.mark.parametrize(
@@ -121,6 +140,8 @@ def test_a_job_whose_store_is_gone_still_ends_in_the_users_sentence(
         (distributed.DistNetworkError("recv, got 0 bytes"), True),
         (RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer"), True),
         (RuntimeError("NCCL communicator was aborted on rank 0."), True),
+        (distributed.DistBackendError("NCCL error: a remote process exiting prematurely"), True),
+        (distributed.DistBackendError("NCCL error: unhandled cuda error, out of memory"), False),
         (RuntimeError("The kernel aborted: no image for this device"), False),
         (RuntimeError("Too many open files: connection closed"), False),
         (ValueError("broken pipe"), False),
