@@ -111,10 +111,9 @@ def fit_teacher(
     torch.set_float32_matmul_precision(settings.matmul_precision)
     if settings.checkpointing:
         network.enable_checkpointing()
-    if current() and strategy == "fsdp":
-        network, whole = sharded(network), network
-    else:
-        whole = network
+    whole, shared_layers = network, current() is not None and strategy == "fsdp"
+    if shared_layers:
+        network = sharded(whole)
     module = TeacherModule(
         network,
         data.train,
@@ -125,6 +124,7 @@ def fit_teacher(
         seed=seed,
         n_parts=n_parts,
         watch_memory=watch_memory,
+        shared_layers=shared_layers,
     )
     with kept_folder(checkpoints) as folder:
         device = _train(module, folder, precision, settings.max_epochs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,9 @@ class TeacherModule(LightningModule):
         of memory doubles it.
     watch_memory : bool
         Measure what the first step, which is the largest, takes.
+    shared_layers : bool
+        Ranks hold the frozen layers in parts, which each forward puts together: they must run
+        equally many, in the same order.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class TeacherModule(LightningModule):
         seed: int,
         n_parts: int = 1,
         watch_memory: bool = False,
+        shared_layers: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -85,6 +89,7 @@ class TeacherModule(LightningModule):
         self.progress = Progress(n_parts=n_parts)
         self.measured_bytes = 0
         self._n_parts, self._watch_memory = n_parts, watch_memory
+        self._shared_layers = shared_layers
         self._histories = histories
         self._windows = training_windows(histories, network.max_length, settings.windows)
         self._n_tokens = network.count_tokens(window_histories(histories, self._windows))
@@ -200,7 +205,14 @@ class TeacherModule(LightningModule):
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
-            return str(error).splitlines()[0], 0.0
+            message = str(error).splitlines()[0]
+            if self._shared_layers:  # the others wait within this forward, not after it
+                raise UserError(
+                    f"A piece of a step does not fit the memory ({message}), and with "
+                    "strategy=fsdp a step cannot start over: set checkpointing=true, or lower "
+                    "batch, max_length or llm_layers."
+                ) from error
+            return message, 0.0
 
     def _counted(self, batch: Batch) -> tuple[int, int]:
         """Count the tokens and the targets of a batch; of one that stands in for none, none."""
@@ -229,15 +241,29 @@ class TeacherModule(LightningModule):
         """Accumulate the gradient of the mean loss over the whole batch, piece by piece."""
         n_targets = int((batch.targets > 0).sum())
         total = 0.0
-        for piece in batch.split(self.progress.n_parts):
+        for piece in self._pieces(batch):
             with self.network.held_gate():
-                loss = self.loss(piece, n_targets) * batch.share
+                loss = self.loss(piece, n_targets) * piece.share
                 if not torch.isfinite(loss):
-                    again = partial(self.loss, piece, n_targets)
-                    raise explain_nonfinite(self.network, again, self.progress.step + 1)
+                    raise self._not_finite(piece, n_targets)
                 self.manual_backward(loss)
             total += float(loss.detach())
         return total
+
+    def _not_finite(self, piece: Batch, n_targets: int) -> UserError:
+        step = self.progress.step + 1
+        if self._shared_layers:  # looking for it takes forwards that the others do not make
+            return UserError(f"The loss of step {step} is not finite: strategy=ddp says where.")
+        return explain_nonfinite(self.network, partial(self.loss, piece, n_targets), step)
+
+    def _pieces(self, batch: Batch) -> list[Batch]:
+        """Cut a step; a rank with fewer pieces than others may have to fill up for nothing."""
+        pieces = batch.split(self.progress.n_parts)
+        group = current()
+        if group and self._shared_layers:
+            most = max(int(n) for (n,) in group.by_rank([len(pieces)]))
+            pieces += [replace(pieces[0], share=0.0)] * (most - len(pieces))
+        return pieces
 
     def loss(self, batch: Batch, n_targets: int) -> torch.Tensor:
         """Sum of cross-entropies over the batch's targets, divided by ``n_targets``."""
@@ -272,7 +298,7 @@ class TeacherModule(LightningModule):
         # Where training is cut into pieces memory is short, so scoring takes small portions too.
         n_tokens = self.settings.batch // progress.n_parts if progress.n_parts > 1 else 0
         scorer = TeacherRecommender(self.network, self.catalog_digest, n_tokens=n_tokens)
-        metrics = dict(self._validate(SharedScores(scorer)))
+        metrics = dict(self._validate(scorer if self._shared_layers else SharedScores(scorer)))
         ndcg = metrics["ndcg_at_10"]
         progress.keep_if_best(self.current_epoch, ndcg, candidate)
         put(live, trainable)

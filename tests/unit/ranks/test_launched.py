@@ -10,8 +10,17 @@ import pytest
 from torch import distributed
 
 from recdistill.errors import UserError
-from recdistill.ranks import Devices, Place, _group, _launched, launched_place, leading, together
-from recdistill.ranks._faults import lost_another
+from recdistill.ranks import (
+    Devices,
+    Group,
+    Place,
+    _group,
+    _launched,
+    launched_place,
+    leading,
+    together,
+)
+from recdistill.ranks._faults import explained, lost_another, tell
 from recdistill.ranks._launched import Led
 
 if TYPE_CHECKING:
@@ -132,6 +141,36 @@ def test_a_job_whose_store_is_gone_still_ends_in_the_users_sentence(
     with pytest.raises(UserError, match="is no data set"), leading(place):
         raise UserError("ml-1x is no data set.")
     assert _launched.led() is None
+
+
+class Words:
+    """A store in this process."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, str] = {}
+
+    def set(self, key: str, value: str) -> None:
+        self.words[key] = value
+
+    def get(self, key: str) -> bytes:
+        return self.words[key].encode()
+
+    def check(self, keys: list[str]) -> bool:
+        return all(key in self.words for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UserError("This share is empty."), r"^Rank 1 of 2 on [^:]+: This share is empty\.$"),
+        (ValueError("no such thing"), r"^Rank 1 .* \(ValueError: no such thing\)\. Start the same"),
+    ],
+)
+def test_rank_0_says_why_another_one_ended(error: Exception, said: str) -> None:
+    store = Words()
+    tell(Group(Place(1, 2, 1, 2), store), error)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=said), explained(Group(Place(0, 2, 0, 2), store)):  # type: ignore[arg-type]
+        raise distributed.DistNetworkError("recv, got 0 bytes")
 
 
 @pytest.mark.parametrize(
