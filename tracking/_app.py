@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from tracking._gate import Gate
 from tracking._locations import close_other_stores, wish_for_elsewhere, wish_in
+
+
+def keep_one_client() -> None:
+    """Let MLflow talk to the object store by one client for as long as it runs.
+
+    It makes one every five minutes, in case credentials change, and keeps the last 64 with their
+    connections. The team server's credentials do not change while it runs.
+    """
+    from mlflow.store.artifact import s3_artifact_repo
+
+    s3_artifact_repo._MAX_CACHE_SECONDS = math.inf
 
 
 def create_app() -> Gate:
@@ -21,6 +33,7 @@ def create_app() -> Gate:
 
     # Before MLflow's own questions, some of which read the wish; the gate has seen a login already.
     app.before_request(refuse_other_locations)
+    keep_one_client()
     application = auth.create_app(app)
     close_other_stores(os.environ[ARTIFACTS_DESTINATION_ENV_VAR])
     return Gate(

@@ -7,8 +7,8 @@
 
 Starts ``tracking/local.sh`` on the store (or uses ``--server``), opens the UI in headless Chromium
 and writes ``run-table.png``, ``run-charts.png``, ``compare.png``, ``report.png`` of the newest
-report and, where asked, ``registry.png``, ``terminal.png`` and ``artifact.png``. Without ``--runs``
-the best runs of two stages are compared.
+report and, where asked, ``terminal.png`` and ``artifact.png``, or ``registry.png`` alone.
+Without ``--runs`` the best runs of two stages are compared.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def main() -> None:
             command = [str(ROOT / "tracking" / "local.sh"), server.rsplit(":", 1)[1]]
             env = environment(MLFLOW_TRACKING_URI=options.store)
             stack.enter_context(running(command, server, log, env))
+        if options.model:
+            browser = stack.enter_context(Browser(options.out))
+            browser.click_away(server)
+            _registry(browser, views.model_url(server, options.model), options.model)
+            return
         client = MlflowClient(server)
         found = client.get_experiment_by_name(options.experiment)
         if found is None:
@@ -51,8 +56,6 @@ def main() -> None:
         _take(browser, server, found.experiment_id, pair, options.artifact)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _report(browser, client, found.experiment_id, folder)
-        if options.model:
-            _registry(browser, views.model_url(server, options.model), options.model)
         if options.terminal:
             _terminal(browser, options.terminal.read_text(encoding="utf-8"), folder)
 
@@ -154,7 +157,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--experiment", default="recdistill")
     parser.add_argument("--runs", nargs="*", default=[], help="names of the two runs to compare")
     parser.add_argument("--artifact", default="", help="picture artifact of the second run")
-    parser.add_argument("--model", help="a registered model to show")
+    parser.add_argument("--model", help="show this registered model, nothing else")
     parser.add_argument("--terminal", type=Path, help="a file with what `make demo` printed")
     parser.add_argument("--out", type=Path, default=Path("docs/assets"))
     return parser.parse_args()
