@@ -82,6 +82,7 @@ def run(config: Config, run: Run) -> None:
     made, champion = registry.same(tags), registry.holder(CHAMPION)
     if made and champion and made.number == champion.number:
         said = f"{student_run.name} is {registry.name}@{CHAMPION} already (version {made.number})."
+        serving.write_story(registry)  # whoever seated it may have been killed before
         run.note(said)
         print(said)
         return
@@ -107,6 +108,7 @@ def run(config: Config, run: Run) -> None:
 def roll_back(config: Config, run: Run, registry: Registry) -> None:
     """Let the version serve again that the champion replaced."""
     restored, removed = registry.roll_back(config.reason)
+    serving.write_story(registry)
     run.rename(f"v{removed.number}-to-v{restored.number}", "rollback")
     run.set_tags({"registered": restored.address})
     said = f"Version {removed.number} was rolled back."

@@ -76,7 +76,10 @@ def run(config: Config, run: Run) -> None:
     found = run.find(config.champion_run, *CHAMPIONS)
     data = prepare_for(replace(config, prepared=data_runs.folder_of(config.prepared, run)))
     run.log_data(data)
-    run.rename(found.name, f"s{config.seed}-{'anew' if config.full else 'update'}")
+    # What it came from would only repeat itself from night to night; the day tells nights apart.
+    until = data.manifest["config"].get("until", "")
+    label = f"{found.tags.get('model', found.name)}{until and f'-{until}'}"
+    run.rename(label, f"s{config.seed}-{'anew' if config.full else 'update'}")
     champion = updating.Champion(found.name, found.artifact("model"), data)
     texts = text_runs.find_texts(config.text_run, needed_texts(config, champion), run, data)
     kept = {name: found.tags[name] for name in ("model",) if name in found.tags}

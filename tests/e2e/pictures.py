@@ -102,7 +102,8 @@ def _registry(browser: Browser, address: str, name: str) -> None:
     """Show a registered model: its versions with their aliases and what challenges came to."""
     browser.resize(1440, 760)
     browser.open(address, shows=name)
-    browser.wait_for("champion")
+    browser.click("Description", "span, div, h2, h3, h4")
+    browser.wait_for("is now")
     print(browser.screenshot("registry"))
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from recdistill.serving._rules import CHAMPION, ChallengeRules, Limits
     from recdistill.serving._score import Scoring, Workforce, score
     from recdistill.serving._service import LiveModel, serve
+    from recdistill.serving._story import tell_story, write_story
     from recdistill.serving._top_k import TopK
     from recdistill.serving._traffic import Traffic
     from recdistill.serving._verdict import Check, Verdict
@@ -57,8 +58,10 @@ __all__ = [
     "score",
     "serve",
     "settle",
+    "tell_story",
     "version_tags",
     "write_reference",
+    "write_story",
 ]
 
 import_on_first_use(__name__)

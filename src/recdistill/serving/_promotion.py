@@ -9,6 +9,7 @@ from recdistill.errors import UserError
 from recdistill.serving._challenge import challenge
 from recdistill.serving._registry import now
 from recdistill.serving._rules import CHALLENGER, CHAMPION
+from recdistill.serving._story import write_story
 
 if TYPE_CHECKING:
     from recdistill.runs import RunReference
@@ -110,6 +111,7 @@ def settle(registry: Registry, version: Version, decision: Decision, alias: str)
         registry.seat(version)
     else:
         registry.set_challenger(version)
+    write_story(registry)
     return card
 
 

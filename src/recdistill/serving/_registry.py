@@ -116,25 +116,24 @@ class Registry:
         """Return a version by its number."""
         return self._version(self.client.get_model_version(self.name, str(number)))
 
+    def versions(self) -> list[Version]:
+        """Return all versions, the newest first."""
+        found = self.client.search_model_versions(f"name='{self.name}'")
+        return sorted(map(self._version, found), key=lambda one: -one.number)
+
     def same(self, tags: Mapping[str, str]) -> Version | None:
         """Return the newest version of this model run on this catalog, where there is one."""
-        found = [
-            self._version(one) for one in self.client.search_model_versions(f"name='{self.name}'")
-        ]
-        alike = [one for one in found if all(one.tags.get(k) == tags.get(k) for k in _SAME)]
-        return max(alike, key=lambda one: one.number, default=None)
+        alike = (v for v in self.versions() if all(v.tags.get(k) == tags.get(k) for k in _SAME))
+        return next(alike, None)
 
     def judged_on(self, split_digest: str) -> Version | None:
         """Return the newest judged version whose student is of this data; None without one."""
-        found = [
-            self._version(one) for one in self.client.search_model_versions(f"name='{self.name}'")
-        ]
-        judged = [
+        judged = (
             one
-            for one in found
+            for one in self.versions()
             if one.tags.get("split.digest") == split_digest and "challenge" in one.tags
-        ]
-        return max(judged, key=lambda one: one.number, default=None)
+        )
+        return next(judged, None)
 
     def has_settled(self, split_digest: str) -> bool:
         """Whether a student of this data was judged, and serves or served if it won."""
@@ -154,6 +153,10 @@ class Registry:
         for key, value in tags.items():
             self._tag(version, key, value)
         self.client.update_model_version(self.name, str(version.number), card)
+
+    def describe(self, story: str) -> None:
+        """Put a text on the registered model's own page."""
+        self.client.update_registered_model(self.name, story)
 
     def set_challenger(self, version: Version) -> None:
         """Let a version hold the alias of who was judged last and does not serve."""

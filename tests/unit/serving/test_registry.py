@@ -11,6 +11,7 @@ from recdistill.serving import (
     CHAMPION,
     Registry,
     Version,
+    write_story,
 )
 from recdistill.serving._rules import CHALLENGER, PREVIOUS
 
@@ -143,6 +144,20 @@ def test_killed_at_any_step_somebody_serves_and_the_same_again_ends_the_same(
     previous = {"seat": 2, "roll_back": 1}[act]
     assert holders(registry)[PREVIOUS] == previous
     assert CHALLENGER not in holders(registry)
+
+
+def test_the_models_page_tells_its_story(registry: Registry) -> None:
+    seat(registry, 1)
+    won = {"challenge": "passed", "challenge.words": "Better | by far.", "test/ndcg_at_10": "0.25"}
+    registry.tell(registry.version(2), won, "card")
+    seat(registry, 2)
+    registry.roll_back("it recommended what is sold out")
+    write_story(registry)
+    third, second, first = registry.client.get_registered_model(NAME).description.splitlines()[2:]
+    assert third.startswith("| 3 |  | three |  | not judged |")
+    assert second.startswith("| 2 |  | two | 0.2500 | passed | Better / by far. Rolled back ")
+    assert second.endswith("to version 1: it recommended what is sold out. |")
+    assert first.startswith("| 1 | **champion** | one |")
 
 
 def test_files_that_are_gone_are_one_sentence(registry: Registry) -> None:
