@@ -72,12 +72,13 @@ def completion(argv: Sequence[str]) -> None:
     said = asked.parse_args(argv)
     files = {name: home() / "conf" / f"{name}.yaml" for name in stage_names()}
     cases = "\n".join(
-        f"    {name}) words='{' '.join(_flags(read_yaml(file)))}' ;;"
+        f"    {name}) offered='{' '.join(_flags(read_yaml(file)))}' ;;"
         for name, file in files.items()
     )
     if said.shell == "zsh":
-        print("autoload -U +X bashcompinit && bashcompinit")
-    print(_COMPLETION.format(cases=cases, names=" ".join([*files, *COMMANDS])))
+        print(_ZSH)
+    names = " ".join([*files, *COMMANDS])
+    print(_COMPLETION.format(cases=cases, names=names, **_SPACE[said.shell]))
 
 
 def _flags(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -96,17 +97,30 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "completion": completion,
 }
 
+# bash's completion in zsh stands on zsh's own, which a start file may not have loaded.
+_ZSH = """\
+(( $+functions[compdef] )) || {
+  autoload -U +X compinit && compinit -i
+}
+autoload -U +X bashcompinit && bashcompinit"""
 _COMPLETION = """\
 _recdistill() {{
-  local words='{names}'
+  local offered='{names}'
   [ "$COMP_CWORD" -gt 1 ] && case "${{COMP_WORDS[1]}}" in
 {cases}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
-  [[ "${{COMPREPLY[0]}}" == *= ]] && compopt -o nospace 2> /dev/null
-  return 0
+  COMPREPLY=($(compgen -W "$offered" -- "${{COMP_WORDS[COMP_CWORD]}}"))
+  {no_space}
 }}
-complete -F _recdistill recdistill"""
+complete {options}-F _recdistill recdistill"""
+# A parameter's value follows its name without a space. zsh knows that of all words or of none.
+_SPACE = {
+    "bash": {
+        "no_space": '[[ "${COMPREPLY[0]}" == *= ]] && compopt -o nospace 2> /dev/null || true',
+        "options": "",
+    },
+    "zsh": {"no_space": "return 0", "options": "-o nospace "},
+}
 
 
 def answer(name: str, argv: Sequence[str]) -> int:
