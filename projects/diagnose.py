@@ -1,4 +1,4 @@
-"""Answer "why is my student worse?": is it even, what each part does, what the teacher knows.
+"""Answer "why is my student worse?": is it, what does each part do, what does the teacher know.
 
 mlflow run . --env-manager local -e diagnose
 mlflow run . --env-manager local -e diagnose -P student_run=<a distill run> -P ladder=none
