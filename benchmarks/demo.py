@@ -34,6 +34,17 @@ NAMES = {
     "comparison": "compare everything",
 }
 
+IN_JAPANESE = {
+    "data": "データの準備",
+    "floors": "単純なモデル五つ",
+    "baseline": "ベースラインの学習",
+    "teacher": "言語モデルの適応",
+    "transfer": "教師たちへの質問",
+    "student": "生徒の学習",
+    "control": "対照の学習",
+    "comparison": "比較",
+}
+
 
 def quiet_seconds(record: dict[str, Any], n_cores: int = 2) -> float:
     """Compute the wall seconds on quiet cores: a step on each of them, at its CPU seconds.
@@ -61,7 +72,8 @@ def blocks() -> list[Block]:
     return [
         Block("README.md", "demo", win(record)),
         Block("docs/index.md", "demo", win(record)),
-        Block("README.md", "demo time", times(record)),
+        Block("README.md", "demo time", f"{times(record)} {steps(record)}"),
+        Block("README.ja.md", "demo", in_japanese(record)),
         Block("docs/quick_start.md", "demo time", f"{times(record)}\n\n{table(record)}"),
     ]
 
@@ -74,8 +86,8 @@ def win(record: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"What it finds, in NDCG@10 on {users} users, with {n} short trainings of each model "
-            "(intervals and tests over users *and* trainings; each p by itself, where the report "
-            "corrects for all that it asks):",
+            "(intervals and tests over users *and* trainings; p-values before the correction for "
+            "several tests, which the report applies):",
             "",
             *lines,
         ]
@@ -110,10 +122,59 @@ def times(record: dict[str, Any]) -> str:
 def table(record: dict[str, Any]) -> str:
     """Tell each kind of step, its number and its cost."""
     rows = ["| Step | Times | CPU seconds each |", "|---|---:|---:|"]
-    for kind, name in NAMES.items():
-        taken = [step["cpu_seconds"] for step in record["steps"] if step["kind"] == kind]
-        rows.append(f"| {name} | {len(taken)} | {sum(taken) / len(taken):.0f} |")
+    rows += [f"| {name} | {n} | {each:.0f} |" for name, n, each in _costs(record, NAMES)]
     return "\n".join(rows)
+
+
+def steps(record: dict[str, Any]) -> str:
+    """Tell the cost of each kind of step in one sentence."""
+    costs = [
+        f"{name} {f'{n} x ' if n > 1 else ''}{each:.0f}" for name, n, each in _costs(record, NAMES)
+    ]
+    return f"CPU seconds of its steps: {', '.join(costs)}."
+
+
+def in_japanese(record: dict[str, Any]) -> str:
+    """Say in Japanese what came out, how long it took on which machine, and what each step took."""
+    found, machine, load = record["differences"], record["machine"], max(record["load"])
+    users, (n, _) = found[0]["n_users"], found[0]["n_trainings"]
+    costs = [
+        f"{name} {f'{n} 回 × ' if n > 1 else ''}{each:.0f} 秒"
+        for name, n, each in _costs(record, IN_JAPANESE)
+    ]
+    minutes = record["wall_seconds"] / 60
+    return "\n".join(
+        [
+            f"結果は NDCG@10 の差です(テストユーザー {users} 人、各モデル {n} 回の短い学習。"
+            "区間と検定はユーザーと学習の両方を数え、p 値は多重検定の補正前):",
+            "",
+            *(f"- {beside(one)}" for one in found),
+            "",
+            f"{machine['cpu_count']} コア({machine['cpu']}、他の仕事と共用、負荷 {load:.0f})で "
+            f"{minutes:.0f} 分、CPU 時間は {record['cpu_seconds']:.0f} 秒でした。"
+            f"内訳(CPU 時間): {'、'.join(costs)}。",
+        ]
+    )
+
+
+def beside(one: dict[str, Any]) -> str:
+    """Say a difference in Japanese."""
+    kind, _, name = one["against"].removeprefix("its ").removeprefix("the ").rpartition(" ")
+    other = {"": "ベースライン", "control": f"対照 {name}"}.get(kind, f"最良の単純なモデル {name}")
+    words = "有意な差はありません"
+    if one["p"] < ALPHA:
+        words = "生徒が上回ります" if one["delta"] > 0 else "生徒が下回ります"
+    figures = f"{one['delta']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}]、p {p(one['p'])}"
+    return f"{other} に対して {figures}: {words}"
+
+
+def _costs(record: dict[str, Any], names: dict[str, str]) -> list[tuple[str, int, float]]:
+    """Return every kind of step by its name, how often it was done and its mean CPU seconds."""
+    taken = {
+        kind: [step["cpu_seconds"] for step in record["steps"] if step["kind"] == kind]
+        for kind in names
+    }
+    return [(names[kind], len(all_), sum(all_) / len(all_)) for kind, all_ in taken.items()]
 
 
 def main() -> None:

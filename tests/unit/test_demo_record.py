@@ -40,3 +40,13 @@ def test_a_word_of_victory_needs_a_test() -> None:
 
 def test_small_values_are_written_as_in_the_reports() -> None:
     assert [demo.p(value) for value in (0.0004, 0.003, 0.05)] == ["< .001", "= .003", "= .050"]
+
+
+def test_the_japanese_readme_allows_the_same_words_of_victory() -> None:
+    one = {"against": "the control no_lists", "delta": 0.01, "low": 0.0, "high": 0.02, "p": 0.06}
+    assert demo.beside(one).startswith("対照 no_lists に対して +0.0100")
+    assert demo.beside(one).endswith("有意な差はありません")
+    assert demo.beside(one | {"p": 0.01}).endswith("上回ります")
+    assert demo.beside(one | {"p": 0.01, "delta": -0.01}).endswith("下回ります")
+    assert demo.beside(one | {"against": "its baseline"}).startswith("ベースライン ")
+    assert demo.beside(one | {"against": "the best floor, counter"}).startswith("最良の")
