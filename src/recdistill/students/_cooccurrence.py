@@ -9,10 +9,15 @@ import torch
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from recdistill.students._subspace import largest_eigenvectors
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Sequences
+
+# Lanczos goes over the matrix hundreds of times: at 200,000 items it had not ended after 420 s.
+_LANCZOS_UP_TO = 20_000
 
 
 def cooccurrence_vectors(
@@ -22,8 +27,9 @@ def cooccurrence_vectors(
 
     Items at most ``window`` steps apart in a history meet with weight 1/distance. The positive
     pointwise mutual information of the meetings is factorised by a truncated SVD, as word vectors
-    are (Levy & Goldberg 2014). Learning to predict the next item spends its first epochs finding
-    just this geometry; starting from it takes a second or two and saves them.
+    are (Levy & Goldberg 2014); beyond 20,000 items it is approximate (``largest_eigenvectors``).
+    Learning to predict the next item spends its first epochs finding just this geometry; starting
+    from it takes a second or two and saves them.
 
     Parameters
     ----------
@@ -46,8 +52,11 @@ def cooccurrence_vectors(
     information = np.log(np.maximum(pairs.data / np.maximum(expected, 1e-12), 1.0))
     matrix = sparse.csr_matrix((information, (pairs.row, pairs.col)), shape=pairs.shape)
     rank = min(dim, n_items)
-    start = np.random.default_rng(0).standard_normal(n_items + 1)  # makes the solver repeatable
-    left, values, _ = svds(matrix, k=rank, v0=start)
+    if n_items > _LANCZOS_UP_TO:
+        left, values = largest_eigenvectors(matrix, rank)
+    else:
+        start = np.random.default_rng(0).standard_normal(n_items + 1)  # makes it repeatable
+        left, values, _ = svds(matrix, k=rank, v0=start)
     vectors = np.zeros((n_items + 1, dim), np.float32)
     vectors[:, :rank] = left * np.sqrt(values)
     vectors[totals == 0] = 0
