@@ -1,30 +1,60 @@
-"""What a large catalog costs: floors, a fold taken out of EASE, an evaluation.
+"""What a large catalog costs: training, its start, floors, a fold taken out of EASE, an evaluation.
 
-python -m benchmarks.large_catalogs
+    python -m benchmarks.large_catalogs             # all, some minutes
+    python -m benchmarks.large_catalogs training    # cases named so; others are kept
 
 Items are drawn by a power law; only sizes and times mean something. One process a case, so that its
-peak of memory is its own. Writes ``benchmarks/results/large_catalogs.json``.
+peak of memory is its own; fits that are compared take turns. Writes
+``benchmarks/results/large_catalogs.json``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from recdistill.data import Cases, Catalog, Sequences
+from benchmarks.pages import Block, table
+from recdistill.data import Cases, Catalog, PreparedData, Sequences
 from recdistill.evaluation import evaluate
 from recdistill.floors import fit_floor, refit, refit_without
+from recdistill.students import StudentConfig, build_student
+from recdistill.training import (
+    FitConfig,
+    LossConfig,
+    OptimizerConfig,
+    StudentRecipe,
+    fit_student,
+)
 
-RESULT = Path("benchmarks/results/large_catalogs.json")
-CASES = ("markov 200000", "counter 200000", "knn 200000", "ease 8000", "evaluation 1000000")
+RESULT = Path(__file__).parent / "results" / "large_catalogs.json"
+CASES = (
+    "markov 200000",
+    "counter 200000",
+    "knn 200000",
+    "ease 8000",
+    "evaluation 1000000",
+    "start 200000",
+)
+TRAINED = (200_000, 1_000_000)
+# The sampled rate of before, and what stands for it now.
+FITS = {
+    "every-row": (LossConfig("sampled_softmax"), OptimizerConfig(rows="all")),
+    "touched-rows": (LossConfig("mixed_softmax"), OptimizerConfig(rows="touched")),
+}
+ROUNDS = 2
+WIDTH = 64
 
 
 def catalog(n_items: int) -> Catalog:
@@ -53,7 +83,49 @@ class Drawn:
         return torch.randn(len(rows), 64) @ self.table.T
 
 
+def fitted(how: str, n_items: int) -> dict[str, float]:
+    """Fit a student of the default size for three epochs; the last one's rate counts."""
+    items = catalog(n_items)
+    train = histories(300 if n_items < 500_000 else 150, n_items, 40)
+    users = np.arange(20)
+    cases = Cases(users, train.take(users), np.full(20, n_items, np.int32))
+    data = PreparedData(
+        dataset="drawn", catalog=items, users=np.arange(len(train)).astype(str).astype(object),
+        train=train, val=cases, test=cases, manifest={"split_digest": "drawn"}, folder=Path(),
+    )  # fmt: skip
+    loss, optimizer = FITS[how]
+    loop = FitConfig(max_epochs=3, validate_every=3, patience=0, optimizer=optimizer, device="cpu")
+    recipe = StudentRecipe(StudentConfig(item_start="random"), loss, loop)
+    rates: list[float] = []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        fit_student(
+            recipe, data, seed=0, checkpoint_folder=Path(folder),
+            log=lambda metrics, epoch: rates.append(metrics["train/targets_per_cpu_second"]),
+        )  # fmt: skip
+        checkpoint = (Path(folder) / "last.ckpt").stat().st_size
+    table_bytes = (n_items + 1) * WIDTH * 4
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return {
+        "targets_per_cpu_second": rates[-1],
+        "checkpoint_over_table": checkpoint / table_bytes,
+        "memory_over_table": grown / table_bytes,
+    }
+
+
+def start(n_items: int) -> dict[str, float]:
+    """Make the vectors that a student's item table starts from."""
+    train = histories(100_000, n_items, 40)
+    begun = time.process_time()
+    build_student(StudentConfig(dim=WIDTH), n_items, seed=0, train=train)
+    return {"n_interactions": len(train.items), "cpu_seconds": time.process_time() - begun}
+
+
 def measure(what: str, n_items: int) -> dict[str, float]:
+    if what in FITS:
+        return fitted(what, n_items)
+    if what == "start":
+        return start(n_items)
     items = catalog(n_items)
     if what == "evaluation":
         train = histories(2000, n_items, 20)
@@ -77,19 +149,87 @@ def measure(what: str, n_items: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    results = {}
+def of_one_process(case: str) -> dict[str, float]:
+    """Measure a case in a process of its own, one thread."""
+    words = [sys.executable, "-m", "benchmarks.large_catalogs", *case.split()]
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    found: dict[str, float] = json.loads(subprocess.check_output(words, env=one_thread))
+    print(case, found, flush=True)
+    return found
+
+
+def training(n_items: int) -> dict[str, Any]:
+    """Let the two fits take turns; ratios are those of the medians."""
+    rounds = [{how: of_one_process(f"{how} {n_items}") for how in FITS} for _ in range(ROUNDS)]
+    found: dict[str, Any] = {
+        how: {name: statistics.median(r[how][name] for r in rounds) for name in rounds[0][how]}
+        for how in FITS
+    }
+    rate = {how: found[how]["targets_per_cpu_second"] for how in FITS}
+    return found | {"ratio": round(rate["touched-rows"] / rate["every-row"], 2)}
+
+
+def blocks() -> list[Block]:
+    """Make the tables of docs/benchmarks.md."""
+    found = json.loads(RESULT.read_text(encoding="utf-8"))
+    page = "docs/benchmarks.md"
+    return [
+        Block(page, "large catalogs training", training_table(found)),
+        Block(page, "large catalogs", cases_table(found)),
+    ]
+
+
+def training_table(found: dict[str, Any]) -> str:
+    """Write the rates, their ratio, and what a fit holds beside its item table."""
+    rows = []
+    for n_items in TRAINED:
+        of = found[f"training {n_items}"]
+        old, new = (of[how] for how in FITS)
+        rows.append(
+            [
+                f"{n_items:,}",
+                *(f"{fit['targets_per_cpu_second']:,.0f}" for fit in (old, new)),
+                f"{of['ratio']:.1f}",
+                *(f"{fit['checkpoint_over_table']:.1f}" for fit in (old, new)),
+                *(f"{fit['memory_over_table']:.1f}" for fit in (old, new)),
+            ]
+        )
+    head = [
+        "items", "every row", "touched rows", "ratio", "`last.ckpt`, every row", "touched",
+        "memory, every row", "touched",
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+def cases_table(found: dict[str, Any]) -> str:
+    """Write what the other cases took."""
+    rows = []
     for case in CASES:
-        words = [sys.executable, "-m", "benchmarks.large_catalogs", *case.split()]
-        results[case] = json.loads(subprocess.check_output(words))
-        print(case, results[case], flush=True)
-    RESULT.write_text(json.dumps(results, indent=1) + "\n")
+        what, n_items = case.split()
+        of = found[case]
+        seconds = of.get("fit_cpu_seconds", of.get("cpu_seconds"))
+        if seconds is None:
+            took = f"{of['users_per_cpu_second']:,.0f} users per CPU s"
+        else:
+            took = f"{seconds:.1f} CPU s"
+        rows.append([what, f"{int(n_items):,}", took, f"{of['peak_gb']:.1f} GB"])
+    return table(["", "items", "took", "peak memory"], rows)
+
+
+def main(names: list[str]) -> None:
+    results = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
+    cases = {case: lambda case=case: of_one_process(case) for case in CASES}
+    cases |= {f"training {n}": lambda n=n: training(n) for n in TRAINED}
+    for case, work in cases.items():
+        if not names or any(case.startswith(name) for name in names):
+            results[case] = work()
+            RESULT.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
+    if len(sys.argv) == 3 and sys.argv[2].isdecimal():
         found = measure(sys.argv[1], int(sys.argv[2]))
         found["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(json.dumps({name: round(value, 3) for name, value in found.items()}))
     else:
-        main()
+        main(sys.argv[1:])

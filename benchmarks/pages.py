@@ -55,3 +55,9 @@ class Block:
         before, _, rest = text.partition(begin)
         inside, _, after = rest.partition(end)
         return before + begin, inside, end + after
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Write a Markdown table; empty cells take one space."""
+    lines = [f"| {' | '.join(line)} |".replace("  |", " |") for line in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import Block
+from benchmarks.pages import Block, table
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = "docs/benchmarks.md"
@@ -46,7 +46,7 @@ def training() -> str:
                 ]
             )
     head = ["data, history", "positions per batch", "recdistill", "RecTools", "ratio"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def evaluation() -> str:
@@ -56,7 +56,7 @@ def evaluation() -> str:
         [name, f"{f['recdistill']:,.0f}", f"{f['rectools']:,.0f}", f"{f['ratio']:.1f}"]
         for name, f in found.items()
     ]
-    return _table(["data", "recdistill", "RecTools", "ratio"], rows)
+    return table(["data", "recdistill", "RecTools", "ratio"], rows)
 
 
 def teacher_training() -> str:
@@ -76,7 +76,7 @@ def teacher_training() -> str:
         ["packed, compact prompt", of("compact"), *over("compact")],
     ]
     head = ["", "positions per second", "over iLoRA's prompt", "over the same without candidates"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 _PROMPTED = ("20_candidates", "no_candidates")
@@ -95,7 +95,7 @@ def teacher_export() -> str:
         [said, f"{found[f'export_{name}_positions_per_second']:.4g}"]
         for said, name in names.items()
     ]
-    return _table(["", "positions per second"], rows)
+    return table(["", "positions per second"], rows)
 
 
 def distillation() -> str:
@@ -108,7 +108,7 @@ def distillation() -> str:
         "dros": "DROS",
     }
     rows = [[words, f"{ratios[name]:.2f}"] for name, words in said.items()]
-    return _table(["term", "time over the baseline's"], rows)
+    return table(["term", "time over the baseline's"], rows)
 
 
 def serving() -> str:
@@ -125,7 +125,7 @@ def serving() -> str:
         ["batch scorer, its start included", *(_rate(f["batch_scorer"]) for f in found.values())],
     ]
     names = [f"{name}, histories of {f['history_length']}" for name, f in found.items()]
-    return _table(["", *names], rows)
+    return table(["", *names], rows)
 
 
 def sweep_kills() -> str:
@@ -142,7 +142,7 @@ def sweep_kills() -> str:
         ],
         ["by the clock, restart included", f"{found['wall_seconds']:.0f} s"],
     ]
-    return _table(["", ""], rows)
+    return table(["", ""], rows)
 
 
 def sweep_pages() -> str:
@@ -158,7 +158,7 @@ def sweep_pages() -> str:
         [words, ", ".join(f"{s:.1f}" for s in found["seconds"][name])]
         for name, words in said.items()
     ]
-    return _table(["Page", "seconds, three visits"], rows)
+    return table(["Page", "seconds, three visits"], rows)
 
 
 def ladder() -> str:
@@ -171,7 +171,7 @@ def ladder() -> str:
         row = [f"`{rung['rung']}`", rung["against"], f"{rung['ndcg_at_10']:.4f}", effect]
         rows.append([*row, f"{rung['p']:g}"])
     head = ["Rung", "against", "NDCG@10", "effect [95 %]", "p (these two models)"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -185,8 +185,3 @@ def _rate(found: dict[str, Any]) -> str:
 
 def _middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [f"| {' | '.join(line)} |".replace("  |", " |") for line in (head, *rows)]
-    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
