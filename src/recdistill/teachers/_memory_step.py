@@ -95,15 +95,19 @@ def _random_llm(settings: MemorySettings) -> LLM:
     if settings.train_backbone:
         model.float()
     model.requires_grad_(False)
-    tokenizer: Any = _tokenize
+    tokenizer: Any = _Tokenizer()
     return LLM(model, tokenizer, settings.llm, "random")
 
 
-def _tokenize(text: str | list[str], **_: Any) -> SimpleNamespace:
+class _Tokenizer:
     """Stand in for a tokenizer: only the number of tokens matters to the memory."""
-    if isinstance(text, str):
-        return SimpleNamespace(input_ids=[1] * _INSTRUCTION_TOKENS)
-    return SimpleNamespace(input_ids=[[1] * _TITLE_TOKENS for _ in text])
+
+    unk_token_id = None
+
+    def __call__(self, text: str | list[str], **_: Any) -> SimpleNamespace:
+        if isinstance(text, str):
+            return SimpleNamespace(input_ids=[1] * _INSTRUCTION_TOKENS)
+        return SimpleNamespace(input_ids=[[1] * _TITLE_TOKENS for _ in text])
 
 
 def _catalog(n_items: int) -> Catalog:
