@@ -25,7 +25,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit slow recipes e2e faults test-faults soak docs menu tables notebooks lock ranges lowest clean
+.PHONY: help install demo ui server server-stop test lint unit slow recipes e2e faults test-faults soak docs menu tables bench gpu-check notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -102,6 +102,9 @@ menu: install ## Write MLproject anew from the main fields of every stage's sett
 
 tables: $(VENV)/.with-llm ## Write every table of README and docs anew from benchmarks/results
 	python -m benchmarks.tables
+
+gpu-check: $(VENV)/.with-llm ## On a machine with a GPU, under ten minutes: measure what only a GPU can show
+	python -m benchmarks.gpu_check
 
 notebooks: install ## Execute the notebooks; the documentation then shows their results
 	RECDISTILL_NOTEBOOKS=build/notebooks pytest tests/recipes/test_notebooks.py

@@ -83,16 +83,24 @@ class Drawn:
         return torch.randn(len(rows), 64) @ self.table.T
 
 
+def drawn_data(
+    n_users: int, n_items: int, n_cases: int = 1_000, mean_length: int = 40
+) -> PreparedData:
+    """Draw histories, and what some users do next."""
+    train = histories(n_users, n_items, mean_length)
+    users = np.arange(min(n_cases, n_users))
+    targets = np.random.default_rng(1).integers(1, n_items + 1, len(users)).astype(np.int32)
+    cases = Cases(users, train.take(users), targets)
+    names = np.arange(n_users).astype(str).astype(object)
+    manifest = {"split_digest": "drawn"}
+    return PreparedData(
+        "drawn", catalog(n_items), names, train, cases, cases, manifest, Path("drawn")
+    )
+
+
 def fitted(how: str, n_items: int) -> dict[str, float]:
     """Fit a student of the default size for three epochs; the last one's rate counts."""
-    items = catalog(n_items)
-    train = histories(300 if n_items < 500_000 else 150, n_items, 40)
-    users = np.arange(20)
-    cases = Cases(users, train.take(users), np.full(20, n_items, np.int32))
-    data = PreparedData(
-        dataset="drawn", catalog=items, users=np.arange(len(train)).astype(str).astype(object),
-        train=train, val=cases, test=cases, manifest={"split_digest": "drawn"}, folder=Path(),
-    )  # fmt: skip
+    data = drawn_data(300 if n_items < 500_000 else 150, n_items, n_cases=20)
     loss, optimizer = FITS[how]
     loop = FitConfig(max_epochs=3, validate_every=3, patience=0, optimizer=optimizer, device="cpu")
     recipe = StudentRecipe(StudentConfig(item_start="random"), loss, loop)
@@ -100,9 +108,12 @@ def fitted(how: str, n_items: int) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as folder:
         fit_student(
-            recipe, data, seed=0, checkpoint_folder=Path(folder),
+            recipe,
+            data,
+            seed=0,
             log=lambda metrics, epoch: rates.append(metrics["train/targets_per_cpu_second"]),
-        )  # fmt: skip
+            checkpoint_folder=Path(folder),
+        )
         checkpoint = (Path(folder) / "last.ckpt").stat().st_size
     table_bytes = (n_items + 1) * WIDTH * 4
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024

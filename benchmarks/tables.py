@@ -16,8 +16,10 @@ from benchmarks import (
     demo,
     every_night,
     faults,
+    gpu_check,
     house,
     language,
+    large_catalogs,
     pools,
     speed_tables,
     start_up,
@@ -45,9 +47,11 @@ def blocks() -> list[Block]:
         additions,
         house,
         language,
+        large_catalogs,
         pools,
         start_up,
         every_night,
+        gpu_check,
     )
     return [*distillation.blocks(), *(block for room in rooms for block in room.blocks())]
 
