@@ -7,6 +7,7 @@ mlflow run . --env-manager local -e export_teacher -P folds=3     (trains the te
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ from recdistill import checksums, floors, lessons, refits, saved_models, teacher
 from recdistill.config import main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError, require_least
+from recdistill.progress import progress_of
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -63,7 +65,10 @@ def run(config: Config, run: Run) -> None:
 
     folder = teacher_run.artifact("model")
     model = saved_models.load_recommender(folder, data.catalog)
-    with run.phase("export"):
+    n_positions = int((data.train.lengths - 1).clip(min=0).sum())
+    # Out of fold most of the time goes to the refits, which tell of themselves.
+    told = nullcontext() if config.folds else progress_of("export", "positions", n_positions)
+    with run.phase("export"), told as line:
         table = lessons.export_table(
             run.folder / "table",
             data,
@@ -83,6 +88,7 @@ def run(config: Config, run: Run) -> None:
                 "select": config.select,
                 "folds": config.folds,
             },
+            report=line.advance if line else None,
         )
     run.log_artifact(table.folder, "table")
     if config.dllm2rec_files:

@@ -10,7 +10,7 @@ from recdistill.lessons._table import TeacherTable
 from recdistill.lessons._table_writer import TableWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import numpy as np
@@ -34,6 +34,7 @@ def export_table(
     item_vectors: NDArray[np.float32] | None = None,
     validate_by: Recommender | None = None,
     facts: dict[str, Any] | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> TeacherTable:
     """Write a teacher table and open it.
 
@@ -46,6 +47,8 @@ def export_table(
     item_vectors : float array, shape [n_items + 1, dim], optional
     validate_by : Recommender, optional
         The teacher, if its scores of the validation cases shall be kept with the table.
+    report : callable, optional
+        Is told of every part's number of positions when it is written.
 
     Raises
     ------
@@ -67,6 +70,8 @@ def export_table(
             kept = select.keep(data, part.users, part.positions, seed)
             if kept.any():
                 writer.add(part.users[kept], part.positions[kept], part.scores[kept])
+            if report is not None:
+                report(len(part.users))
         if item_vectors is not None:
             writer.set_item_embeddings(item_vectors)
         if validate_by is not None:

@@ -36,6 +36,8 @@ class Part:
     offsets : int64 array, shape [n_users + 1]
     n_unknown : int
         Interactions left out, because their item is not in the catalog.
+    n_rows : int
+        Rows of the input that it was made of; see :func:`n_rows_of`.
     """
 
     index: int
@@ -43,6 +45,12 @@ class Part:
     items: NDArray[np.int64]
     offsets: NDArray[np.int64]
     n_unknown: int
+    n_rows: int
+
+
+def n_rows_of(path: Path) -> int:
+    """Count the rows of a Parquet file or a folder of them; the files' footers say how many."""
+    return int(_dataset(path).count_rows())
 
 
 def read_parts(path: Path, raw_ids: NDArray[np.object_], size: int) -> Iterator[Part]:
@@ -61,6 +69,7 @@ def read_parts(path: Path, raw_ids: NDArray[np.object_], size: int) -> Iterator[
         When nothing can be read there, columns are missing, or a user's rows lie apart.
     """
     catalog = pa.array(raw_ids[1:], pa.string())
+    one_row_each = "history" in _dataset(path).schema.names
     for index, table in enumerate(_tables(path, size)):
         history = table.column("history").combine_chunks()
         lengths = pc.fill_null(pc.list_value_length(history), 0).to_numpy()
@@ -70,7 +79,8 @@ def read_parts(path: Path, raw_ids: NDArray[np.object_], size: int) -> Iterator[
         n_known = np.add.reduceat(np.append(known, 0), _starts(lengths)) * (lengths > 0)
         offsets = np.concatenate([[0], np.cumsum(n_known)]).astype(np.int64)
         users = table.column("user").combine_chunks()
-        yield Part(index, users, ids[known], offsets, int((~known).sum()))
+        n_rows = len(users) if one_row_each else len(ids)
+        yield Part(index, users, ids[known], offsets, int((~known).sum()), n_rows)
 
 
 def parts_of_data(data: PreparedData, size: int) -> Iterator[Part]:
@@ -88,16 +98,15 @@ def parts_of_data(data: PreparedData, size: int) -> Iterator[Part]:
         lengths = [len(history) for history in histories]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         items = np.concatenate(histories).astype(np.int64)
-        yield Part(index, pa.array(data.users[rows.start : rows.stop]), items, offsets, 0)
+        yield Part(
+            index, pa.array(data.users[rows.start : rows.stop]), items, offsets, 0, len(rows)
+        )
 
 
 def _tables(path: Path, size: int) -> Iterator[pa.Table]:
     """Yield tables of ``size`` users (the last one smaller) with columns user and history."""
-    try:
-        source = ds.dataset(path, format="parquet")
-        names = set(source.schema.names)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path} cannot be read as Parquet ({error}).") from None
+    source = _dataset(path)
+    names = set(source.schema.names)
     if {"user", "history"} <= names:
         batches = _batches(source, ["user", "history"])
     elif {"user", "item"} <= names:
@@ -120,6 +129,13 @@ def _tables(path: Path, size: int) -> Iterator[pa.Table]:
             waiting, n_waiting = [joined.slice(whole)], n_waiting - whole
     if n_waiting:
         yield pa.concat_tables(waiting)
+
+
+def _dataset(path: Path) -> ds.Dataset:
+    try:
+        return ds.dataset(path, format="parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{path} cannot be read as Parquet ({error}).") from None
 
 
 def _batches(source: ds.Dataset, columns: list[str]) -> Iterator[pa.Table]:

@@ -14,13 +14,14 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, IterableDataset
 
 from recdistill import object_store
-from recdistill.serving._histories import Part, parts_of_data, read_parts
+from recdistill.progress import progress_of
+from recdistill.serving._histories import Part, n_rows_of, parts_of_data, read_parts
 from recdistill.serving._names import ItemNames
 from recdistill.serving._output import Output, part_name
 from recdistill.serving._top_k import TopK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from recdistill.data import PreparedData
 
@@ -106,7 +107,11 @@ def score(
     folder.claim(asdict(scoring) | {"exclude": list(scoring.exclude)})
     with tempfile.TemporaryDirectory() as scratch:
         users = object_store.local_copy(scoring.users, Path(scratch), "users")
-        _predict(student, scoring, folder, users, force, data)
+        n_rows = n_rows_of(users) if data is None else len(data.users)
+        with progress_of("score", "rows of users", n_rows) as line:
+            # Processes of their own tell nothing.
+            report = line.advance if force.devices == 1 else None
+            _predict(student, scoring, folder, users, force, data, report)
     return _count(folder, n_earlier)
 
 
@@ -117,6 +122,7 @@ def _predict(
     users: Path,
     force: Workforce,
     data: PreparedData | None,
+    report: Callable[[int], None] | None,
 ) -> None:
     trainer = pl.Trainer(
         accelerator=force.accelerator,
@@ -129,21 +135,34 @@ def _predict(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    scorer = _Scorer(student, scoring, output, users, force, data)
+    scorer = _Scorer(student, scoring, output, users, force, data, report)
     trainer.predict(scorer, return_predictions=False)
 
 
 class _Parts(IterableDataset[Part]):
-    """Those of the parts that are worker ``mine`` of ``n``'s to do, and not done yet."""
+    """Those of the parts that are worker ``mine`` of ``n``'s to do, and not done yet.
 
-    def __init__(self, parts: Iterator[Part], output: Output, mine: int, n: int) -> None:
+    ``report`` is told of every part's rows once it is behind, whoever did it.
+    """
+
+    def __init__(
+        self,
+        parts: Iterator[Part],
+        output: Output,
+        mine: int,
+        n: int,
+        report: Callable[[int], None] | None,
+    ) -> None:
         self.parts, self.output, self.mine, self.n = parts, output, mine, n
+        self.report = report
 
     def __iter__(self) -> Iterator[Part]:
         done = set(self.output.parts())
         for part in self.parts:
             if part.index % self.n == self.mine and part_name(part.index) not in done:
                 yield part
+            if self.report is not None:
+                self.report(part.n_rows)
 
 
 class _Scorer(pl.LightningModule):
@@ -157,10 +176,11 @@ class _Scorer(pl.LightningModule):
         users: Path,
         force: Workforce,
         data: PreparedData | None,
+        report: Callable[[int], None] | None,
     ) -> None:
         super().__init__()
         self.student, self.scoring, self.output, self.users = student, scoring, output, users
-        self.force, self.data = force, data
+        self.force, self.data, self.report = force, data, report
 
     def predict_dataloader(self) -> DataLoader[Part]:
         """Return this process's share of the parts."""
@@ -172,7 +192,7 @@ class _Scorer(pl.LightningModule):
             parts = read_parts(self.users, names.raw_ids, size)
         n_here, rank = self.trainer.world_size, self.trainer.global_rank
         mine, n = self.force.shard * n_here + rank, self.force.n_shards * n_here
-        return DataLoader(_Parts(parts, self.output, mine, n), batch_size=None)
+        return DataLoader(_Parts(parts, self.output, mine, n, self.report), batch_size=None)
 
     def setup(self, stage: str) -> None:
         """Load the student in the process, and on the device, that uses it."""

@@ -8,7 +8,9 @@ import pytest
 
 from recdistill.errors import UserError
 from recdistill.serving import Scoring, TopK, Workforce, score
-from recdistill.serving._histories import read_parts
+from recdistill.serving._histories import n_rows_of, read_parts
+from recdistill.serving._output import Output
+from recdistill.serving._score import _Parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +104,19 @@ def test_interactions_become_the_same_parts_as_histories(users: Path, tmp_path: 
     )
     assert from_lists.pop("dan") == []  # who did nothing has no row
     assert from_rows == from_lists
+    for source in (users, path):  # what the line of progress counts adds up
+        parts = read_parts(source, raw_ids, 3)
+        assert sum(part.n_rows for part in parts) == n_rows_of(source)
+
+
+def test_progress_counts_the_rows_of_all_parts_whoever_does_them(
+    users: Path, tmp_path: Path
+) -> None:
+    raw_ids = pa.array(["", *map(str, range(1, 61))]).to_numpy(zero_copy_only=False)
+    told: list[int] = []
+    mine = _Parts(read_parts(users, raw_ids, 2), Output.at(tmp_path / "out"), 1, 2, told.append)
+    assert [part.index for part in mine] == [1, 3]
+    assert told == [2, 2, 2, 1]
 
 
 def test_a_users_rows_lying_apart_are_refused(folder: Path, tmp_path: Path) -> None:
