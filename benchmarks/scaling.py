@@ -117,20 +117,27 @@ def measure() -> None:
 def draw_plots() -> None:
     """Draw every curve on logarithmic axes, one picture for each kind of size."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     results = read()
     kinds = ("rows", "items", "length")
     figure = Figure(figsize=(10, 3.4), layout="constrained")
+    plain = FuncFormatter(lambda value, _: f"{value:,g}")
     for axes, kind in zip(figure.subplots(1, 3), kinds, strict=True):
+        highest = 0.0
         for name, curve in results.items():
             if curve["by"] == kind:
                 points = curve["cpu_seconds"]
-                label = f"{name.removeprefix('training, ')}: exponent {exponent(points):.2f}"
+                highest = max(highest, *points.values())
+                label = f"{name.removeprefix('training, ')}: {exponent(points):.2f}"
                 axes.plot([float(s) for s in points], list(points.values()), "o-", label=label)
                 axes.set(xlabel=kind, ylabel=f"CPU seconds of {curve['of']}")
-        axes.set(xscale="log", yscale="log")
+        axes.set(xscale="log", yscale="log", ylim=(None if kind == "rows" else 10, 4 * highest))
+        axes.yaxis.set_major_formatter(plain)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, loc="upper left", title="exponent", title_fontsize=7)
     figure.savefig(PICTURE, dpi=120)
 
 
@@ -139,7 +146,7 @@ def read() -> dict[str, Any]:
     results: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))
     large = json.loads((RESULT.parent / "prepare_speed.json").read_text(encoding="utf-8"))
     more = {n: f["cpu_seconds"] for n, f in large["parquet"].items()}
-    results["prepare_data, a process with its imports"] = {
+    results["prepare_data with imports"] = {
         "by": "rows",
         "of": "all rows",
         "cpu_seconds": more,

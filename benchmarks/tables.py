@@ -21,6 +21,8 @@ from benchmarks import (
     language,
     large_catalogs,
     pools,
+    scale,
+    scaling,
     speed_tables,
     start_up,
     students,
@@ -52,6 +54,8 @@ def blocks() -> list[Block]:
         start_up,
         every_night,
         gpu_check,
+        scale,
+        scaling,
     )
     return [*distillation.blocks(), *(block for room in rooms for block in room.blocks())]
 
