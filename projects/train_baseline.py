@@ -90,8 +90,8 @@ def run(config: Config, run: Run) -> None:
     if len(kinds) == 1:
         train(replace(config, model=kinds[0]), run, data)
         return
-    together = ALL_FLOORS if kinds == COUNTING_FLOORS else f"{len(kinds)}-models"
-    run.rename(together, f"s{config.seed}-baseline")
+    name = ALL_FLOORS if kinds == COUNTING_FLOORS else f"{len(kinds)}-models"
+    run.rename(name, f"s{config.seed}-baseline")
     run.set_tags({"dataset": data.dataset})
     sentences, n_reused = [], 0
     for kind in kinds:
