@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import demo
+from benchmarks.pages import ROOT
 
 STEPS = st.lists(st.tuples(st.sampled_from(demo.ORDER), st.floats(0.1, 100)), min_size=1)
 
@@ -50,3 +51,10 @@ def test_the_japanese_readme_allows_the_same_words_of_victory() -> None:
     assert demo.beside(one | {"p": 0.01, "delta": -0.01}).endswith("下回ります")
     assert demo.beside(one | {"against": "its baseline"}).startswith("ベースライン ")
     assert demo.beside(one | {"against": "the best floor, counter"}).startswith("最良の")
+
+
+def test_the_recording_that_the_quick_start_shows_has_at_most_sixty_lines() -> None:
+    picture = (ROOT / "docs/assets/terminal.png").read_bytes()
+    height = int.from_bytes(picture[20:24], "big")  # PNG's header: width, then height
+    n_lines = (height - 30) // 18  # as tests/e2e/pictures.py sets them
+    assert 20 <= n_lines <= 60
