@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from recdistill.training import FittedStudent
     from recdistill.updating import Champion
 
-CHAMPIONS = ("update", "distill", "train_baseline")
+CHAMPIONS = ("train_baseline", "distill", "update")
 
 
 @main_fields("champion_run", "prepared", "full", "epochs", "lr_share", "text_run", "transfer_run")

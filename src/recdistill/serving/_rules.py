@@ -12,7 +12,7 @@ from recdistill.evaluation import Metric  # noqa: TC001 - read by the parser
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 """Aliases of a registered model: who serves, who was judged last, who served before."""
 
-STUDENTS = ("update", "distill", "train_baseline")
+STUDENTS = ("distill", "update", "train_baseline")
 NEWEST = STUDENTS[:2]
 """Stages that make students, and those of them of which the newest is taken unasked."""
 
