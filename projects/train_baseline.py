@@ -1,4 +1,4 @@
-"""Train what everything later is measured against: SASRec, GRU4Rec, or the cheap floors.
+"""Train what everything later is measured against: SASRec, LiGR, HSTU, GRU4Rec, or floors.
 
 mlflow run . --env-manager local -e train_baseline -P dataset=ml-100k -P seed=1
 mlflow run . --env-manager local -e train_baseline -P model=floors
