@@ -15,9 +15,12 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 export MLFLOW_EXPERIMENT_NAME ?= recdistill
 
 # uv does not read pip's settings: a folder of local wheels must be told to it.
+# A folder that is gone is left out: pip warns of it, uv stops.
 FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+FIND_LINKS := $(foreach place,$(FIND_LINKS),$(if $(findstring ://,$(place)),$(place),$(wildcard $(place))))
+comma := ,
 ifneq ($(FIND_LINKS),)
-export UV_FIND_LINKS ?= $(FIND_LINKS)
+export UV_FIND_LINKS ?= $(subst $() ,$(comma),$(strip $(FIND_LINKS)))
 endif
 NOT_INSTALLED := The packages could not be installed, for the reason above: no network (name a folder of wheels with PIP_FIND_LINKS), a proxy (set HTTPS_PROXY), or a full disk; see docs/guides/when_something_fails.md. The same command goes on where it stopped.
 # Data that may not be redistributed is looked for here; tests that need it skip without it.

@@ -162,6 +162,7 @@ def _record(run: Run, error: str, trace: str = "") -> None:
     """Leave the reason on the run, where that is possible: it must not hide the reason itself."""
     try:
         run.set_tags({"error": error})
+        run.rename(run.stage)  # where it failed before it had a name: MLflow draws one at random
         if trace:
             run.log_text(trace, "error.txt")
     except (MlflowException, OSError) as failed:

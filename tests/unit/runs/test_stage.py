@@ -86,6 +86,7 @@ def test_a_users_mistake_is_one_sentence_status_2_and_a_failed_run(
     assert capsys.readouterr().err == "demo: The file x.csv is empty.\n"
     run = only_run(store)
     assert (run.info.status, run.data.tags["error"]) == ("FAILED", "The file x.csv is empty.")
+    assert run.info.run_name == "demo", "what failed before it was named has a name people can read"
 
 
 def test_wrong_settings_fail_the_adopted_run_before_anything_is_written(
