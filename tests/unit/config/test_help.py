@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -32,6 +33,19 @@ def test_every_setting_is_in_its_stages_help_with_the_default_main_ones_first(st
             pytest.fail(f"{name} is not in the help of {stage}")
         if member and group in told:
             pytest.fail(f"{group} is told as if it were one setting")
+
+
+@pytest.mark.parametrize("stage", stage_names())
+def test_every_setting_has_words_beside_its_type(stage: str) -> None:
+    lines = help_text(stage_module(stage).Config, stage).splitlines()
+    meanings = {
+        line.strip(): below.strip()
+        for line, below in pairwise([*lines, ""])
+        if line.startswith("  --")
+    }
+    assert meanings
+    bare = [name for name, words in meanings.items() if not words or words.startswith("[")]
+    assert not bare, f"conf/{stage}.yaml does not say what these are"
 
 
 def test_comments_above_beside_and_below_a_setting_are_its_meaning() -> None:
