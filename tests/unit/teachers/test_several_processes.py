@@ -23,11 +23,10 @@ pytestmark = [
 ]
 
 SETTINGS = TrainingSettings(
-    max_epochs=2,
-    batch=60,
+    max_epochs=1,
+    batch=100,
     optimizer=OptimizerSettings(lr=0.01, head_lr=0.02),
     ema=0.5,
-    patience=9,
     precision="32-true",
 )
 # Of any weight: sums are added in another order, and Adam divides small gradients by themselves.

@@ -34,10 +34,10 @@ TWO = Devices(devices=2)
 RECIPE = StudentRecipe(
     StudentConfig(dim=16, n_blocks=1, max_length=12, dropout=0.0),
     loop=FitConfig(
-        max_epochs=3, tokens_per_batch=240, patience=0, optimizer=OptimizerConfig(lr=0.01)
+        max_epochs=2, tokens_per_batch=240, patience=0, optimizer=OptimizerConfig(lr=0.01)
     ),
 )
-# Of any weight, after 3 epochs: single precision rounds sums of 240 targets at some 1e-6.
+# Of any weight, after 2 epochs: single precision rounds sums of 240 targets at some 1e-6.
 TOLERANCE = 2e-5
 
 
@@ -100,7 +100,7 @@ def test_a_killed_rank_ends_in_a_sentence_and_any_number_of_processes_goes_on(
             fit_until_killed,
             RECIPE,
             walks,
-            at_step=15,  # in the second epoch: one has 9 to 12 steps
+            at_step=15,  # in the second epoch: one has 11 steps
             own={"log": before, "checkpoint_folder": folder},
         )
     assert before.values("epoch") == [1]
@@ -116,10 +116,10 @@ def test_a_killed_rank_ends_in_a_sentence_and_any_number_of_processes_goes_on(
         seed=0,
         own={"log": after, "checkpoint_folder": folder},
     )
-    assert sorted(set(after.values("epoch"))) == [2, 3]
+    assert set(after.values("epoch")) == {2}
     assert_alike(uninterrupted, weights(resumed))
 
     alone = Log()
     resumed = fit_student(RECIPE, walks, seed=0, log=alone, checkpoint_folder=tmp_path / "one")
-    assert alone.values("epoch") == [2, 3]
+    assert alone.values("epoch") == [2]
     assert_alike(uninterrupted, weights(resumed))
