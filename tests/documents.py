@@ -88,8 +88,18 @@ def without_environment(words: list[str]) -> list[str]:
     return words
 
 
+def without_launcher(words: list[str]) -> list[str]:
+    """Drop what starts a command in several processes: ``torchrun ... -m`` or ``srun ...``."""
+    if words[0] == "torchrun":
+        return ["python", *words[words.index("-m") :]]
+    if words[0] == "srun":
+        return next(words[i:] for i in range(1, len(words)) if not words[i].startswith("-"))
+    return words
+
+
 def stage_call(words: list[str]) -> tuple[str, list[str]] | None:
     """Return the stage a command calls and its flags, however it calls it; None for others."""
+    words = without_launcher(words)
     if words[0] == "recdistill":
         stage = len(words) > 1 and words[1][0] != "-" and words[1] not in COMMANDS
         return (words[1], words[2:]) if stage else None
@@ -103,9 +113,9 @@ def stage_call(words: list[str]) -> tuple[str, list[str]] | None:
             stage = next(rest)
         elif word == "-P":
             flags.append(f"--{next(rest)}")
-        elif word in ("--env-manager", "--experiment-name"):
+        elif word in ("--env-manager", "--experiment-name", "-b", "--backend-config"):
             next(rest)
-        elif word != ".":
+        elif word not in (".", "examples/kubernetes"):
             raise AssertionError(f"mlflow run with an argument nobody checks: {word}")
     return stage, flags
 
