@@ -20,6 +20,7 @@ def blocks() -> list[Block]:
         "teacher training speed": teacher_training,
         "teacher export speed": teacher_export,
         "distillation speed": distillation,
+        "two processes": two_processes,
         "serving speed": serving,
         "sweep kills": sweep_kills,
         "sweep pages": sweep_pages,
@@ -109,6 +110,25 @@ def distillation() -> str:
     }
     rows = [[words, f"{ratios[name]:.2f}"] for name, words in said.items()]
     return table(["term", "time over the baseline's"], rows)
+
+
+def two_processes() -> str:
+    """Write what a second process brings, by rounds."""
+    rows = [
+        [
+            f"{int(positions):,}",
+            f"{_middle(found['targets_per_cpu_second_of_one']):,.0f}",
+            _rounds(found["speed_up_by_cpu"]),
+            _rounds(found["speed_up_by_clock"]),
+        ]
+        for positions, found in _read("devices")["batches"].items()
+    ]
+    head = ["positions per batch", "targets per CPU second, one process"]
+    return _table([*head, "speed-up by CPU time, each round", "by the clock"], rows)
+
+
+def _rounds(ratios: list[float]) -> str:
+    return ", ".join(f"{ratio:.2f}" for ratio in ratios)
 
 
 def serving() -> str:
