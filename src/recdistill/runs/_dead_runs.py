@@ -43,6 +43,15 @@ def close_dead_runs(client: MlflowClient) -> list[str]:
     return closed
 
 
+def reopen(client: MlflowClient, run_id: str) -> None:
+    """Mark a run RUNNING that somebody goes on with, whatever it was closed for."""
+    run = client.get_run(run_id)
+    if run.info.status != "RUNNING":
+        client.update_run(run_id, status="RUNNING")
+    if "closed.reason" in run.data.tags:
+        client.delete_tag(run_id, "closed.reason")
+
+
 def _verdict(run: Run) -> tuple[str, str] | None:
     tags = run.data.tags
     if tags.get("process.host") == socket.gethostname():

@@ -20,7 +20,7 @@ from recdistill.errors import UserError
 from recdistill.progress import progress_told_to
 from recdistill.ranks import Devices
 from recdistill.runs._content_key import code_digest
-from recdistill.runs._dead_runs import close_dead_runs, process_tags
+from recdistill.runs._dead_runs import close_dead_runs, process_tags, reopen
 from recdistill.runs._environment import git_state, hardware, packages
 from recdistill.runs._metric_buffer import deliver_waiting
 from recdistill.runs._passing import passing_files_in
@@ -69,6 +69,7 @@ def open_run(
             chosen_experiment(client), run_name=run_name, tags=own | source
         ).info.run_id
     else:
+        reopen(client, run_id)  # Kubernetes starts a killed stage again under the same run
         client.log_batch(run_id, tags=[RunTag(key, value) for key, value in own.items()])
     settings = {
         key: value

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
 from recdistill.runs._content_key import content_key
+from recdistill.runs._dead_runs import reopen
 from recdistill.runs._metric_buffer import MetricBuffer, waiting_file
 from recdistill.runs._originals import WENT_ON_WITH, find_original
 from recdistill.runs._recipe_key import RECIPE, input_recipes, recipe_key
@@ -123,9 +124,7 @@ class Run(RunWriter):
         self._wrapper, self.id = self.id, interrupted
         self._buffer = MetricBuffer(self.client, interrupted, waiting_file(STATE, interrupted))
         self._buffer.restore()
-        self.client.update_run(interrupted, status="RUNNING")
-        if "closed.reason" in self.client.get_run(interrupted).data.tags:
-            self.client.delete_tag(interrupted, "closed.reason")
+        reopen(self.client, interrupted)
         self.client.set_tag(self._wrapper, WENT_ON_WITH, interrupted)
         wrapper = self.client.get_run(self._wrapper).data.tags
         self.set_tags(

@@ -74,6 +74,20 @@ def test_adopts_the_run_that_mlflow_run_opened(
     assert "MLFLOW_RUN_ID" not in os.environ, "a child process must not hijack the run"
 
 
+def test_a_run_that_was_closed_is_open_again_while_its_stage_goes_on(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = store.create_run("0").info.run_id
+    store.set_tag(opened, "closed.reason", "process 7 ended without closing the run")
+    store.set_terminated(opened, "KILLED")
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    seen = []
+    stage(lambda config, run: seen.append(only_run(store).info.status), Settings, "demo", [])
+    run = only_run(store)
+    assert (seen, run.info.status) == (["RUNNING"], "FINISHED")
+    assert "closed.reason" not in run.data.tags
+
+
 def test_a_users_mistake_is_one_sentence_status_2_and_a_failed_run(
     store: MlflowClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
