@@ -124,7 +124,7 @@ def two_processes() -> str:
         for positions, found in _read("devices")["batches"].items()
     ]
     head = ["positions per batch", "targets per CPU second, one process"]
-    return _table([*head, "speed-up by CPU time, each round", "by the clock"], rows)
+    return table([*head, "speed-up by CPU time, each round", "by the clock"], rows)
 
 
 def _rounds(ratios: list[float]) -> str:
