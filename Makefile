@@ -106,6 +106,22 @@ menu: install ## Write MLproject anew from the main fields of every stage's sett
 tables: $(VENV)/.with-llm ## Write every table of README and docs anew from benchmarks/results
 	python -m benchmarks.tables
 
+# The peer wants other versions than we do, so it has an environment of its own.
+PEER := build/peers/rectools
+$(PEER)/.ready:
+	@test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet torch==2.13.0 rectools[torch]==0.19.0
+	@touch $@
+
+bench: $(VENV)/.with-llm $(PEER)/.ready ## Half an hour, nothing else running: speed beside a peer, large catalogs, growth; then the guard on ratios
+	OMP_NUM_THREADS=1 python -m benchmarks.training_speed --peer-python $(PEER)/bin/python --rounds $(or $(ROUNDS),1)
+	OMP_NUM_THREADS=1 python -m benchmarks.evaluation_speed --peer-python $(PEER)/bin/python
+	OMP_NUM_THREADS=1 python -m benchmarks.distillation_speed
+	python -m benchmarks.large_catalogs
+	OMP_NUM_THREADS=1 python -m benchmarks.scaling --anew
+	python -m benchmarks.tables
+	python -m benchmarks.guard
+
 gpu-check: $(VENV)/.with-llm ## On a machine with a GPU, under ten minutes: measure what only a GPU can show
 	python -m benchmarks.gpu_check
 

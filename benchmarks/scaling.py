@@ -1,6 +1,7 @@
 """How costs grow: preparing by rows, training by items and by history length; with exponents.
 
     python -m benchmarks.scaling            # some three CPU minutes, one thread
+    python -m benchmarks.scaling --anew     # measure what the file has, too
     python -m benchmarks.scaling --plots    # only draw docs/assets/scaling.png anew
 
 Drawn data; what is there already is kept, so a run that was ended goes on. An exponent is the slope
@@ -101,10 +102,11 @@ def exponent(points: dict[str, float]) -> float:
     return slope
 
 
-def measure() -> None:
-    """Measure what the file lacks."""
+def measure(*, anew: bool) -> None:
+    """Measure what the file lacks, or everything."""
     torch.set_num_threads(1)
-    results = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
+    kept = RESULT.is_file() and not anew
+    results = json.loads(RESULT.read_text(encoding="utf-8")) if kept else {}
     for name, curve in curves().items():
         points = results.setdefault(name, {"by": curve["by"], "of": curve["of"], "cpu_seconds": {}})
         for size in curve["sizes"]:
@@ -167,5 +169,5 @@ def blocks() -> list[Block]:
 
 if __name__ == "__main__":
     if "--plots" not in sys.argv[1:]:
-        measure()
+        measure(anew="--anew" in sys.argv[1:])
     draw_plots()

@@ -17,6 +17,7 @@ from benchmarks import (
     every_night,
     faults,
     gpu_check,
+    guard,
     house,
     language,
     large_catalogs,
@@ -54,6 +55,7 @@ def blocks() -> list[Block]:
         start_up,
         every_night,
         gpu_check,
+        guard,
         scale,
         scaling,
     )
