@@ -10,6 +10,8 @@ peak of memory is its own; fits that are compared take turns. Writes
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import resource
@@ -19,7 +21,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,8 +30,10 @@ import torch
 
 from benchmarks.pages import Block, table
 from recdistill.data import Cases, Catalog, PreparedData, Sequences
-from recdistill.evaluation import evaluate
+from recdistill.evaluation import PositionScores, evaluate
 from recdistill.floors import fit_floor, refit, refit_without
+from recdistill.lessons import load_transfer_set, save_transfer_set
+from recdistill.lessons._top_lists import collect_lessons
 from recdistill.students import StudentConfig, build_student
 from recdistill.training import (
     FitConfig,
@@ -38,6 +43,9 @@ from recdistill.training import (
     fit_student,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 RESULT = Path(__file__).parent / "results" / "large_catalogs.json"
 CASES = (
     "markov 200000",
@@ -46,6 +54,7 @@ CASES = (
     "ease 8000",
     "evaluation 1000000",
     "start 200000",
+    "transfer 50000",
 )
 TRAINED = (200_000, 1_000_000)
 # The sampled rate of before, and what stands for it now.
@@ -132,11 +141,64 @@ def start(n_items: int) -> dict[str, float]:
     return {"n_interactions": len(train.items), "cpu_seconds": time.process_time() - begun}
 
 
+def transfer(n_items: int) -> dict[str, float]:
+    """Collect, write and read back a million lists of a transfer set; anonymous memory."""
+    n_users, length = 20_000, 50
+    random = np.random.default_rng(0)
+    items = random.integers(1, 301, n_users * length).astype(np.int32)
+    train = Sequences(items, np.arange(0, len(items) + 1, length))
+    highest = begun = 0
+
+    def parts() -> Iterator[PositionScores]:
+        nonlocal highest, begun
+        for first in range(0, n_users, 20):
+            users = np.repeat(np.arange(first, first + 20), length - 1)
+            positions = np.tile(np.arange(1, length), 20)
+            scores = torch.randn(len(users), 301)  # of the first items; the others are no different
+            scores[:, 0] = -torch.inf
+            yield PositionScores(users, positions, scores)
+            begun = begun or _anonymous_bytes()  # what the first part made, the others use again
+            highest = max(highest, _anonymous_bytes())
+
+    data: Any = SimpleNamespace(catalog=catalog(n_items), split_digest="drawn")
+    with tempfile.TemporaryDirectory() as folder:
+        made = collect_lessons(parts(), train, k=30, scratch=Path(folder))
+        highest = max(highest, _anonymous_bytes())
+        save_transfer_set(made, Path(folder) / "set", data)
+        highest = max(highest, _anonymous_bytes())
+        del made
+        _give_back_freed()
+        before = _anonymous_bytes()
+        again = load_transfer_set(Path(folder) / "set", data)
+        _give_back_freed()
+        held = _anonymous_bytes() - before
+        size = sum(path.stat().st_size for path in (Path(folder) / "set").iterdir())
+        n = len(again.items)
+    return {
+        "n_positions": n,
+        "made_bytes_a_position": (highest - begun) / n,
+        "read_bytes_a_position": held / n,
+        "disk_bytes_a_position": size / n,
+    }
+
+
+def _give_back_freed() -> None:
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def _anonymous_bytes() -> int:
+    """Memory that the system cannot give back to files, which is what a process must have."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
 def measure(what: str, n_items: int) -> dict[str, float]:
     if what in FITS:
         return fitted(what, n_items)
-    if what == "start":
-        return start(n_items)
+    if what in ("start", "transfer"):
+        return {"start": start, "transfer": transfer}[what](n_items)
     items = catalog(n_items)
     if what == "evaluation":
         train = histories(2000, n_items, 20)
@@ -187,6 +249,7 @@ def blocks() -> list[Block]:
     return [
         Block(page, "large catalogs training", training_table(found)),
         Block(page, "large catalogs", cases_table(found)),
+        Block(page, "transfer memory", transfer_table(found["transfer 50000"])),
     ]
 
 
@@ -219,12 +282,25 @@ def cases_table(found: dict[str, Any]) -> str:
         what, n_items = case.split()
         of = found[case]
         seconds = of.get("fit_cpu_seconds", of.get("cpu_seconds"))
+        if what == "transfer":  # its own table
+            continue
         if seconds is None:
             took = f"{of['users_per_cpu_second']:,.0f} users per CPU s"
         else:
             took = f"{seconds:.1f} CPU s"
         rows.append([what, f"{int(n_items):,}", took, f"{of['peak_gb']:.1f} GB"])
     return table(["", "items", "took", "peak memory"], rows)
+
+
+def transfer_table(found: dict[str, float]) -> str:
+    """Write a transfer set's bytes a position."""
+    said = {
+        "made": "main memory while it is made",
+        "read": "main memory once a student has it",
+        "disk": "on disk",
+    }
+    rows = [[words, f"{found[f'{name}_bytes_a_position']:.0f}"] for name, words in said.items()]
+    return table(["", "bytes a position"], rows)
 
 
 def main(names: list[str]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from benchmarks.pages import ROOT, Block, table
+from benchmarks.pages import Block, table
 from benchmarks.scaling import exponent
 
 if TYPE_CHECKING:
@@ -130,15 +130,14 @@ def distill_epoch(log: Log) -> Cost:
     """Every view's every position, compared with the whole catalog as the lists ask."""
     over = _result("distillation_speed")["ml-100k"]["ratio"]["listwise, 30 items and a tail"]
     seconds = N_VIEWS * log.rows * full_softmax_seconds(log.items) * over
-    return Cost(seconds / 3600, position_bytes()[0] * N_VIEWS * log.rows)
+    held = _result("large_catalogs")["transfer 50000"]["read_bytes_a_position"]
+    return Cost(seconds / 3600, held * N_VIEWS * log.rows)
 
 
-def position_bytes() -> tuple[int, int]:
-    """Bytes of a position of a transfer set, held and on disk; see ``lessons.Lessons``."""
-    k = yaml.safe_load((ROOT / "conf" / "make_transfer_set.yaml").read_text())["top_k"]
-    held = 4 + k * (4 + 4) + 4 + 4  # its item; items and logits; distance, weight
-    stored = 4 + k * (4 + 2) + 2  # a catalog of more than 32,767 items; half precision
-    return held, stored
+def position_bytes() -> tuple[float, float]:
+    """Bytes of a position of a transfer set, held while it is made and on disk."""
+    found = _result("large_catalogs")["transfer 50000"]
+    return found["made_bytes_a_position"], found["disk_bytes_a_position"]
 
 
 def transfer_set(log: Log) -> Cost:
@@ -264,7 +263,7 @@ def limits_table() -> str:
         "rows under the items' start": STAGES["the vectors that items start from"](LOGS[-1]).memory
         / LOGS[-1].rows,
         "items of a student in training": per_item,
-        "positions of a transfer set in training": position_bytes()[0],
+        "positions of a transfer set in the making": position_bytes()[0],
     }
     rows = [
         [name, *(_two(machine * GIB / each / 1e6) for machine in MACHINES)]

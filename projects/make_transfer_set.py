@@ -91,8 +91,9 @@ def run(config: Config, run: Run) -> None:
         else:
             views = lessons.draw_views(data.train, config.views(), seed=config.seed)
         made = lessons.label_views(
-            pool, views, data, k=config.top_k, n_folds=config.folds, report=line.reach
-        )
+            pool, views, data, k=config.top_k, n_folds=config.folds, report=line.reach,
+            scratch=run.folder,
+        )  # fmt: skip
     run.log_metrics({"transfer/n_views_asked": len(views.owners)})
     if older and before:
         said_before = lessons.load_transfer_set(older.artifact("transfer_set"), before)

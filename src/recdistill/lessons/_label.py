@@ -13,6 +13,7 @@ from recdistill.lessons._top_lists import collect_lessons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from recdistill.data import PreparedData
     from recdistill.lessons._lessons import Lessons
@@ -29,6 +30,7 @@ def label_views(
     n_folds: int = 20,
     seed: int = 0,
     report: Callable[[int, int], None] | None = None,
+    scratch: Path | None = None,
 ) -> Lessons:
     """Keep the pool's best items at every position of every view.
 
@@ -48,9 +50,11 @@ def label_views(
         How users are dealt to folds, where there is a floor in the pool.
     report : callable, optional
         Receives how many of how many views are done, after each fold.
+    scratch : Path, optional
+        A folder that holds the lists in the place of main memory, as long as they are used.
     """
     parts = _scored(pool, views, data, n_folds, seed, report)
-    return collect_lessons(parts, views.sequences, k=k)
+    return collect_lessons(parts, views.sequences, k=k, scratch=scratch)
 
 
 def _scored(

@@ -11,6 +11,7 @@ from recdistill.lessons._lessons import Lessons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def collect_lessons(
-    parts: Iterable[PositionScores], train: Sequences, *, k: int, scale: float = 1.0
+    parts: Iterable[PositionScores],
+    train: Sequences,
+    *,
+    k: int,
+    scale: float = 1.0,
+    scratch: Path | None = None,
 ) -> Lessons:
     """Keep the ``k`` best items of every scored position, the items already seen left out.
 
@@ -30,6 +36,9 @@ def collect_lessons(
     k : int
     scale : float
         Turns scores into logits.
+    scratch : Path, optional
+        A folder for two files that hold the lists in the place of main memory, the logits in half
+        precision, as a transfer set keeps them. The lessons are good as long as the files are.
 
     Returns
     -------
@@ -37,12 +46,13 @@ def collect_lessons(
         Every listed row weighs 1.
     """
     n = len(train.items)
-    items = torch.zeros(n, k, dtype=torch.int32)
-    logits = torch.full((n, k), -torch.inf)
+    items = _zeros(n, k, torch.int32, scratch, "items")
+    logits = _zeros(n, k, torch.float16 if scratch else torch.float32, scratch, "logits")
+    logits.fill_(-torch.inf)
     distance = torch.zeros(n)
     for part in parts:
         at = torch.from_numpy(train.offsets[part.users] + part.positions)
-        targets = torch.from_numpy(train.items).long()[at][:, None]
+        targets = torch.from_numpy(train.items)[at].long()[:, None]
         scores = part.scores * scale
         wanted = scores.gather(1, targets)
         rows, seen = _seen(part.users, part.positions, train)
@@ -50,13 +60,21 @@ def collect_lessons(
         width = min(k, scores.shape[1])  # a catalog may be shorter than a list
         best = scores.topk(width, 1)
         items[at, :width] = torch.where(best.values.isfinite(), best.indices, 0).int()
-        logits[at, :width] = best.values - scores.logsumexp(1, keepdim=True)
+        logits[at, :width] = (best.values - scores.logsumexp(1, keepdim=True)).to(logits)
         # A repeated true item is masked like any other, yet may be what the teacher meant.
         distance[at] = (best.values[:, 0] - wanted[:, 0]).clamp(min=0)
     # Nobody trains to predict a first item, so a list for it would only be counted.
     items[torch.from_numpy(train.offsets[:-1][train.lengths > 0])] = 0
     lessons = Lessons(train, items, logits, distance, torch.zeros(n))
     return lessons.weighted(torch.ones(n))
+
+
+def _zeros(n: int, k: int, dtype: torch.dtype, folder: Path | None, name: str) -> torch.Tensor:
+    if folder is None or n == 0:
+        return torch.zeros(n, k, dtype=dtype)
+    # A file without content reads as zeros.
+    room = torch.from_file(str(folder / f"lists_{name}"), shared=True, size=n * k, dtype=dtype)
+    return room.view(n, k)
 
 
 def _seen(

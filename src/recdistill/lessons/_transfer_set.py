@@ -50,6 +50,9 @@ def save_transfer_set(lessons: Lessons, folder: Path, data: PreparedData) -> Non
 def load_transfer_set(folder: Path, data: PreparedData) -> Lessons:
     """Read back what ``save_transfer_set`` wrote; every row with a list weighs 1.
 
+    Lists and logits stay in the file, mapped into memory, where the catalog has more than 32,767
+    items; what is held is eight bytes a position.
+
     Raises
     ------
     UserError
@@ -89,13 +92,17 @@ def _check(found: dict[str, Tensor], n_items: int) -> None:
         and len(lists) == n_positions
         and _within(lists, 0, n_items),
         # -inf where a list is shorter
-        "logits": found["logits"].shape == lists.shape
-        and bool((found["logits"] < torch.inf).all()),
+        "logits": found["logits"].shape == lists.shape and _below_infinity(found["logits"]),
         "doubt": found["doubt"].shape == (n_positions,) and bool(found["doubt"].isfinite().all()),
     }
     wrong = [name for name, fits in right.items() if not fits]
     if wrong:
         raise ValueError(f"its {', '.join(wrong)} cannot be right for {n_items} items")
+
+
+def _below_infinity(values: Tensor) -> bool:
+    """Whether every value is less than infinity; NaN is not. Without a mask of all of them."""
+    return not values.numel() or float(values.amax()) < torch.inf
 
 
 def _within(values: Tensor, lowest: int, highest: int) -> bool:

@@ -168,6 +168,21 @@ def test_a_list_is_no_longer_than_the_catalog(walks) -> None:
     torch.testing.assert_close(shares, torch.ones_like(shares), atol=1e-4, rtol=0)
 
 
+def test_lists_held_in_files_are_saved_as_those_held_in_memory(walks, tmp_path: Path) -> None:
+    pool = Pool([student(walks)], [1.0], walks.catalog.digest)
+    views = draw_views(walks.train, ViewsConfig(2), seed=0)
+    written = []
+    for place in (None, tmp_path):
+        folder = tmp_path / f"{place is None}"
+        made = label_views(pool, views, walks, k=4, scratch=place)
+        save_transfer_set(made, folder, walks)
+        written.append((folder / "transfer_set.safetensors").read_bytes())
+    assert written[0] == written[1]
+    n = len(views.sequences.items)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.glob("lists_*")}
+    assert sizes == {"lists_items": n * 4 * 4, "lists_logits": n * 4 * 2}
+
+
 def test_what_was_saved_is_read_back_and_belongs_to_its_data(walks, tmp_path: Path) -> None:
     pool = Pool([student(walks)], [1.0], walks.catalog.digest)
     made = label_views(pool, draw_views(walks.train, ViewsConfig(2), seed=0), walks, k=4)
