@@ -101,6 +101,31 @@ def test_every_kind_learns_the_next_item(kind: str, prepared: PreparedData, tmp_
     assert after["ndcg_at_10"] == pytest.approx(best, abs=1e-6)
 
 
+def test_where_ranks_share_layers_out_memory_that_runs_out_ends_in_a_sentence(
+    prepared: PreparedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another rank waits within this forward for the same layer: nobody can start over alone."""
+    network = make_network()
+    module = TeacherModule(
+        network,
+        prepared.train,
+        SETTINGS,
+        lambda _: {},
+        lambda *_: None,
+        catalog_digest="",
+        seed=0,
+        shared_layers=True,
+    )
+    batch = make_batch(prepared.train, training_windows(prepared.train, 8, "newest"))
+
+    def too_large(*_: object) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory: tried 2 GiB")
+
+    monkeypatch.setattr(module, "_backward", too_large)
+    with pytest.raises(UserError, match=r"tried 2 GiB.*strategy=fsdp a step cannot start over"):
+        module._tried(batch)
+
+
 def test_dropout_is_on_in_every_step_and_off_in_the_recommender(
     prepared: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
