@@ -28,12 +28,11 @@ if TYPE_CHECKING:
         lessons_given,
         resolve_changes,
     )
-    from recdistill.distillation._fusion import fold_items, fuse_items
     from recdistill.distillation._listwise import Listwise
     from recdistill.distillation._mistake_kinds import MISTAKES, Mistake
-    from recdistill.distillation._objective import DistillationObjective, Weighted
+    from recdistill.distillation._objective import DistillationObjective
     from recdistill.distillation._on_views import distil_on_views
-    from recdistill.distillation._ranking import Ranking, position_weights
+    from recdistill.distillation._ranking import Ranking
     from recdistill.distillation._reference_ranking import ReferenceRanking
     from recdistill.distillation._registry import (
         TERMS,
@@ -70,7 +69,6 @@ __all__ = [
     "Term",
     "TermConfigs",
     "TermInputs",
-    "Weighted",
     "ask_teachers",
     "assemble",
     "build_teaching",
@@ -78,10 +76,7 @@ __all__ = [
     "catalog_pass",
     "distil_on_views",
     "distil_student",
-    "fold_items",
-    "fuse_items",
     "lessons_given",
-    "position_weights",
     "resolve_changes",
     "sources_digest",
 ]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         NonInferiority,
         compare_to_margin,
     )
-    from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
+    from recdistill.evaluation._outcomes import METRICS, Metric, expected_outcome, hits_interval
     from recdistill.evaluation._paired import PairedTest, compare_paired
     from recdistill.evaluation._planning import Plan, plan_verdict
     from recdistill.evaluation._position_scores import PositionScores
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from recdistill.evaluation._trainings import NOTHING_DRAWN, SeedNoise, Trainings, boil_down
 
 __all__ = [
-    "KS",
     "METRICS",
     "NOTHING_DRAWN",
     "Calibration",

@@ -6,7 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.training._baseline_settings import baseline_settings
-    from recdistill.training._batches import Batch, WindowSampler, window_loader
+    from recdistill.training._batches import Batch
     from recdistill.training._build_loss import build_loss
     from recdistill.training._config import (
         FitConfig,
@@ -60,7 +60,6 @@ __all__ = [
     "Step",
     "StudentRecipe",
     "StudentTraining",
-    "WindowSampler",
     "baseline_settings",
     "build_loss",
     "finished",
@@ -78,7 +77,6 @@ __all__ = [
     "signature_lines",
     "take_in_text",
     "weighted_logsumexp",
-    "window_loader",
 ]
 
 import_on_first_use(__name__)

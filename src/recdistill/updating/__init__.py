@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from recdistill.updating._clock import Clock, Step
     from recdistill.updating._config import Replay, UpdateConfig
     from recdistill.updating._fresh_views import fresh_views
-    from recdistill.updating._frozen import Frozen, catalog_of, load_frozen
+    from recdistill.updating._frozen import Frozen, catalog_of
     from recdistill.updating._outcomes import (
-        AGES,
         ClockTest,
         by_age,
         by_window,
@@ -23,11 +22,10 @@ if TYPE_CHECKING:
         later_windows,
     )
     from recdistill.updating._replay_windows import past_states
-    from recdistill.updating._since import Since, new_counts, since
+    from recdistill.updating._since import Since, since
     from recdistill.updating._update import Updated, update_student
 
 __all__ = [
-    "AGES",
     "Champion",
     "Changes",
     "Clock",
@@ -48,8 +46,6 @@ __all__ = [
     "count_on",
     "fresh_views",
     "later_windows",
-    "load_frozen",
-    "new_counts",
     "past_states",
     "run_clocks",
     "since",

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from recdistill.distillation import FusionConfig, fold_items, fuse_items
+from recdistill.distillation import FusionConfig
+from recdistill.distillation._fusion import fold_items, fuse_items
 from recdistill.errors import UserError
 from recdistill.students import GRU4Rec, SASRec
 from recdistill.training import FitConfig, Softmax, fit

@@ -9,21 +9,13 @@ from recdistill.distillation import (
     DistillationObjective,
     TermConfigs,
     TermInputs,
-    Weighted,
     build_term,
 )
+from recdistill.distillation._objective import Weighted
 from recdistill.errors import UserError
 from recdistill.students import SASRec
-from recdistill.training import (
-    FitConfig,
-    LossAlone,
-    LossConfig,
-    Softmax,
-    Step,
-    build_loss,
-    fit,
-    window_loader,
-)
+from recdistill.training import FitConfig, LossAlone, LossConfig, Softmax, Step, build_loss, fit
+from recdistill.training._batches import window_loader
 
 
 def student():

@@ -21,8 +21,8 @@ from recdistill.distillation import (
     TermConfigs,
     TermInputs,
     build_term,
-    position_weights,
 )
+from recdistill.distillation._ranking import position_weights
 from recdistill.errors import UserError
 from recdistill.lessons import Lesson, Lessons
 

@@ -6,7 +6,8 @@ import torch
 
 from recdistill.data import Cases, Sequences
 from recdistill.errors import UserError
-from recdistill.evaluation import KS, Recommender, cases_digest, evaluate
+from recdistill.evaluation import Recommender, cases_digest, evaluate
+from recdistill.evaluation._outcomes import KS
 
 
 def test_the_scorer_of_these_tests_is_a_recommender(scorer):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recdistill.errors import UserError
-from recdistill.evaluation import KS, METRICS, expected_outcome, hits_interval
+from recdistill.evaluation import METRICS, expected_outcome, hits_interval
+from recdistill.evaluation._outcomes import KS
 
 ORACLE = {
     "recall": lambda k: ir_measures.Recall @ k,

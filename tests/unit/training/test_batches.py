@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recdistill.data import Sequences
-from recdistill.training import WindowSampler, window_loader
+from recdistill.training._batches import WindowSampler, window_loader
 
 lists = st.lists(st.integers(0, 30), min_size=1, max_size=12)
 

@@ -17,7 +17,6 @@ from recdistill.evaluation import evaluate
 from recdistill.floors import fit_floor
 from recdistill.reporting import clocks_markdown, draw_clocks
 from recdistill.updating import (
-    AGES,
     Clock,
     by_age,
     by_window,
@@ -27,6 +26,7 @@ from recdistill.updating import (
     later_windows,
     past_states,
 )
+from recdistill.updating._outcomes import AGES
 
 from .conftest import write_shop
 

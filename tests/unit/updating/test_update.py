@@ -18,16 +18,9 @@ from recdistill.lessons import ViewsConfig
 from recdistill.students import StudentConfig, build_student, grow_student
 from recdistill.texts import ItemVectors
 from recdistill.training import FitConfig, StudentRecipe, fit_student
-from recdistill.updating import (
-    Frozen,
-    Replay,
-    UpdateConfig,
-    fresh_views,
-    load_frozen,
-    new_counts,
-    since,
-    update_student,
-)
+from recdistill.updating import Frozen, Replay, UpdateConfig, fresh_views, since, update_student
+from recdistill.updating._frozen import load_frozen
+from recdistill.updating._since import new_counts
 
 from .conftest import N_FOURTH, N_THIRD, Log, Times
 
