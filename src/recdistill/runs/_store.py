@@ -44,7 +44,7 @@ def open_store() -> MlflowClient:
     """Client of the tracking store in use; UserError when it does not answer."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for chatty in ("mlflow.system_metrics", "mlflow.store.db.utils", "alembic"):
+    for chatty in ("mlflow.system_metrics", "mlflow.pyfunc", "mlflow.store.db.utils", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         with _alone(mlflow.get_tracking_uri()):

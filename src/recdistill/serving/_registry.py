@@ -7,8 +7,10 @@ same command again comes to the same end.
 
 from __future__ import annotations
 
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import mlflow
@@ -145,7 +147,8 @@ class Registry:
 
     def register(self, model_uri: str, tags: Mapping[str, str]) -> Version:
         """Make a logged model the next version; nobody serves it yet."""
-        made = mlflow.register_model(model_uri, self.name, tags=dict(tags))
+        with redirect_stderr(StringIO()):  # two lines that say less than the stage's own
+            made = mlflow.register_model(model_uri, self.name, tags=dict(tags))
         return self.version(int(made.version))
 
     def tell(self, version: Version, tags: Mapping[str, str], card: str) -> None:

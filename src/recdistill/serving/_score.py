@@ -19,6 +19,7 @@ from recdistill.serving._histories import Part, n_rows_of, parts_of_data, read_p
 from recdistill.serving._names import ItemNames
 from recdistill.serving._output import Output, part_name
 from recdistill.serving._top_k import TopK
+from recdistill.training import lightning_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,7 +112,8 @@ def score(
         with progress_of("score", "rows of users", n_rows) as line:
             # Processes of their own tell nothing.
             report = line.advance if force.devices == 1 else None
-            _predict(student, scoring, folder, users, force, data, report)
+            with lightning_quiet():
+                _predict(student, scoring, folder, users, force, data, report)
     return _count(folder, n_earlier)
 
 

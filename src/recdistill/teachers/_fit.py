@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,12 +22,13 @@ from recdistill.training import (
     ShownSteps,
     interruptible,
     kept_folder,
+    lightning_quiet,
     placement,
     resumable_checkpoint,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
@@ -159,12 +157,7 @@ def _train(module: TeacherModule, folder: Path, precision: str, n_epochs: int) -
     last = whole_file(last, folder)
     showing = progress_of("train the teacher", "steps")
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    with warnings.catch_warnings(), _lightning_quiet(), showing as line:
-        # The loader is a handful of index operations; worker processes would only cost memory.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*exists and is not empty.*")
-        warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")
-        warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning's own, about PyTorch
+    with lightning_quiet(), showing as line:
         trainer = Trainer(
             accelerator=accelerator,
             **placement(accelerator),
@@ -188,15 +181,3 @@ def _validated(data: PreparedData, model: Recommender) -> Mapping[str, float]:
 
 def _say_nothing(metrics: Mapping[str, float], step: int) -> None:
     """Log nowhere."""
-
-
-@contextmanager
-def _lightning_quiet() -> Iterator[None]:
-    """Silence Lightning's banners about devices and tips."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         take_in_text,
     )
     from recdistill.training._losses import GBCE, Loss, Softmax
+    from recdistill.training._quiet import lightning_quiet
     from recdistill.training._recipe import StudentRecipe
     from recdistill.training._recipe_file import load_recipe, save_recipe
     from recdistill.training._resume import (
@@ -67,6 +68,7 @@ __all__ = [
     "fit_student",
     "interruptible",
     "kept_folder",
+    "lightning_quiet",
     "load_recipe",
     "loss_for",
     "placement",

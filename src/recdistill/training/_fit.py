@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from recdistill.training._batches import window_loader
 from recdistill.training._distributed import placement, shared_out
 from recdistill.training._module import TrainingModule
 from recdistill.training._progress import SELECTED_BY, Progress
+from recdistill.training._quiet import lightning_quiet
 from recdistill.training._resume import (
     interruptible,
     kept_folder,
@@ -113,13 +112,11 @@ def fit(
     del facts["device"]
     lines = signature_lines(facts)
     own_draws = _own_random_state(accelerator)
-    with kept_folder(checkpoint_folder) as folder, warnings.catch_warnings(), own_draws:
+    with kept_folder(checkpoint_folder) as folder, lightning_quiet(), own_draws:
         log = log or _say_nothing
         progress = Progress(data, config, log, folder, lines, objective)
         last = resumable_checkpoint(folder / "last.ckpt", lines, Progress.signature_in)
         last = whole_file(last, folder)
-        warnings.filterwarnings("ignore", module="pytorch_lightning")
-        warnings.filterwarnings("ignore", message=".*weights_only.*")
         name = type(model).__name__.lower()
         rows = config.optimizer.rows
         with interruptible(), looked_up(model, rows), progress_of(f"train {name}", "steps") as line:
@@ -152,7 +149,6 @@ def _own_random_state(accelerator: str) -> AbstractContextManager[None]:
 def _trainer(config: FitConfig, accelerator: str, callbacks: list[pl.Callback]) -> pl.Trainer:
     # Everything Lightning does per step beyond the step is switched off: at small batches it
     # would cost as much as the arithmetic.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     return pl.Trainer(
         accelerator=accelerator,
         **placement(accelerator),
