@@ -42,6 +42,11 @@ ARMS = {
     "online-retail": ("online-retail", (), CLOCKS),
     "ml-100k": ("ml-100k", (), CLOCKS),
     "online-retail, text": ("online-retail", TEXT, ("--clocks=[update]", "--n_seeds=3")),
+    "online-retail, placed by text": (
+        "online-retail",
+        (),
+        ("--clocks=[update]", "--n_seeds=3", "--place_by_text=true"),
+    ),
 }
 # Ways to go on: epochs, lr_share, dropout, replay.context, replay.share; tried on the weeks before.
 TRIALS = {
@@ -170,19 +175,22 @@ def _trials(found: dict[str, Any]) -> str:
 
 
 def _text(found: dict[str, Any]) -> str:
-    if "online-retail, text" not in found:
-        return ""
-    sides = {
-        arm: {row["item_age"]: row for row in found[arm]["item_age"]}
-        for arm in ("online-retail", "online-retail, text")
+    arms = {
+        "ids alone": "online-retail",
+        "ids, new items placed by text": "online-retail, placed by text",
+        "ids and texts": "online-retail, text",
     }
+    arms = {words: arm for words, arm in arms.items() if arm in found}
+    if len(arms) < 2:
+        return ""
+    ages = {w: {row["item_age"]: row for row in found[a]["item_age"]} for w, a in arms.items()}
     lines = [
-        "| online-retail, going on: the item first seen in | cases | ids alone | ids and texts |",
-        "|---|---:|---:|---:|",
+        f"| online-retail, going on: the item first seen in | cases | {' | '.join(arms)} |",
+        f"|---|{'---:|' * (1 + len(arms))}",
     ]
-    for age, row in sides["online-retail"].items():
-        with_text = sides["online-retail, text"][age]["update"]
-        lines.append(f"| {age} | {row['n_cases']:,.0f} | {row['update']:.4f} | {with_text:.4f} |")
+    for age, row in ages["ids alone"].items():
+        reached = " | ".join(f"{of[age]['update']:.4f}" for of in ages.values())
+        lines.append(f"| {age} | {row['n_cases']:,.0f} | {reached} |")
     return "\n".join(lines)
 
 
