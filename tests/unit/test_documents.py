@@ -59,8 +59,6 @@ def check(words: list[str], place: str) -> None:
         for target in words[1:]:
             known = "=" in target or re.search(rf"^{re.escape(target)}:", makefile, re.M)
             assert known, f"{place}: make has no target {target}"
-    elif words[0] in ("torchrun", "srun"):  # their own options come before the program's
-        check(["python", *words[words.index("-m") :]], place)
     elif words[:2] == ["python", "-m"]:
         check_module(words[2], words[3:], place)
     elif words[0] == "mlflow":
