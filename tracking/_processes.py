@@ -91,6 +91,7 @@ class Service:
             self.stop()
         process = self.process()
         if process is None:
+            self._wait_until_gone()
             for port in self.ports:
                 _require_free(self.name, port)
             # Ids and logs are for the owner alone: a log may quote an address.
@@ -117,6 +118,18 @@ class Service:
                 raise UserError(f"{self.name} did not start. End of {self.log}:\n{self._tail()}")
             time.sleep(0.3)
         return int(process.pid)
+
+    def _wait_until_gone(self) -> None:
+        """Wait a moment for one that was just killed: PostgreSQL takes its id for one that runs."""
+        deadline = time.monotonic() + _LEAVING_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                note = json.loads(self._note.read_text())
+                if abs(psutil.Process(note["pid"]).create_time() - note["started"]) >= 1:
+                    return
+            except (OSError, ValueError, psutil.NoSuchProcess):
+                return
+            time.sleep(0.1)
 
     def _answers_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -37,8 +37,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     UserError
         When the file is missing, is no YAML, or holds something else than a mapping.
     """
-    name = str(path)
-    # A name of any length must not fill the terminal.
+    # A name of any length, with whatever is in it, must not fill the terminal.
+    name = "".join(sign if sign.isprintable() else " " for sign in str(path))
     where = f"The settings file {name if len(name) <= _LONGEST else f'{name[:_LONGEST]}...'}"
     content = parse_yaml(read_text(path, where), where)
     if content is None:

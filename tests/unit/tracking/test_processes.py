@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -50,6 +52,28 @@ def test_one_that_is_silent_is_started_anew(
     assert second != first
     assert not psutil.pid_exists(first)
     assert service.answers()
+
+
+def test_one_that_was_killed_is_gone_before_the_next_starts(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process keeps its id until its parent hears of it; PostgreSQL then refuses."""
+    monkeypatch.setattr(_processes, "_LEAVING_SECONDS", 60)
+    first = service.start()
+    psutil.Process(first).kill()
+    heard = threading.Timer(0.3, os.waitpid, (first, 0))
+    heard.start()
+    gone_when_started: list[bool] = []
+    popen = subprocess.Popen
+
+    def start(*words: object, **how: object) -> object:
+        gone_when_started.append(not psutil.pid_exists(first))
+        return popen(*words, **how)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert service.start() != first
+    heard.join()
+    assert gone_when_started == [True]
 
 
 @pytest.fixture
