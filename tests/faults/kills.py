@@ -118,7 +118,7 @@ def main() -> int:
     """Kill as often as asked, or for as long; say what was found."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--kills", type=int, default=0, help="in all; 0: as fit into --seconds")
-    asked.add_argument("--seconds", type=float, default=300)
+    asked.add_argument("--seconds", type=float, default=150)
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--targets", default=",".join(TARGETS), help="what is killed")
     asked.add_argument("--anew", action="store_true", help="forget the kills before")

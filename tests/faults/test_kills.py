@@ -1,4 +1,4 @@
-"""Kills at random moments: KILLS=200, or as many as five minutes hold, by ``make test-faults``."""
+"""Kills at random moments: KILLS=200, or as many as 150 seconds hold, by ``make test-faults``."""
 
 from __future__ import annotations
 
