@@ -60,11 +60,19 @@ class Service:
 
     def process(self) -> psutil.Process | None:
         """Return the process while it lives, and nobody else's that got its id since."""
+        process = self._noted()
+        try:
+            lives = process is not None and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if lives else None
+
+    def _noted(self) -> psutil.Process | None:
+        """Return the process of the note, also one that ended and whose parent knows nothing."""
         try:
             note = json.loads(self._note.read_text())
             process = psutil.Process(note["pid"])
-            same = abs(process.create_time() - note["started"]) < 1
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            return process if abs(process.create_time() - note["started"]) < 1 else None
         except (OSError, ValueError, psutil.NoSuchProcess):
             return None
 
@@ -122,13 +130,7 @@ class Service:
     def _wait_until_gone(self) -> None:
         """Wait a moment for one that was just killed: PostgreSQL takes its id for one that runs."""
         deadline = time.monotonic() + _LEAVING_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                note = json.loads(self._note.read_text())
-                if abs(psutil.Process(note["pid"]).create_time() - note["started"]) >= 1:
-                    return
-            except (OSError, ValueError, psutil.NoSuchProcess):
-                return
+        while self._noted() is not None and time.monotonic() < deadline:
             time.sleep(0.1)
 
     def _answers_within(self, seconds: float) -> bool:

@@ -41,7 +41,7 @@ def distil_on_views(
         A transfer set of ``data``.
     data : PreparedData
     max_epochs : int, optional
-        Over the views; by default what the baseline's effort comes to on them, twice.
+        Over the views; by default ``StudentChanges.effort`` times the recipe's targets.
     start : mapping, optional
         Weights to go on from.
     seed, vectors, log, checkpoint_folder

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         StudentConfig,
         StudentKind,
     )
-    from recdistill.students._growth import NewRows, grow_student
+    from recdistill.students._growth import NewRows, grow_student, new_items
     from recdistill.students._gru4rec import GRU4Rec
     from recdistill.students._hstu import HSTU
     from recdistill.students._item_content import ItemKind
@@ -59,6 +59,7 @@ __all__ = [
     "grow_student",
     "item_embedding",
     "load_model",
+    "new_items",
     "read_student",
     "save_model",
     "score_histories",

@@ -74,13 +74,30 @@ def grow_student(
     weights = {key: value for key, value in model.state_dict().items() if key != name}
     table = grown.state_dict()[name].clone()
     table[: n_old + 1] = model.state_dict()[name]
-    new = np.concatenate([~trained, np.ones(n_items - n_old, np.bool_)])
-    new[0] = False
+    new = new_items(trained, n_items)
     by_text = _by_text(table, train, new, vectors)
     by_meeting = _by_meeting(table, train, new & ~by_text)
     grown.load_state_dict(weights | {name: table})
     rest = int(new.sum() - by_text.sum() - by_meeting.sum())
     return grown, NewRows(int(by_text.sum()), int(by_meeting.sum()), rest)
+
+
+def new_items(trained: NDArray[np.bool_], n_items: int) -> NDArray[np.bool_]:
+    """Say which items a trained model has no row for, or one that no interaction has trained.
+
+    Parameters
+    ----------
+    trained : bool array, shape [at most n_items + 1]
+    n_items : int
+
+    Returns
+    -------
+    bool array, shape [n_items + 1]; padding is no item.
+    """
+    new = np.ones(n_items + 1, np.bool_)
+    new[: len(trained)] = ~trained
+    new[0] = False
+    return new
 
 
 def _name_of_table(model: SequentialModel) -> str:

@@ -45,7 +45,7 @@ class UpdateConfig:
     lr_share : float
         Highest learning rate, as a share of the recipe's.
     dropout : float
-        The recipe's is for the many epochs of a whole training; in one it only hinders.
+        The recipe's is for the many epochs of a whole training.
     replay : Replay
     """
 

@@ -38,7 +38,7 @@ def fit_new_rows(
 
     A start among neighbours points the right way and is too short: the mean of rows is shorter than
     they are, and the few steps of an update do not make up for it. With the states and the old rows
-    as they are, the new rows are a convex problem of their own, solved in less than a second:
+    as they are, the new rows are a convex problem of their own, and a small one:
 
         sum_t [log sum_j exp(s_t · e_j) - s_t · e_(y_t)] + pull/2 · sum_(j new) |e_j - start_j|^2
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recdistill.distillation import distil_on_views
-from recdistill.students import grow_student
+from recdistill.students import grow_student, new_items
 from recdistill.training import FittedStudent, finished, fit, loss_for, said_by, take_in_text
 from recdistill.updating._new_rows import fit_new_rows
 from recdistill.updating._since import new_counts, since
@@ -113,8 +113,7 @@ def update_student(
         vectors=vectors,
         seed=seed,
     )
-    new = np.concatenate([~trained, np.ones(n_items - student.model.n_items, np.bool_)])
-    new[0] = False
+    new = new_items(trained, n_items)
     fit_new_rows(model, now.train, new_counts(before, now), new, seed=seed)
     how: dict[str, Any] = {"seed": seed, "log": log, "checkpoint_folder": checkpoint_folder}
     if lessons is None:
