@@ -48,16 +48,18 @@ ARMS = {
         ("--clocks=[update]", "--n_seeds=3", "--place_by_text=true"),
     ),
 }
-# Ways to go on: epochs, lr_share, dropout, replay.context, replay.share; tried on the weeks before.
+# Ways to go on: epochs, new_times, lr_share, dropout, replay.context, replay.share; tried on the
+# weeks before.
 TRIALS = {
-    f"trial: {epochs} x {rate}, dropout {dropout}, {context} and {share} of the past": (
-        f"--epochs={epochs}", f"--lr_share={rate}", f"--dropout={dropout}",
+    f"trial: {epochs} x {rate}, dropout {dropout}, {context} and {share} of the past, {times}": (
+        f"--epochs={epochs}", f"--new_times={times}", f"--lr_share={rate}", f"--dropout={dropout}",
         f"--replay.context={context}", f"--replay.share={share}", "--until=2011-11-05",
         "--clocks=[never,update,full]",
     )
-    for epochs, rate, dropout, context, share in (
-        (3, 0.5, 0.2, 50, 0.5), (2, 0.5, 0.0, 50, 0.9), (1, 0.5, 0.2, 1000, 1.0),
-        (1, 0.5, 0.0, 1000, 1.0), (1, 1.0, 0.0, 1000, 1.0), (1, 2.0, 0.0, 1000, 1.0),
+    for epochs, times, rate, dropout, context, share in (
+        (3, 1, 0.5, 0.2, 50, 0.5), (2, 1, 0.5, 0.0, 50, 0.9), (1, 1, 0.5, 0.2, 1000, 1.0),
+        (1, 1, 0.5, 0.0, 1000, 1.0), (1, 1, 1.0, 0.0, 1000, 1.0), (1, 1, 2.0, 0.0, 1000, 1.0),
+        (1, 2, 1.0, 0.0, 1000, 1.0), (1, 3, 1.0, 0.0, 1000, 1.0), (1, 4, 1.0, 0.0, 1000, 1.0),
     )
 }  # fmt: skip
 ARMS |= {name: ("online-retail", (), words) for name, words in TRIALS.items()}
@@ -158,16 +160,16 @@ def _cost(found: dict[str, Any]) -> dict[str, float]:
 def _trials(found: dict[str, Any]) -> str:
     """Show what the ways to go on reached on the weeks before."""
     lines = [
-        "| epochs | `lr_share` | `dropout` | `replay.context` | `replay.share` "
+        "| epochs | `new_times` | `lr_share` | `dropout` | `replay.context` | `replay.share` "
         "| of training anew's NDCG@10 | of its CPU time |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name in TRIALS:
         if name not in found:
             continue
         cost = _cost(found[name])
         test = next(t for t in found[name]["tests"] if (t["a"], t["b"]) == ("full", "update"))
-        asked = [word.split("=")[1] for word in TRIALS[name][:5]]
+        asked = [word.split("=")[1] for word in TRIALS[name][:6]]
         share = f"{cost['update'] / cost['full']:.1%}"
         reached = f"{test['mean_b'] / test['mean_a']:.1%}"
         lines.append(f"| {' | '.join([*asked, reached, share])} |")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from projects import embed_items, make_transfer_set, train_baseline, update
 from recdistill import data_runs, reporting, runs, training, updating
-from recdistill.config import main_fields
+from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, Rolling, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import FLOOR_KINDS
 from recdistill.runs import stage
-from recdistill.updating import Clock, Replay, UpdateConfig
+from recdistill.updating import Clock, UpdateConfig
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @main_fields("model_run", "prepared", "windows", "clocks", "n_seeds", "epochs")
 @dataclass(frozen=True)
-class Config(OnData):
+class Config(UpdateConfig, OnData):
     """Which recipe under which clocks; conf/backtest.yaml says what each knob does and costs."""
 
     model_run: str = "latest"
@@ -36,10 +36,6 @@ class Config(OnData):
     windows: int = 6
     clocks: list[str] = field(default_factory=lambda: ["never", "update", "full"])
     n_seeds: int = 1
-    epochs: int = 1
-    lr_share: float = 1.0
-    dropout: float = 0.0
-    replay: Replay = field(default_factory=Replay)
     encoder: str = "tfidf"
     text_dim: int = 64
     place_by_text: bool = False
@@ -47,8 +43,8 @@ class Config(OnData):
     n_views: int = 4
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        UpdateConfig(self.epochs, self.lr_share, self.dropout, self.replay)
+        UpdateConfig.__post_init__(self)
+        OnData.__post_init__(self)
         for name, least in (("windows", 2), ("n_seeds", 1)):
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
@@ -108,10 +104,9 @@ def trained(
     settings: dict[str, Any] = {
         "dataset": data.dataset, "prepared": str(data.folder), "seed": seed,
         "full": step != "update", "champion_run": model.id,
-        "epochs": config.epochs, "lr_share": config.lr_share, "dropout": config.dropout,
-        "replay": config.replay,
         "place_by_text": config.place_by_text, "use_cache": config.use_cache,
         "transfer_run": lessons_of[-1].id if lessons_of else "",
+        **vars(part_of(config, UpdateConfig)),
     }  # fmt: skip
     item = training.load_recipe(model.artifact("model")).architecture.item
     with_texts = item != "id" or config.place_by_text

@@ -6,7 +6,7 @@ mlflow run . --env-manager local -e update -P champion_run=sasrec-s0-baseline -P
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,10 @@ from recdistill import (
     training,
     updating,
 )
-from recdistill.config import main_fields
+from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, prepare_for
 from recdistill.runs import stage
-from recdistill.updating import Replay, UpdateConfig
+from recdistill.updating import UpdateConfig
 
 if TYPE_CHECKING:
     from recdistill.evaluation import Evaluation, Recommender
@@ -39,35 +39,27 @@ CHAMPIONS = ("train_baseline", "distill", "update")
 
 @main_fields("champion_run", "prepared", "full", "epochs", "lr_share", "text_run", "transfer_run")
 @dataclass(frozen=True)
-class Config(OnData):
+class Config(UpdateConfig, OnData):
     """Which model goes on, with what; conf/update.yaml says what each knob does and costs."""
 
     champion_run: str = "latest"
     prepared: str = "latest"
     full: bool = False
-    epochs: int = 1
-    lr_share: float = 1.0
-    dropout: float = 0.0
-    replay: Replay = field(default_factory=Replay)
     text_run: str = "latest"
     transfer_run: str = ""
     place_by_text: bool = False
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        self.update()
-
-    def update(self) -> UpdateConfig:
-        """Collect how a student goes on."""
-        return UpdateConfig(self.epochs, self.lr_share, self.dropout, self.replay)
+        UpdateConfig.__post_init__(self)
+        OnData.__post_init__(self)
 
     def unused(self) -> set[str]:
         """Name the settings that mean nothing here; see ``runs.used_settings``."""
-        unused = (
-            {"epochs", "lr_share", "dropout", "replay", "place_by_text"} if self.full else set()
-        )
+        unused = set()
+        if self.full:
+            unused = {"place_by_text"} | {one.name for one in fields(UpdateConfig)}
         if self.transfer_run:
-            unused.add("replay")  # what is trained on are the transfer set's views
+            unused |= {"replay", "new_times"}  # what is trained on are the transfer set's views
         return super().unused() | unused | {"prepared", "text_run"}
 
 
@@ -151,7 +143,7 @@ def train(
         student, _ = students.read_student(champion.folder)
         before = champion.trained_on()
         updated = updating.update_student(
-            student, recipe, before, data, config.update(), lessons=said, **how
+            student, recipe, before, data, part_of(config, UpdateConfig), lessons=said, **how
         )
         run.log_metrics(updated.metrics())
         return updated.fitted

@@ -46,9 +46,10 @@ def grow_student(
     """Return a student of ``n_items`` items that scores those it was trained on as ``model`` does.
 
     New is an item that the model has no row for, or one that no interaction has trained: known by
-    name when the model was trained, and taken by nobody yet. A new item with a text starts where a
-    ridge regression of the trained rows on their items' texts puts it; else at the mean of the rows
-    of the items that it met in ``train``, weighted by 1/distance; else as in an untrained table.
+    name when the model was trained, and taken by nobody yet. A new item starts at the mean of the
+    rows of the items that it met in ``train``, weighted by 1/distance; one that met none, where a
+    ridge regression of the trained rows on their items' texts puts it; else as in an untrained
+    table. Company comes first: it places an item better than its words.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def grow_student(
     table = grown.state_dict()[name].clone()
     table[: n_old + 1] = model.state_dict()[name]
     new = new_items(trained, n_items)
-    by_text = _by_text(table, train, new, vectors)
-    by_meeting = _by_meeting(table, train, new & ~by_text)
+    by_meeting = _by_meeting(table, train, new)
+    by_text = _by_text(table, train, new, new & ~by_meeting, vectors)
     grown.load_state_dict(weights | {name: table})
     rest = int(new.sum() - by_text.sum() - by_meeting.sum())
     return grown, NewRows(int(by_text.sum()), int(by_meeting.sum()), rest)
@@ -106,15 +107,19 @@ def _name_of_table(model: SequentialModel) -> str:
 
 
 def _by_text(
-    table: Tensor, train: Sequences, new: NDArray[np.bool_], vectors: ItemVectors | None
+    table: Tensor,
+    train: Sequences,
+    new: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    vectors: ItemVectors | None,
 ) -> NDArray[np.bool_]:
-    """Place new items by their texts, in place; say which."""
+    """Place the wanted ones of the new items by their texts, in place; say which."""
     if vectors is None:
         return np.zeros(len(new), np.bool_)
     met = np.bincount(train.items, minlength=len(new)) > 0
     described = np.abs(vectors.values).max(1) > 0
     learned: NDArray[np.bool_] = met & ~new & described
-    placed: NDArray[np.bool_] = new & described
+    placed: NDArray[np.bool_] = wanted & described
     if learned.any() and placed.any():
         texts = torch.from_numpy(np.asarray(vectors.values)).to(table)
         projection = ridge(texts[torch.from_numpy(learned)], table[torch.from_numpy(learned)])

@@ -42,6 +42,9 @@ class UpdateConfig:
     ----------
     epochs : int
         Passes over what is new and what is replayed.
+    new_times : int
+        How often each pass reads what is new, with the few items before it: among all of the past
+        a week is soon forgotten.
     lr_share : float
         Highest learning rate, as a share of the recipe's.
     dropout : float
@@ -50,6 +53,7 @@ class UpdateConfig:
     """
 
     epochs: int = 1
+    new_times: int = 3
     lr_share: float = 1.0
     dropout: float = 0.0
     replay: Replay = field(default_factory=Replay)
@@ -57,6 +61,8 @@ class UpdateConfig:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise UserError(f"epochs is {self.epochs}; it must be at least 1.")
+        if self.new_times < 1:
+            raise UserError(f"new_times is {self.new_times}; it must be at least 1.")
         if self.lr_share <= 0:
             raise UserError(f"lr_share is {self.lr_share}; it must be positive.")
         if not 0 <= self.dropout < 1:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData, Sequences
-    from recdistill.updating._config import Replay
+    from recdistill.updating._config import UpdateConfig
+
+# Items before the new ones that go with them when they are read again.
+_AGAIN_WITH = 20
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,11 @@ class Since:
     Attributes
     ----------
     sequences : Sequences
-        Rows of users with something new, then of users who are replayed.
-    n_new : targets that the model was never trained on.
-    n_replayed : targets that it was.
+        Rows of users with something new, then of users who are replayed, then what is new again.
+    n_new : int
+        Targets that the model was never trained on, however often they are read.
+    n_replayed : int
+        Targets that it was.
     """
 
     sequences: Sequences
@@ -37,6 +42,11 @@ class Since:
     def replayed_share(self) -> float:
         """Old targets among all."""
         return self.n_replayed / (self.n_new + self.n_replayed)
+
+    @property
+    def n_targets(self) -> int:
+        """Targets of one pass, as often as they are read."""
+        return int((self.sequences.lengths - 1).sum())
 
 
 def new_counts(before: PreparedData, now: PreparedData) -> NDArray[np.int64]:
@@ -50,7 +60,7 @@ def new_counts(before: PreparedData, now: PreparedData) -> NDArray[np.int64]:
     return counts
 
 
-def since(before: PreparedData, now: PreparedData, replay: Replay, *, seed: int) -> Since:
+def since(before: PreparedData, now: PreparedData, config: UpdateConfig, *, seed: int) -> Since:
     """Collect what is new to a model trained on ``before``, with some of the past.
 
     Raises
@@ -65,14 +75,18 @@ def since(before: PreparedData, now: PreparedData, replay: Replay, *, seed: int)
             f"{now.folder.name} trains on nothing that {before.folder.name} did not: there is no "
             "news to go on with."
         )
-    rows = now.train.take(active).tail(new[active] + replay.context)
+    replay, users = config.replay, now.train.take(active)
+    rows = users.tail(new[active] + replay.context)
     targets = rows.lengths - 1
     n_new = int(np.minimum(new[active], targets).sum())
     n_old = int(targets.sum()) - n_new
     drawn = _drawn(now, np.setdiff1d(np.flatnonzero(now.train.lengths > 1), active), seed)
     past = now.train.take(drawn).tail(replay.context + 1)
     past = past.take(np.arange(_n_enough(past, n_new, n_old, replay.share)))
-    return Since(rows.followed_by(past), n_new, n_old + int((past.lengths - 1).sum()))
+    sequences = rows.followed_by(past)
+    for _ in range(config.new_times - 1):
+        sequences = sequences.followed_by(users.tail(new[active] + _AGAIN_WITH))
+    return Since(sequences, n_new, n_old + int((past.lengths - 1).sum()))
 
 
 def _n_enough(past: Sequences, n_new: int, n_old: int, share: float) -> int:

@@ -99,7 +99,7 @@ def update_student(
     if not now.catalog.grew_from(student.catalog_digest, student.model.n_items):
         now.catalog.require(student.catalog_digest, "The student")
     going_on = config.applied_to(recipe)
-    fresh = since(before, now, config.replay, seed=seed)
+    fresh = since(before, now, config, seed=seed)
     n_items = now.catalog.n_items
     if vectors is not None:
         now.catalog.require(vectors.catalog_digest, "The item vectors")
@@ -117,7 +117,7 @@ def update_student(
     fit_new_rows(model, now.train, new_counts(before, now), new, seed=seed)
     how: dict[str, Any] = {"seed": seed, "log": log, "checkpoint_folder": checkpoint_folder}
     if lessons is None:
-        n_targets = fresh.n_new + fresh.n_replayed
+        n_targets = fresh.n_targets
         take_in_text(model, recipe.architecture, vectors, now, seed=seed, started=True)
         result = fit(
             model,

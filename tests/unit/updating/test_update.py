@@ -57,7 +57,7 @@ def test_a_grown_student_scores_the_old_items_as_before(kind: str, times: Times)
     assert (rows.from_text, rows.from_neighbours, rows.from_scratch) == (0, N_THIRD, N_FOURTH)
 
 
-def test_new_rows_start_from_text_where_there_is_one(times: Times) -> None:
+def test_new_rows_that_met_nothing_start_from_their_text(times: Times) -> None:
     n_old, n_now = times.before.catalog.n_items, times.now.catalog.n_items
     vectors = vectors_of(times.now)
     model = build_student(TINY.architecture, n_old, seed=1)
@@ -74,8 +74,10 @@ def test_new_rows_start_from_text_where_there_is_one(times: Times) -> None:
         trained=trained(times.before),
         vectors=vectors,
     )
-    assert (rows.from_text, rows.from_neighbours, rows.from_scratch) == (N_NEW, 0, 0)
-    torch.testing.assert_close(grown.item_table(), texts @ drawn, atol=0.1, rtol=0.05)
+    assert (rows.from_text, rows.from_neighbours, rows.from_scratch) == (N_FOURTH, N_THIRD, 0)
+    known = [i for i in range(n_now + 1) if not n_old - N_THIRD < i <= n_old]
+    found, wanted = grown.item_table()[known], (texts @ drawn)[known]
+    torch.testing.assert_close(found, wanted, atol=0.1, rtol=0.05)
 
 
 def test_what_is_new_is_exactly_what_was_not_trained_on(times: Times) -> None:
@@ -94,21 +96,25 @@ def test_what_is_new_is_exactly_what_was_not_trained_on(times: Times) -> None:
     st.lists(st.tuples(st.integers(0, 8), st.integers(0, 5)), min_size=3, max_size=20),
     st.integers(1, 6),
     st.floats(0, 0.9),
+    st.integers(1, 3),
 )
 def test_replay_keeps_every_new_target_and_at_least_its_share(
-    lengths: list[tuple[int, int]], context: int, share: float
+    lengths: list[tuple[int, int]], context: int, share: float, times: int
 ) -> None:
     rows = [list(range(1, n + m + 1)) for n, m in lengths]
     before = Log({str(i): rows[i][:n] for i, (n, _) in enumerate(lengths)})
     now = Log({str(i): row for i, row in enumerate(rows)})
     try:
-        found = since(before, now, Replay(context, share), seed=0)  # type: ignore[arg-type]
+        config = UpdateConfig(new_times=times, replay=Replay(context, share))
+        found = since(before, now, config, seed=0)  # type: ignore[arg-type]
     except UserError:
         assert not any(m and n + m > 1 for n, m in lengths)
         return
     # A user's very first item is read and never a target.
     assert found.n_new == sum(m - (n == 0) for n, m in lengths if n + m > 1)
-    assert found.n_new + found.n_replayed == int((found.sequences.lengths - 1).sum())
+    # Read once more is what is new, with at most 20 items before it.
+    again = sum(m + min(n, 20) - 1 for n, m in lengths if m and n + m > 1)
+    assert found.n_targets == found.n_new + found.n_replayed + (times - 1) * again
     of_active = sum(min(n, context) - 1 for n, m in lengths if m and n)
     spare = sum(min(n - 1, context) for n, m in lengths if m == 0 and n > 1)
     drawn = found.n_replayed - of_active
@@ -123,7 +129,13 @@ def test_an_update_learns_the_new_week_and_beats_standing_still(item: str, times
     texts = (None, None) if item == "id" else (vectors_of(times.before), vectors_of(times.now))
     student = fit_student(recipe, times.before, seed=0, vectors=texts[0]).recommender
     updated = update_student(
-        student, recipe, times.before, times.now, UpdateConfig(epochs=4), seed=0, vectors=texts[1]
+        student,
+        recipe,
+        times.before,
+        times.now,
+        UpdateConfig(epochs=4, new_times=1),
+        seed=0,
+        vectors=texts[1],
     )
     now = updated.fitted.recommender
     assert now.catalog_digest == times.now.catalog.digest
