@@ -79,7 +79,7 @@ def audited_recipe(
 ) -> train_baseline.Config:
     """Return the named baseline's settings, or train_baseline's own for this data."""
     if config.baseline_run:
-        baseline = run.find(config.baseline_run, "train_baseline", data=data)
+        baseline = training.find_baseline(config.baseline_run, run, data)
         recipe: train_baseline.Config = training.baseline_settings(baseline, asked)
         return recipe
     return parse(train_baseline.Config, "train_baseline", [], asked)

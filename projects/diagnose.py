@@ -15,6 +15,7 @@ from recdistill.config import as_dotted, changed_part, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.ladder import climb, rungs_named
 from recdistill.runs import stage
+from recdistill.training import find_baseline
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
@@ -45,7 +46,7 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     student = run.find(config.student_run, "distill", data=data)
     baseline_run = own_or_named(config.baseline_run, student.tags.get("baseline_run_id", "latest"))
-    baseline = run.find(baseline_run, "train_baseline", data=data)
+    baseline = find_baseline(baseline_run, run, data)
     sources = sources_of(config, run, student, baseline, data)
     teacher = sources.all_teachers()[0]
     run.rename(student.name, "diagnose")

@@ -25,6 +25,7 @@ from recdistill.teachers import (
     TextSettings,
     TrainingSettings,
 )
+from recdistill.training import find_baseline
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
@@ -81,7 +82,7 @@ def run(config: Config, run: Run) -> None:
     logging.basicConfig(format="%(message)s")
     data = prepare_for(config)
     run.log_data(data)
-    baseline_run = run.find(config.baseline_run, "train_baseline", data=data)
+    baseline_run = find_baseline(config.baseline_run, run, data)
     run.rename(config.label(), f"s{config.seed}-teacher")
     run.set_tags({"baseline_run_id": baseline_run.id, "model": config.label()})
     inputs = {

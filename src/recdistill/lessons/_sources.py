@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from recdistill.errors import UserError
 from recdistill.lessons._config import MODEL_STAGES, NO_TABLE
 from recdistill.text_runs import Texts, texts_of
+from recdistill.training import find_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,7 @@ def find_sources(
     baseline_run: str, teacher_run: str, run: RunFinder, data: PreparedData, transfer_run: str = ""
 ) -> Sources:
     """Resolve the baseline, and the tables with the teachers that wrote them or a transfer set."""
-    baseline = run.find(baseline_run, "train_baseline", data=data)
+    baseline = find_baseline(baseline_run, run, data)
     texts = texts_of(baseline, run, data)
     if transfer_run:
         made = run.find(transfer_run, "make_transfer_set", data=data)

@@ -13,7 +13,7 @@ from recdistill.errors import UserError
 from recdistill.runs._passing import fetch_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlflow.entities import Run
@@ -79,7 +79,13 @@ class RunFinder(Protocol):
         """The tracking store."""
         ...
 
-    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
+    def find(
+        self,
+        reference: str,
+        *stages: str,
+        data: PreparedData | None = None,
+        unlike: Mapping[str, Sequence[str]] | None = None,
+    ) -> RunReference:
         """Resolve a run by id, name or ``latest``; with ``data``, on the same data only."""
         ...
 
@@ -90,14 +96,20 @@ class FinishedRuns:
 
     client: MlflowClient
 
-    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
+    def find(
+        self,
+        reference: str,
+        *stages: str,
+        data: PreparedData | None = None,
+        unlike: Mapping[str, Sequence[str]] | None = None,
+    ) -> RunReference:
         """Resolve a run by id, name or ``latest``; with ``data``, on the same data only."""
         tags = (
             {"catalog.digest": data.catalog.digest, "split.digest": data.split_digest}
             if data
             else None
         )
-        return find_run(self.client, reference, stages=stages, tags=tags)
+        return find_run(self.client, reference, stages=stages, tags=tags, unlike=unlike)
 
 
 def find_run(
@@ -106,6 +118,7 @@ def find_run(
     *,
     stages: tuple[str, ...],
     tags: dict[str, str] | None = None,
+    unlike: Mapping[str, Sequence[str]] | None = None,
 ) -> RunReference:
     """Resolve ``latest``, a run id, or a run name.
 
@@ -116,6 +129,7 @@ def find_run(
         same catalog and split).
     stages : entry points whose runs are meant.
     tags : tags the run must carry; a named run that differs is refused.
+    unlike : tags with the values that ``latest`` passes over; who names such a run means it.
 
     Raises
     ------
@@ -127,6 +141,7 @@ def find_run(
     if reference == "latest":
         conditions = ["attributes.status = 'FINISHED'"]
         conditions += [f"tags.`{key}` = '{value}'" for key, value in wanted.items()]
+        conditions += [f"tags.`{key}` != '{v}'" for key, of in (unlike or {}).items() for v in of]
         if newest := newest_of(client, stages, conditions):
             return _resolved(client, newest)
         on = (

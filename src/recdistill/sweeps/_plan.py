@@ -11,7 +11,7 @@ from recdistill.sweeps._read_space import read_space
 from recdistill.sweeps._settings import with_settings
 from recdistill.sweeps._stage import space_of, trial_code
 from recdistill.sweeps._study import COST, StudySpec
-from recdistill.training import baseline_settings, load_recipe
+from recdistill.training import baseline_settings, find_baseline, load_recipe
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def plan_study(settings: SweepSettings, run: Run, data: PreparedData) -> StudySpec:
     """Resolve baseline and teachers, the stage's own settings, and the space over them."""
-    baseline = run.find(settings.baseline_run, "train_baseline", data=data)
+    baseline = find_baseline(settings.baseline_run, run, data)
     references = {"baseline": _validation(baseline)}
     tables = teachers = ""
     if settings.stage == "train_baseline":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.training._baseline_settings import baseline_settings
+    from recdistill.training._baseline import baseline_settings, find_baseline
     from recdistill.training._batches import Batch
     from recdistill.training._build_loss import build_loss
     from recdistill.training._config import (
@@ -63,6 +63,7 @@ __all__ = [
     "StudentTraining",
     "baseline_settings",
     "build_loss",
+    "find_baseline",
     "finished",
     "fit",
     "fit_student",

@@ -1,16 +1,29 @@
-"""A baseline's settings, from the recipe that is saved with its model."""
+"""The baseline of a stage, and its settings from the recipe that is saved with its model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from recdistill.config import parse, stage_module
+from recdistill.floors import FLOOR_KINDS
 from recdistill.training._recipe_file import load_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from recdistill.runs import RunReference
+    from recdistill.data import PreparedData
+    from recdistill.runs import RunFinder, RunReference
+
+
+def find_baseline(reference: str, finder: RunFinder, data: PreparedData) -> RunReference:
+    """Resolve a trained baseline by id, name or ``latest``, which is the newest that is no floor.
+
+    Raises
+    ------
+    UserError
+        When there is none on these data.
+    """
+    return finder.find(reference, "train_baseline", data=data, unlike={"model": FLOOR_KINDS})
 
 
 def baseline_settings(baseline: RunReference, of_data: Mapping[str, Any]) -> Any:
