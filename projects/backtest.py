@@ -19,8 +19,6 @@ from recdistill.runs import stage
 from recdistill.updating import Clock, UpdateConfig
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from recdistill.data import PreparedData
     from recdistill.runs import Run, RunReference
     from recdistill.updating import Step
@@ -111,7 +109,7 @@ def trained(
     item = training.load_recipe(model.artifact("model")).architecture.item
     with_texts = item != "id" or config.place_by_text
     settings["text_run"] = embedded(config, run, data) if with_texts else ""
-    made = child(run, update, update.Config(**settings))
+    made = runs.run_configured("update", update.Config(**settings), parent=run.id)
     worked = [one.metrics for one in (*lessons_of, made)]
     phases = ("fit", "weigh", "label")
     return made, sum(one.get(f"cpu/{name}_seconds", 0.0) for one in worked for name in phases)
@@ -121,10 +119,10 @@ def taught(config: Config, run: Run, data: PreparedData, seed: int) -> list[RunR
     """Fit the teachers on a state and ask them about views of it; the last is the transfer set."""
     shared: dict[str, Any] = {"dataset": data.dataset, "prepared": str(data.folder)}
     asked = [train_baseline.Config(model=kind, **shared) for kind in config.teachers]
-    teachers = [child(run, train_baseline, one) for one in asked]
+    teachers = [runs.run_configured("train_baseline", one, parent=run.id) for one in asked]
     names = ",".join(one.id for one in teachers)
     views = make_transfer_set.Config(teacher_run=names, n_views=config.n_views, seed=seed, **shared)
-    return [*teachers, child(run, make_transfer_set, views)]
+    return [*teachers, runs.run_configured("make_transfer_set", views, parent=run.id)]
 
 
 def embedded(config: Config, run: Run, data: PreparedData) -> str:
@@ -133,15 +131,7 @@ def embedded(config: Config, run: Run, data: PreparedData) -> str:
         dataset=data.dataset, prepared=str(data.folder), encoder=config.encoder,
         dim=config.text_dim,
     )  # fmt: skip
-    return child(run, embed_items, asked).id
-
-
-def child(run: Run, stage_of: ModuleType, config: Any) -> RunReference:
-    """Run a stage below this run."""
-    name = stage_of.__name__.rpartition(".")[2]
-    with runs.open_run(name, config, parent=run.id) as opened:
-        stage_of.run(config, opened)
-    return runs.find_run(run.client, opened.id, stages=(name,))
+    return runs.run_configured("embed_items", asked, parent=run.id).id
 
 
 if __name__ == "__main__":

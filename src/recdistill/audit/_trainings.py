@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from recdistill.audit._findings import ArmResult
 from recdistill.config import as_yaml, stage_module
 from recdistill.evaluation import load_evaluation
-from recdistill.runs import launch, open_run
+from recdistill.runs import launch, open_run, run_configured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,10 +69,11 @@ class ArmTrainer:
 
     def train(self, arm: Arm, setting: Setting) -> ArmResult:
         """Train the chosen setting with every seed; each training meets the test part once."""
-        trained = []
-        for i in range(self.plan.n_trainings(arm)):
+        trained, n_trainings = [], self.plan.n_trainings(arm)
+        for i in range(n_trainings):
+            self.say(f"{arm.name}, training {i + 1} of {n_trainings}")
             recipe = self._recipe(arm, setting, i)
-            trained.append(self._launch("train_baseline", as_yaml(recipe)))
+            trained.append(run_configured("train_baseline", recipe, parent=self.run.id))
         return ArmResult(
             arm=arm,
             setting=setting,
@@ -117,13 +118,11 @@ class ArmTrainer:
         }  # fmt: skip
         settings = as_yaml(asked)
         if settings not in self._vectors:
-            self._vectors[settings] = self._launch("embed_items", settings)
+            file = self.run.folder / "embed_items.yaml"
+            file.write_text(settings, encoding="utf-8")
+            # In a process of its own: a language model's memory is free again after it.
+            self._vectors[settings] = launch(self.run, "embed_items", {"config": file})
         return self._vectors[settings]
-
-    def _launch(self, stage: str, settings: str) -> RunReference:
-        file = self.run.folder / f"{stage}.yaml"
-        file.write_text(settings, encoding="utf-8")
-        return launch(self.run, stage, {"config": file})
 
 
 def _mean(values: Sequence[float]) -> float:

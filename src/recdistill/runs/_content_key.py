@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import re
 import sys
 from functools import lru_cache
@@ -96,13 +97,14 @@ def imported_files(module: str, roots: Mapping[str, Path]) -> dict[str, Path]:
         File by dotted name, the module's own included; empty when it does not exist.
     """
     files: dict[str, Path] = {}
+    there = _modules(roots)
     seen, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
-        path = _file_of(name, roots)
+        path = there.get(name)
         if path is None:
             continue
         files[name] = path
@@ -162,14 +164,18 @@ def _only_for_types(test: ast.expr) -> bool:
     return "TYPE_CHECKING" in (getattr(test, "id", ""), getattr(test, "attr", ""))
 
 
-def _file_of(name: str, roots: Mapping[str, Path]) -> Path | None:
-    top, *rest = name.split(".")
-    if top not in roots or "" in rest or "__init__" in rest:
-        return None
-    path = roots[top].joinpath(*rest)
-    if (path / "__init__.py").is_file():
-        return path / "__init__.py"
-    return path.with_suffix(".py") if rest and path.with_suffix(".py").is_file() else None
+def _modules(roots: Mapping[str, Path]) -> dict[str, Path]:
+    """List the files of our packages by the names they are imported by."""
+    found: dict[str, Path] = {}
+    for top, root in roots.items():
+        for folder, _, names in os.walk(root):
+            place = ".".join([top, *Path(folder).relative_to(root).parts])
+            for name in names:
+                if name == "__init__.py":
+                    found[place] = Path(folder, name)  # a package hides a module of its name
+                elif name.endswith(".py"):
+                    found.setdefault(f"{place}.{name[:-3]}", Path(folder, name))
+    return found
 
 
 def _parents(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A stage called from Python: what a notebook does where a terminal has ``mlflow run``."""
+"""A stage run in this process: by a notebook, or by a stage that is made of others."""
 
 from __future__ import annotations
 
@@ -29,10 +29,14 @@ def run_stage(name: str, /, *, parent: str | None = None, **settings: Any) -> Ru
     UserError
         As the stage itself would say it.
     """
-    module = stage_module(name)
-    config = parse(module.Config, name, [f"--{key}={_word(v)}" for key, v in settings.items()])
+    words = [f"--{key}={_word(v)}" for key, v in settings.items()]
+    return run_configured(name, parse(stage_module(name).Config, name, words), parent=parent)
+
+
+def run_configured(name: str, config: Any, *, parent: str | None = None) -> RunReference:
+    """Run a stage in this process with its settings at hand; see :func:`run_stage`."""
     with open_run(name, config, parent=parent) as run:
-        module.run(config, run)
+        stage_module(name).run(config, run)
     return find_run(MlflowClient(), run.id, stages=(name,))
 
 
