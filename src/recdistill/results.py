@@ -32,7 +32,7 @@ def log_evaluation(
     Parameters
     ----------
     brief : bool
-        Log ``Evaluation.main_metrics`` only. The table is whole either way.
+        Log ``Evaluation.main_metrics`` only, and no picture. The table is whole either way.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def log_evaluation(
         named = {f"{part}/{name}": value for name, value in metrics.items()}
         run.log_metrics(named, step=step)
     run.set_tags({"protocol": test.per_user.attrs["protocol"]})
-    evaluations.write_evaluation(test, run.folder / "evaluation")
+    evaluations.write_evaluation(test, run.folder / "evaluation", picture=not brief)
     run.log_artifact(run.folder / "evaluation", "evaluation")
     return test
 

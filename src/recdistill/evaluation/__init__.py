@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.evaluation._artifacts import load_evaluation, recall_curve, write_evaluation
+    from recdistill.evaluation._artifacts import load_evaluation, write_evaluation
     from recdistill.evaluation._by_item import by_item
     from recdistill.evaluation._evaluate import cases_digest, evaluate
     from recdistill.evaluation._evaluation import Evaluation, outcome
