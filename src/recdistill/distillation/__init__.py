@@ -12,13 +12,10 @@ if TYPE_CHECKING:
         FusionConfig,
         ListwiseConfig,
         RankingConfig,
-        RankingOptions,
         TermConfigs,
     )
     from recdistill.distillation._distil_student import (
-        Fusion,
         Teaching,
-        assemble,
         distil_student,
     )
     from recdistill.distillation._dros import DROS
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
     from recdistill.distillation._ranking import Ranking
     from recdistill.distillation._reference_ranking import ReferenceRanking
     from recdistill.distillation._registry import (
-        TERMS,
         TermInputs,
         build_term,
         sources_digest,
@@ -47,14 +43,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DROS",
     "MISTAKES",
-    "TERMS",
     "Annealing",
     "Answer",
     "Asked",
     "DROSConfig",
     "DistillSettings",
     "DistillationObjective",
-    "Fusion",
     "FusionConfig",
     "Listwise",
     "ListwiseConfig",
@@ -62,7 +56,6 @@ __all__ = [
     "Question",
     "Ranking",
     "RankingConfig",
-    "RankingOptions",
     "ReferenceRanking",
     "StudentChanges",
     "Teaching",
@@ -70,7 +63,6 @@ __all__ = [
     "TermConfigs",
     "TermInputs",
     "ask_teachers",
-    "assemble",
     "build_teaching",
     "build_term",
     "catalog_pass",

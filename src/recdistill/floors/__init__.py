@@ -10,14 +10,12 @@ if TYPE_CHECKING:
         FLOOR_KINDS,
         CounterConfig,
         EASEConfig,
-        FloorKind,
         KNNConfig,
         MarkovConfig,
         PopularityConfig,
         TextEASEConfig,
         TfidfConfig,
     )
-    from recdistill.floors._cross_fitting import cross_fitted_scores, user_folds
     from recdistill.floors._files import load_model, save_model
     from recdistill.floors._fit import (
         FloorConfig,
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
         refit_without,
         window_of,
     )
-    from recdistill.floors._floor import Floor, Totals
+    from recdistill.floors._floor import Floor
 
 __all__ = [
     "COUNTING_FLOORS",
@@ -36,21 +34,17 @@ __all__ = [
     "EASEConfig",
     "Floor",
     "FloorConfig",
-    "FloorKind",
     "KNNConfig",
     "MarkovConfig",
     "PopularityConfig",
     "TextEASEConfig",
     "TfidfConfig",
-    "Totals",
     "count_on",
-    "cross_fitted_scores",
     "fit_floor",
     "load_model",
     "refit",
     "refit_without",
     "save_model",
-    "user_folds",
     "window_of",
 ]
 

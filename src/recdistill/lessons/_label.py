@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.evaluation import PositionScores
-from recdistill.floors import Floor, user_folds
+from recdistill.floors import Floor
+from recdistill.lessons._folds import user_folds
 from recdistill.lessons._positions import score_positions
 from recdistill.lessons._top_lists import collect_lessons
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.evaluation import PositionScores
-from recdistill.floors import user_folds
+from recdistill.lessons._folds import user_folds
 from recdistill.lessons._positions import score_positions
 
 if TYPE_CHECKING:

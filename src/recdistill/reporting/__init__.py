@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._clock_report import clocks_markdown, write_backtest
     from recdistill.reporting._comparison import ALPHA, Comparison, Row, compare_groups
     from recdistill.reporting._contrast import Contrast, Resampling
-    from recdistill.reporting._diagnosis import Diagnosis, Rung, diagnose, render_diagnosis
+    from recdistill.reporting._diagnosis import Rung, diagnose, render_diagnosis
     from recdistill.reporting._differences import contrast_trainings, log_differences
     from recdistill.reporting._groups import Group, load_groups
     from recdistill.reporting._history import History, read_history
@@ -30,7 +30,6 @@ __all__ = [
     "MODEL_STAGES",
     "Comparison",
     "Contrast",
-    "Diagnosis",
     "Group",
     "History",
     "Resampling",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from recdistill.serving._rules import CHAMPION, ChallengeRules, Limits
     from recdistill.serving._score import Scoring, Workforce, score
     from recdistill.serving._service import LiveModel, serve
-    from recdistill.serving._story import tell_story, write_story
+    from recdistill.serving._story import write_story
     from recdistill.serving._top_k import TopK
     from recdistill.serving._traffic import Traffic
     from recdistill.serving._verdict import Check, Verdict
@@ -58,7 +58,6 @@ __all__ = [
     "score",
     "serve",
     "settle",
-    "tell_story",
     "version_tags",
     "write_reference",
     "write_story",

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from recdistill.students._config import (
         STUDENT_KINDS,
         Architecture,
-        ItemStart,
         Positions,
         StudentConfig,
         StudentKind,
@@ -43,7 +42,6 @@ __all__ = [
     "Architecture",
     "GRU4Rec",
     "ItemKind",
-    "ItemStart",
     "LiGR",
     "NewRows",
     "Positions",

@@ -7,7 +7,7 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.updating._chain import run_clocks
     from recdistill.updating._champion import Champion
-    from recdistill.updating._changes import Changes, changes, count_on
+    from recdistill.updating._changes import changes, count_on
     from recdistill.updating._clock import Clock, Step
     from recdistill.updating._config import Replay, UpdateConfig
     from recdistill.updating._fresh_views import fresh_views
@@ -22,20 +22,17 @@ if TYPE_CHECKING:
         later_windows,
     )
     from recdistill.updating._replay_windows import past_states
-    from recdistill.updating._since import Since, since
-    from recdistill.updating._update import Updated, update_student
+    from recdistill.updating._since import since
+    from recdistill.updating._update import update_student
 
 __all__ = [
     "Champion",
-    "Changes",
     "Clock",
     "ClockTest",
     "Frozen",
     "Replay",
-    "Since",
     "Step",
     "UpdateConfig",
-    "Updated",
     "by_age",
     "by_window",
     "cases_of",

@@ -9,9 +9,9 @@ from recdistill.distillation import (
     RankingConfig,
     Teaching,
     TermConfigs,
-    assemble,
     distil_student,
 )
+from recdistill.distillation._distil_student import assemble
 from recdistill.distillation._terms import Answer
 from recdistill.distillation.mistakes import (
     FaultyObjective,

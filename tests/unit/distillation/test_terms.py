@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from recdistill.data import Sequences
 from recdistill.distillation import (
     DROS,
-    TERMS,
     Answer,
     DROSConfig,
     Listwise,
@@ -23,6 +22,7 @@ from recdistill.distillation import (
     build_term,
 )
 from recdistill.distillation._ranking import position_weights
+from recdistill.distillation._registry import TERMS
 from recdistill.errors import UserError
 from recdistill.lessons import Lesson, Lessons
 

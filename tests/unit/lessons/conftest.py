@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from recdistill.data import Cases, Catalog, PreparedData, Sequences
-from recdistill.floors import cross_fitted_scores
 from recdistill.lessons import Lessons, collect_lessons
+from tests.unit.lessons.cross_fitted import cross_fitted_scores
 from tests.unit.teachers.conftest import catalog, prepared  # noqa: F401
 
 N_ITEMS = 30

@@ -9,10 +9,10 @@ import torch
 
 from recdistill.distillation import Teaching, distil_student
 from recdistill.errors import UserError
-from recdistill.floors import cross_fitted_scores
 from recdistill.lessons import collect_lessons, floor_lessons
 from recdistill.students import StudentConfig
 from recdistill.training import FitConfig, StudentRecipe
+from tests.unit.lessons.cross_fitted import cross_fitted_scores
 
 if TYPE_CHECKING:
     from pathlib import Path

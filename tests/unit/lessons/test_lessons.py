@@ -9,7 +9,6 @@ import torch
 from recdistill.checksums import parse_description, write_description
 from recdistill.errors import UserError
 from recdistill.evaluation import PositionScores
-from recdistill.floors import cross_fitted_scores
 from recdistill.lessons import (
     BaselineView,
     SelectionConfig,
@@ -22,6 +21,7 @@ from recdistill.lessons import (
     view_training,
 )
 from recdistill.students import SASRec
+from tests.unit.lessons.cross_fitted import cross_fitted_scores
 
 
 def scores_of(data, kind="counter"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recdistill.errors import UserError
-from recdistill.floors import cross_fitted_scores, fit_floor
+from recdistill.floors import fit_floor
 from recdistill.lessons import (
     Pool,
     collect_lessons,
@@ -23,6 +23,7 @@ from recdistill.lessons import (
     weigh,
 )
 from recdistill.students import StudentConfig, StudentRecommender, build_student
+from tests.unit.lessons.cross_fitted import cross_fitted_scores
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData

@@ -11,7 +11,7 @@ import torch
 from recdistill.checksums import write_description
 from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.floors import cross_fitted_scores, fit_floor
+from recdistill.floors import fit_floor
 from recdistill.lessons import (
     Selection,
     TableWriter,
@@ -22,6 +22,7 @@ from recdistill.lessons import (
     write_dllm2rec,
 )
 from recdistill.teachers import TeacherRecommender
+from tests.unit.lessons.cross_fitted import cross_fitted_scores
 from tests.unit.teachers.conftest import make_network
 
 if TYPE_CHECKING:

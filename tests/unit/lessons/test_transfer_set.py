@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recdistill.data import Sequences
 from recdistill.errors import UserError
-from recdistill.floors import fit_floor, user_folds
+from recdistill.floors import fit_floor
 from recdistill.lessons import (
     Lessons,
     Pool,
@@ -23,6 +23,7 @@ from recdistill.lessons import (
     save_transfer_set,
     score_every_position,
 )
+from recdistill.lessons._folds import user_folds
 from recdistill.students import StudentConfig, StudentRecommender, build_student
 
 
