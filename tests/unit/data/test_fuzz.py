@@ -63,7 +63,7 @@ def read_whole(config: DataConfig) -> None:
 
 
 @settings(
-    max_examples=int(os.environ.get("CASES", "100")),
+    max_examples=int(os.environ.get("CASES", "40")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -99,6 +99,7 @@ def test_causes_add_up_to_the_peak():
     assert planned.total_bytes > planned.peak_bytes
 
 
+@pytest.mark.slow
 def test_a_plan_costs_less_than_five_seconds_and_a_gigabyte():
     plan(TINY)  # imports and first-use tables are not the plan's
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -27,6 +27,7 @@ def test_refusal_names_the_mildest_change():
     assert refusal(_linear(TINY), 125, _linear).endswith("that fits is batch=2.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["batch", "length"])
 def test_largest_fits_and_the_next_does_not(name):
     budget = plan(TINY.but(**{name: 37})).total_bytes + 1000
@@ -40,6 +41,7 @@ def test_largest_is_zero_when_nothing_fits():
     assert largest(TINY, "batch", 1000) == 0
 
 
+@pytest.mark.slow
 def test_savings_are_real_differences():
     before = plan(TINY.but(gating="outputs"))
     found = savings(before.settings, before=before)
