@@ -57,7 +57,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _report(browser, client, found.experiment_id, folder)
         if options.terminal:
-            _terminal(browser, options.terminal.read_text(encoding="utf-8"), folder)
+            terminal(browser, options.terminal.read_text(encoding="utf-8"), folder)
 
 
 def _take(
@@ -107,9 +107,9 @@ def _registry(browser: Browser, address: str, name: str) -> None:
     print(browser.screenshot("registry"))
 
 
-def _terminal(browser: Browser, text: str, folder: Path) -> None:
-    """Show what a command printed, as a terminal does."""
-    lines = f"$ make demo\n{text}".rstrip().splitlines()
+def terminal(browser: Browser, text: str, folder: Path, *, command: str = "make demo") -> list[str]:
+    """Show what a command printed, as a terminal does; return its lines."""
+    lines = f"$ {command}\n{text}".rstrip().splitlines()
     style = "margin:0;padding:14px 18px;background:#1b1f24;color:#dfe3e8;font:13px/18px monospace"
     page = folder / "terminal.html"
     page.write_text(
@@ -118,8 +118,9 @@ def _terminal(browser: Browser, text: str, folder: Path) -> None:
         encoding="utf-8",
     )
     browser.resize(8 * max(map(len, lines)) + 40, 18 * len(lines) + 30)
-    browser.open(page.as_uri(), shows="make demo")
+    browser.open(page.as_uri(), shows=command)
     print(browser.screenshot("terminal"))
+    return lines
 
 
 def _close_banner(browser: Browser) -> None:

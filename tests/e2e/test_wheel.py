@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pictures import terminal
 
 if TYPE_CHECKING:
+    from _browser import Browser
     from mlflow import MlflowClient
 
 pytest.importorskip("hatchling", reason="building the wheel takes hatchling (extra dev)")
@@ -58,8 +62,20 @@ def test_the_menu_and_the_settings_come_with_the_wheel(installed: Path, tmp_path
     assert str(ROOT) not in shown
 
 
-@pytest.mark.slow
-def test_the_demo_runs_from_the_wheel(installed: Path, store: MlflowClient, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Demo:
+    printed: str
+    folder: Path
+    store: MlflowClient
+
+
+@pytest.fixture(scope="module")
+def demo(installed: Path, empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Its smallest form, in a folder and a store of its own."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(empty_database, folder / "mlflow.db")
     few = [
         "--with_students=false",
         "--floors=[counter]",
@@ -67,10 +83,23 @@ def test_the_demo_runs_from_the_wheel(installed: Path, store: MlflowClient, tmp_
         "--model=gru4rec",
         "--with_teacher=false",
     ]
-    printed = run(installed, tmp_path, "main", "--preset=quick", *SMALL, *few)
-    runs = {r.data.tags["stage"]: r for r in store.search_runs(["0"])}
+    words = ("main", "--preset=quick", *SMALL, *few)
+    printed = run(installed, folder, *words)
+    return Demo(printed, folder, MlflowClient(f"sqlite:///{folder}/mlflow.db"))
+
+
+@pytest.mark.slow
+def test_the_demo_runs_from_the_wheel(demo: Demo) -> None:
+    runs = {r.data.tags["stage"]: r for r in demo.store.search_runs(["0"])}
     assert set(runs) == {"main", "prepare_data", "train_baseline", "compare"}
     assert {r.info.status for r in runs.values()} == {"FINISHED"}
-    assert "counter" in printed
-    assert (tmp_path / "data").is_dir()
-    assert "mlflow server --app-name recdistill" in printed
+    assert "counter" in demo.printed
+    assert (demo.folder / "data").is_dir()
+    assert "mlflow server --app-name recdistill" in demo.printed
+
+
+@pytest.mark.slow
+def test_what_it_prints_fits_on_a_screen(demo: Demo, browser: Browser, tmp_path: Path) -> None:
+    lines = terminal(browser, demo.printed, tmp_path, command="recdistill main --preset=quick")
+    assert 10 < len(lines) <= 60
+    assert max(map(len, lines)) <= 250  # the widest line is an address
