@@ -50,8 +50,9 @@ DATA = {
     # In the last five weeks not even training anew was better than standing still.
     "ml-100k": ("--windows=12", *WEEKLY),
 }
+PLAIN = "online-retail"
 ARMS = {
-    "online-retail": ("online-retail", (), CLOCKS),
+    PLAIN: (PLAIN, (), CLOCKS),
     "ml-100k": ("ml-100k", (), (*CLOCKS, *GOING_ON["ml-100k"])),
     "online-retail, text": ("online-retail", TEXT, ("--clocks=[update]", "--n_seeds=3")),
     "online-retail, placed by text": (
@@ -59,6 +60,10 @@ ARMS = {
         (),
         ("--clocks=[update]", "--n_seeds=3", "--place_by_text=true"),
     ),
+}
+TEXT_ARMS = {
+    "online-retail, placed by text": "ids, items that nobody took placed by text",
+    "online-retail, text": "ids and texts",
 }
 # Ways to go on: epochs, new_times, lr_share, dropout, replay.context, replay.share; tried on the
 # weeks before.
@@ -135,16 +140,42 @@ def measure(folder: Path, arm: str) -> dict[str, Any]:
     client = MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db")
     kept = Path(client.download_artifacts(run_id, "backtest", str(folder)))
     cases, windows = pd.read_parquet(kept / "cases.parquet"), pd.read_csv(kept / "windows.csv")
-    if arm == "online-retail":
+    if arm == PLAIN:
         PICTURE.write_bytes((kept / "windows.png").read_bytes())
     later = updating.later_windows(cases)
+    later.to_parquet(_cases_file(folder, arm))
     return {
         "settings": [*SMALL, *RECIPES[dataset], *changes, *DATA[dataset], *clocks],
         "windows": windows.to_dict("records"),
         "item_age": updating.by_age(later, "item_age").reset_index().to_dict("records"),
         "tests": [asdict(test) for test in updating.compare_clocks(later)],
         "report": reporting.clocks_markdown(cases, windows),
+        "beside_ids": beside_ids(folder, arm),
     }
+
+
+def _cases_file(folder: Path, arm: str) -> Path:
+    return folder / f"cases, {arm}.parquet"
+
+
+def beside_ids(folder: Path, arm: str) -> list[dict[str, Any]]:
+    """Test an arm with texts against ids alone, both going on, by the age of the item."""
+    import pandas as pd
+
+    from recdistill import updating
+
+    if arm not in TEXT_ARMS or not _cases_file(folder, PLAIN).is_file():
+        return []
+    sides = [
+        pd.read_parquet(_cases_file(folder, one)).query("clock == 'update'").assign(clock=words)
+        for one, words in ((PLAIN, "ids"), (arm, "texts"))
+    ]
+    cases = pd.concat(sides)
+    return [
+        asdict(test) | {"item_age": age, "n_cases": int(len(of_age) / 2 / of_age["seed"].nunique())}
+        for age, of_age in cases.groupby("item_age")
+        for test in updating.compare_clocks(of_age)
+    ]
 
 
 def blocks() -> list[Block]:
@@ -206,11 +237,7 @@ def _trials(found: dict[str, Any]) -> str:
 
 
 def _text(found: dict[str, Any]) -> str:
-    arms = {
-        "ids alone": "online-retail",
-        "ids, new items placed by text": "online-retail, placed by text",
-        "ids and texts": "online-retail, text",
-    }
+    arms = {"ids alone": PLAIN} | {words: arm for arm, words in TEXT_ARMS.items()}
     arms = {words: arm for words, arm in arms.items() if arm in found}
     if len(arms) < 2:
         return ""
@@ -222,6 +249,13 @@ def _text(found: dict[str, Any]) -> str:
     for age, row in ages["ids alone"].items():
         reached = " | ".join(f"{of[age]['update']:.4f}" for of in ages.values())
         lines.append(f"| {age} | {row['n_cases']:,.0f} | {reached} |")
+    lines.append("")
+    lines += [
+        f"- {words}, items first seen in {test['item_age']}: {test['delta']:+.4f} NDCG@10 "
+        f"over ids alone [{test['low']:+.4f}, {test['high']:+.4f}], p {test['p']:.4f}"
+        for arm, words in TEXT_ARMS.items()
+        for test in found.get(arm, {}).get("beside_ids", [])
+    ]
     return "\n".join(lines)
 
 
