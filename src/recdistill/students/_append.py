@@ -42,7 +42,7 @@ def append_items(
     table = item_embedding(grown).weight
     name = next(name for name, found in grown.named_parameters() if found is table)
     state = dict(old.state_dict())
-    new = torch.from_numpy(vectors) @ student.text.projection  # [n_new, dim]
+    new = student.text.place(state[name], torch.from_numpy(vectors))  # [n_new, dim]
     state[name] = torch.cat([state[name], new.to(state[name])])
     grown.load_state_dict(state)
     return replace(student, model=grown.eval(), catalog_digest=catalog_digest)

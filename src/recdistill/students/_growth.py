@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.nn.functional import normalize
 
 from recdistill.students._build import build_student
 from recdistill.students._cooccurrence import meetings
-from recdistill.students._item_table import item_embedding, ridge
+from recdistill.students._item_table import item_embedding
+from recdistill.students._text_neighbours import length_of_few, rows_of_neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from recdistill.texts import ItemVectors
 
 _WINDOW = 10
-# Share of the trained items that count as taken by few.
-_FEW = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,9 @@ def grow_student(
 
     New is an item that the model has no row for, or one that no interaction has trained: known by
     name when the model was trained, and taken by nobody yet. A new item starts at the mean of the
-    rows of the items that it met in ``train``, weighted by 1/distance; one that met none, in the
-    direction of a ridge regression of the trained rows on their items' texts, as far out as the
-    rows of items that few have taken; else as in an untrained table. Company comes first: it
-    places an item better than its words.
+    rows of the items that it met in ``train``, weighted by 1/distance; one that met none, among the
+    trained items whose texts are nearest to its own (`rows_of_neighbours`); else as in an untrained
+    table. Company comes first: it places an item better than its words.
 
     Parameters
     ----------
@@ -125,14 +122,10 @@ def _by_text(
     learned: NDArray[np.bool_] = (counts > 0) & ~new & described
     placed: NDArray[np.bool_] = wanted & described
     if learned.any() and placed.any():
-        texts = torch.from_numpy(np.asarray(vectors.values)).to(table)
-        projection = ridge(texts[torch.from_numpy(learned)], table[torch.from_numpy(learned)])
-        rows = texts[torch.from_numpy(placed)] @ projection
-        # A regression knows the direction and makes rows too short to be ranked anywhere; as long
-        # as those of items that few have taken, they are ranked among these.
-        few = learned & (counts <= np.quantile(counts[learned], _FEW))
-        length = table[torch.from_numpy(few)].norm(dim=1).median()
-        table[torch.from_numpy(placed)] = normalize(rows, dim=1) * length
+        texts = torch.from_numpy(vectors.values.copy()).to(table)
+        trained, others = torch.from_numpy(learned), torch.from_numpy(placed)
+        length = length_of_few(table, np.where(learned, counts, 0))
+        table[others] = rows_of_neighbours(table[trained], texts[trained], texts[others], length)
         return placed
     return np.zeros(len(new), np.bool_)
 

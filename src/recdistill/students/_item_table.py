@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from recdistill.errors import UserError
+from recdistill.students._text_neighbours import length_of_few, rows_of_neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +78,13 @@ class TextMap:
     Attributes
     ----------
     projection : float tensor, shape [text_dim, dim]
-        An item's vector is that of its text times this.
+        An item's text times this is its vector, or the part of it that is not its own.
+    texts : float16 tensor, shape [n_items + 1, text_dim], or None
+        Of the items that training met; zeros for others. Where items have numbers of their own, a
+        new one goes among those with the nearest texts (`rows_of_neighbours`). None for a student
+        of texts alone, and for one that an older version saved: the projection places new items.
+    length : float
+        Of a row that is placed so.
     about : mapping
         Where the texts' vectors come from; new ones must come from there too.
     shift : float or None
@@ -88,6 +95,22 @@ class TextMap:
     projection: Tensor
     about: Mapping[str, Any]
     shift: float | None = None
+    texts: Tensor | None = None
+    length: float = 0.0
+
+    def place(self, table: Tensor, new_texts: Tensor) -> Tensor:
+        """Return the rows [n_new, dim] of items that training never met, by their texts.
+
+        Parameters
+        ----------
+        table : float tensor, shape [at least n_items + 1, dim]
+            Of the trained student.
+        new_texts : float tensor, shape [n_new, text_dim]
+        """
+        if self.texts is None:
+            return new_texts @ self.projection
+        known = self.texts.abs().sum(1).nonzero().flatten()
+        return rows_of_neighbours(table[known], self.texts[known], new_texts, self.length)
 
 
 def add_text(
@@ -154,8 +177,20 @@ def add_text(
         parametrize.register_parametrization(embedding, "weight", part)
 
 
-def fold_text(model: SequentialModel, about: Mapping[str, Any]) -> TextMap | None:
-    """Compute the table once and keep it as the model's own; scores stay the same.
+def fold_text(
+    model: SequentialModel, about: Mapping[str, Any], counts: NDArray[np.integer]
+) -> TextMap | None:
+    """Compute the table once and keep it as the model's own.
+
+    Scores of items that training met stay the same; others are placed by ``TextMap.place``.
+
+    Parameters
+    ----------
+    model : SequentialModel, changed in place
+    about : mapping
+        Where its texts' vectors come from.
+    counts : int array, shape [n_items + 1]
+        Training interactions.
 
     Returns
     -------
@@ -173,7 +208,14 @@ def fold_text(model: SequentialModel, about: Mapping[str, Any]) -> TextMap | Non
     parametrize.remove_parametrizations(embedding, "weight", leave_parametrized=True)
     embedding.weight.requires_grad_(True)
     model.train(was_training)
-    return TextMap(projection, about)
+    if part.content.kind == "text":
+        return TextMap(projection, about)
+    table = embedding.weight.detach()
+    texts, length = (part.texts * part.met).half(), length_of_few(table, counts)
+    found = TextMap(projection, about, texts=texts, length=length)
+    never_met = (part.met[:, 0] == 0) & (part.texts.abs().sum(1) > 0)
+    table[never_met] = found.place(table, part.texts[never_met])
+    return found
 
 
 def item_embedding(model: SequentialModel) -> nn.Embedding:

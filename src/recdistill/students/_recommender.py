@@ -67,7 +67,9 @@ def save_model(model: StudentRecommender, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(model.model, str(folder / _WEIGHTS))
     if model.text is not None:
-        save_file({"projection": model.text.projection.contiguous()}, folder / _TEXT)
+        kept = {"projection": model.text.projection, "texts": model.text.texts}
+        tensors = {name: one.contiguous() for name, one in kept.items() if one is not None}
+        save_file(tensors, folder / _TEXT)
     config: dict[str, Any] = {
         "format": _FORMAT,
         "family": "student",
@@ -80,6 +82,7 @@ def save_model(model: StudentRecommender, folder: Path) -> None:
     if model.text is not None:
         config["text"] = dict(model.text.about)
         config["new_item_shift"] = model.text.shift
+        config["new_item_length"] = model.text.length
     files = [_WEIGHTS] if model.text is None else [_WEIGHTS, _TEXT]
     write_description(folder / "config.json", config, files)
 
@@ -122,8 +125,14 @@ def read_student(folder: Path, device: str = "cpu") -> tuple[StudentRecommender,
         model.to(device).eval()
         text = None
         if "text" in config:
-            projection = read_tensors(folder / _TEXT, "student")["projection"]
-            text = TextMap(projection, config["text"], config.get("new_item_shift"))
+            tensors = read_tensors(folder / _TEXT, "student")
+            text = TextMap(
+                tensors["projection"],
+                config["text"],
+                config.get("new_item_shift"),
+                tensors.get("texts"),
+                config.get("new_item_length", 0.0),
+            )
         read = StudentRecommender(
             model, student, config["catalog_digest"], config["split_digest"], text
         )

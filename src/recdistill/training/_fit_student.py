@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recdistill.data import training_counts
 from recdistill.errors import UserError
 from recdistill.students import (
     StudentConfig,
@@ -126,7 +127,8 @@ def finished(
     data: PreparedData,
 ) -> StudentRecommender:
     """Fold a trained student's texts into its one table and bind it to its data."""
-    text = fold_text(student, vectors.about if vectors else {})
+    counts = training_counts(data.train, data.catalog.n_items)
+    text = fold_text(student, vectors.about if vectors else {}, counts)
     return StudentRecommender(student, architecture, data.catalog.digest, data.split_digest, text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,20 @@ def test_old_items_score_as_before_and_new_ones_by_their_text(kind: str) -> None
     table = after.model.item_table()
     torch.testing.assert_close(table[21:], torch.from_numpy(vectors) @ before.text.projection)
     assert torch.isfinite(after.score(Sequences.from_lists([[21, 23]]))[:, 1:]).all()
+
+
+def test_where_items_have_numbers_of_their_own_new_ones_go_among_those_of_like_texts() -> None:
+    before = student("sasrec")
+    assert before.text is not None
+    texts = torch.randn(21, 5, generator=torch.Generator().manual_seed(1))
+    texts[0] = texts[4] = 0  # item 4 has no text
+    before.text = replace(before.text, texts=texts.half(), length=2.0)
+    like_seven = (3 * texts[7]).numpy()
+    after = append_items(before, np.stack([like_seven, np.zeros(5, np.float32)]), "new")
+    seven, placed, unknown = after.model.item_table()[[7, 21, 22]].detach()
+    assert torch.cosine_similarity(placed, seven, dim=0) > 0.9
+    torch.testing.assert_close(placed.norm(), torch.tensor(2.0))
+    assert not unknown.any()
 
 
 def test_a_student_of_ids_alone_places_nothing() -> None:

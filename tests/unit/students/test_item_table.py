@@ -56,18 +56,23 @@ def plain(kind: str = "sasrec") -> SequentialModel:
 
 @pytest.mark.parametrize("kind", ["sasrec", "gru4rec"])
 @pytest.mark.parametrize("item", ["text", "id+text"])
-def test_folding_changes_no_score(kind: str, item: str) -> None:
+def test_folding_changes_no_score_of_what_training_met(kind: str, item: str) -> None:
     model = student(kind, item).eval()
-    histories = Sequences.from_lists(ROWS)
+    met = [[i for i in row if i != NEVER_MET] for row in ROWS]
+    histories = Sequences.from_lists(ROWS if item == "text" else met)
     before = score_histories(model, histories)
-    said = fold_text(model, {"encoder": "drawn"})
+    said = fold_text(model, {"encoder": "drawn"}, MET.astype(int))
     assert said is not None
-    torch.testing.assert_close(score_histories(model, histories), before)
+    kept = slice(None) if item == "text" else np.flatnonzero(np.arange(N_ITEMS + 1) != NEVER_MET)
+    torch.testing.assert_close(score_histories(model, histories)[:, kept], before[:, kept])
     # A plain student again: the same weights by the same names.
     assert set(model.state_dict()) == set(plain(kind).state_dict())
-    torch.testing.assert_close(
-        table(model)[NEVER_MET], torch.from_numpy(texts().values[NEVER_MET]) @ said.projection
-    )
+    assert (said.texts is None) == (item == "text")
+    its_text = torch.from_numpy(texts().values[NEVER_MET])[None]
+    placed = said.place(table(model), its_text)[0]
+    torch.testing.assert_close(table(model)[NEVER_MET], placed)
+    if item == "text":
+        torch.testing.assert_close(placed, its_text[0] @ said.projection)
 
 
 @pytest.mark.parametrize("regress", [True, False])
@@ -79,14 +84,14 @@ def test_the_length_of_the_texts_vectors_says_nothing(regress: bool) -> None:
         add_text(model, vectors, ItemContent("id+text"), MET, regress=regress, seed=0)
         models.append(model.eval())
     torch.testing.assert_close(table(models[0]), table(models[1]), atol=1e-6, rtol=1e-4)
-    maps = [fold_text(model, {}) for model in models]
+    maps = [fold_text(model, {}, MET.astype(int)) for model in models]
     assert maps[0] is not None
     assert maps[1] is not None
     torch.testing.assert_close(maps[0].projection, maps[1].projection * 50, atol=1e-6, rtol=1e-4)
 
 
 def test_a_plain_student_has_nothing_to_fold() -> None:
-    assert fold_text(plain(), {}) is None
+    assert fold_text(plain(), {}, MET.astype(int)) is None
 
 
 def test_with_a_regressed_start_the_student_starts_where_it_would_without_text() -> None:
