@@ -210,6 +210,24 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def cold_table() -> str:
+    """One row per training without the held-out items, best new items on top."""
+    lines = [
+        "| arm | known items, alone | new items, alone | known among all | new among all |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    found = [
+        (path.stem, json.loads(path.read_text("utf-8")))
+        for path in (RESULTS / f"{DATASET}-cold").glob("*.json")
+    ]
+    for name, one in sorted(found, key=lambda pair: -pair[1]["chosen"]["new"]):
+        figures = (
+            one["known_alone"], one["new_alone"], one["chosen"]["known"], one["chosen"]["new"]
+        )  # fmt: skip
+        lines.append(f"| {name} | {' | '.join(f'{value:.4f}' for value in figures)} |")
+    return "\n".join(lines)
+
+
 def mean_of(kept: list[dict[str, Any]], name: str) -> float:
     values = [one[name] for one in kept if name in one]
     return float(np.mean(values)) if values else float("nan")
@@ -217,7 +235,11 @@ def mean_of(kept: list[dict[str, Any]], name: str) -> float:
 
 def blocks() -> list[Block]:
     """Make the page's table of what validation says so far."""
-    return [Block("docs/research/language.md", f"language {DATASET}", table())]
+    page = "docs/research/language.md"
+    return [
+        Block(page, f"language {DATASET}", table()),
+        Block(page, f"language {DATASET}-cold", cold_table()),
+    ]
 
 
 def main() -> None:
