@@ -249,14 +249,13 @@ def _text(found: dict[str, Any]) -> str:
     for age, row in ages["ids alone"].items():
         reached = " | ".join(f"{of[age]['update']:.4f}" for of in ages.values())
         lines.append(f"| {age} | {row['n_cases']:,.0f} | {reached} |")
-    lines.append("")
-    lines += [
+    tests = [
         f"- {words}, items first seen in {test['item_age']}: {test['delta']:+.4f} NDCG@10 "
         f"over ids alone [{test['low']:+.4f}, {test['high']:+.4f}], p {test['p']:.4f}"
         for arm, words in TEXT_ARMS.items()
         for test in found.get(arm, {}).get("beside_ids", [])
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *tests]).rstrip()
 
 
 def main() -> None:
