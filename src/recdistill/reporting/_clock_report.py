@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recdistill.reporting._clock_plot import draw_clocks
+from recdistill.reporting._verdict import p_words
 from recdistill.updating import by_age, compare_clocks, later_windows
 
 if TYPE_CHECKING:
@@ -96,5 +97,5 @@ def _said(test: ClockTest) -> str:
     share = f", {test.mean_a / test.mean_b:.1%} of it" if test.mean_b else ""
     return (
         f"{test.a} against {test.b}: {test.delta:+.4f} NDCG@10 [{test.low:+.4f}, {test.high:+.4f}]"
-        f"{share}, p {test.p:.4f} (over {test.n_users:,} {over})"
+        f"{share}, {p_words(test.p)} (over {test.n_users:,} {over})"
     )
