@@ -99,6 +99,15 @@ def test_the_menu_is_what_the_settings_make_it() -> None:
     assert stages - inner == set(stage_names())
 
 
+@pytest.mark.parametrize(
+    "room", sorted(p.parent.name for p in (ROOT / "src" / "recdistill").glob("*/__init__.py"))
+)
+def test_a_room_hands_out_what_it_promises(room: str) -> None:
+    opened = importlib.import_module(f"recdistill.{room}")
+    # Nothing is imported for it: a name stands at the door, or says where it comes from.
+    assert sorted(set(getattr(opened, "__all__", ())) - set(dir(opened))) == []
+
+
 def test_no_file_names_this_machine_or_a_registry() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "*.py", "*.md", "*.yaml", "*.toml", "*.sh", "MLproject", "Makefile"],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recdistill.evaluation._paired import PairedTest, compare_paired
     from recdistill.evaluation._planning import Plan, plan_verdict
     from recdistill.evaluation._position_scores import PositionScores
+    from recdistill.evaluation._recall_curve import recall_curve
     from recdistill.evaluation._recipes import RecipeTest, compare_recipes
     from recdistill.evaluation._recommender import Recommender
     from recdistill.evaluation._significance import (
