@@ -45,10 +45,12 @@ def rows_of_neighbours(table: Tensor, texts: Tensor, new_texts: Tensor, length: 
     n_neighbours, found = min(_NEIGHBOURS, len(table)), [table[:0]]
     for part in torch.split(wanted, max(1, _MOST_COSINES // max(1, len(table)))):
         cosine, nearest = (part @ known.T).topk(n_neighbours, dim=1)  # [part, neighbours]
-        weight = cosine.clamp(min=0) ** _SHARPNESS
+        # As shares of the nearest one: powers of small cosines alone would vanish.
+        nearest_one = cosine[:, :1].clamp(min=1e-12)
+        weight = (cosine.clamp(min=0) / nearest_one) ** _SHARPNESS
         mean = (weight[:, :, None] * table[nearest]).sum(1)  # [part, dim]
         # Of a mean of nothing like it, no direction.
-        found.append(normalize(mean, dim=1) * length * (weight.sum(1, keepdim=True) > 0))
+        found.append(normalize(mean, dim=1) * length * (cosine[:, :1] > 0))
     return torch.cat(found)
 
 
