@@ -24,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import ROOT, Block
+from benchmarks.pages import ROOT, Block, p_of
 
 RESULT = Path(__file__).parent / "results" / "every_night.json"
 PICTURE = ROOT / "docs" / "assets" / "every_night.png"
@@ -182,7 +182,7 @@ def blocks() -> list[Block]:
     """Make the guide's tables."""
     found = json.loads(RESULT.read_text(encoding="utf-8"))
     parts = [
-        f"**{dataset}**\n\n{found[dataset]['report'].strip().replace('p 0.0000', 'p < 0.0001')}"
+        f"**{dataset}**\n\n{found[dataset]['report'].strip()}"
         for dataset in DATA
         if dataset in found
     ]
@@ -205,12 +205,8 @@ def _reached(dataset: str, found: dict[str, Any]) -> str:
         f"- {dataset}: going on reaches {full['mean_b'] / best:.1%} of training anew's NDCG@10, at "
         f"least {1 - full['high'] / best:.1%} (the lower end of the 95 % interval), at "
         f"{cost['update'] / cost['full']:.1%} of its CPU time, and has {frozen['delta']:+.4f} over "
-        f"the model that stands still ({_p(frozen['p'])})."
+        f"the model that stands still (p {p_of(frozen['p'])})."
     )
-
-
-def _p(value: float) -> str:
-    return "p < 0.0001" if value < 0.0001 else f"p {value:.4f}"
 
 
 def _cost(found: dict[str, Any]) -> dict[str, float]:
@@ -255,7 +251,7 @@ def _text(found: dict[str, Any]) -> str:
         lines.append(f"| {age} | {row['n_cases']:,.0f} | {reached} |")
     tests = [
         f"- {words}, items first seen in {test['item_age']}: {test['delta']:+.4f} NDCG@10 "
-        f"over ids alone [{test['low']:+.4f}, {test['high']:+.4f}], {_p(test['p'])}"
+        f"over ids alone [{test['low']:+.4f}, {test['high']:+.4f}], p {p_of(test['p'])}"
         for arm, words in TEXT_ARMS.items()
         for test in found.get(arm, {}).get("beside_ids", [])
     ]

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.pages import Block
-from recdistill.data import DataConfig, PreparedData, SplitRule, prepare
+from recdistill.data import DataConfig, PreparedData, SplitRule, prepare, training_counts
 from recdistill.evaluation import Recommender, calibrate_new_items, evaluate
 from recdistill.floors import fit_floor
-from recdistill.students import StudentConfig
+from recdistill.students import StudentConfig, StudentRecommender
 from recdistill.teachers import cache_root, locate_llm
 from recdistill.texts import (
     EmbeddingConfig,
@@ -125,7 +126,7 @@ def run(name: str, seed: int) -> None:
         checkpoint_folder=WORK / "checkpoints" / f"{name}-s{seed}",
         log=lambda m, epoch: print(name, epoch, f"{m['val/ndcg_at_10']:.4f}", flush=True),
     )  # fmt: skip
-    kept = judged(fitted.recommender, on)
+    kept = judged(placed_by_regression(fitted.recommender, vectors(arm, on), on), on)
     history = fitted.result.history
     kept |= {
         "arm": asdict(arm),
@@ -134,6 +135,20 @@ def run(name: str, seed: int) -> None:
         SPEED: float(np.median([entry["train/targets_per_cpu_second"] for entry in history])),
     }
     write(path, kept)
+
+
+def placed_by_regression(
+    model: StudentRecommender, texts: ItemVectors | None, on: PreparedData
+) -> StudentRecommender:
+    """Put items that training never met where the regression on their texts puts them.
+
+    That was their place when the first of these arms were trained; all are compared so.
+    """
+    if model.text is not None and texts is not None:
+        never_met = torch.from_numpy(training_counts(on.train, on.catalog.n_items) == 0)
+        of_them = torch.from_numpy(texts.values.copy())[never_met]
+        model.model.item_table().detach()[never_met] = of_them @ model.text.projection
+    return model
 
 
 def judged(model: Recommender, on: PreparedData) -> dict[str, object]:

@@ -13,6 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+def p_of(value: float) -> str:
+    """Write a p-value as in "p = .03" without its first letter."""
+    return "< .0001" if value < 1e-4 else f"= {value:.4f}".replace("= 0.", "= .")
+
+
 @dataclass(frozen=True)
 class Block:
     """What a page must say at a mark.

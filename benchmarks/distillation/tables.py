@@ -11,7 +11,7 @@ from benchmarks import baselines
 from benchmarks.distillation.outcomes import Row, before_rotary, planned, versus
 from benchmarks.distillation.run import RESULTS, trials
 from benchmarks.distillation.settings import CONTROL, POOL, SETTINGS, STUDENT
-from benchmarks.pages import Block
+from benchmarks.pages import Block, p_of
 
 if TYPE_CHECKING:
     from benchmarks.distillation.outcomes import Experiment
@@ -156,7 +156,7 @@ def sentence(dataset: str, experiment: Experiment) -> str:
         tests = [versus(student, experiment.rows[n], "ndcg") for n in experiment.others]
         largest = max(found.p for found in tests if found is not None)
         outcome = (
-            "reached" if largest < experiment.level else f"missed, the largest p {_p_of(largest)}"
+            "reached" if largest < experiment.level else f"missed, the largest p {p_of(largest)}"
         )
         words += (
             f". Set before: ahead of all {len(tests)} with p below {experiment.level:g}; {outcome}"
@@ -200,8 +200,4 @@ def _difference(row: Row, other: Row, found: RecipeTest | None) -> str:
 
 def _p(found: RecipeTest | None) -> str:
     """Write a p-value as in "p = .03" without its first letter; nothing where there is none."""
-    return "" if found is None else _p_of(found.p)
-
-
-def _p_of(value: float) -> str:
-    return "< .0001" if value < 1e-4 else f"= {value:.4f}".replace("= 0.", "= .")
+    return "" if found is None else p_of(found.p)

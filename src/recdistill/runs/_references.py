@@ -79,13 +79,7 @@ class RunFinder(Protocol):
         """The tracking store."""
         ...
 
-    def find(
-        self,
-        reference: str,
-        *stages: str,
-        data: PreparedData | None = None,
-        unlike: Mapping[str, Sequence[str]] | None = None,
-    ) -> RunReference:
+    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
         """Resolve a run by id, name or ``latest``; with ``data``, on the same data only."""
         ...
 
@@ -103,7 +97,10 @@ class FinishedRuns:
         data: PreparedData | None = None,
         unlike: Mapping[str, Sequence[str]] | None = None,
     ) -> RunReference:
-        """Resolve a run by id, name or ``latest``; with ``data``, on the same data only."""
+        """Resolve a run by id, name or ``latest``; with ``data``, on the same data only.
+
+        ``unlike``: see :func:`find_run`.
+        """
         tags = (
             {"catalog.digest": data.catalog.digest, "split.digest": data.split_digest}
             if data

@@ -20,7 +20,7 @@ from recdistill.runs._run_writer import RunWriter
 from recdistill.runs._scratch import scratch_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mlflow import MlflowClient
 
@@ -54,15 +54,9 @@ class Run(RunWriter):
 
     # ---------------------------------------------------------------- other runs
 
-    def find(
-        self,
-        reference: str,
-        *stages: str,
-        data: PreparedData | None = None,
-        unlike: Mapping[str, Sequence[str]] | None = None,
-    ) -> RunReference:
+    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
         """Resolve another run by id, name or ``latest``; with ``data``, on the same data only."""
-        return FinishedRuns(self.client).find(reference, *stages, data=data, unlike=unlike)
+        return FinishedRuns(self.client).find(reference, *stages, data=data)
 
     # ---------------------------------------------------------------- done before?
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _NEIGHBOURS = 10
 # Power of the cosine by which a neighbour counts: the nearest ones nearly alone.
 _SHARPNESS = 8
-_MOST_COSINES = 2**24
+_MOST_NUMBERS = 2**24  # of cosines, or of neighbours' rows, at once
 # Share of the trained items that count as taken by few.
 _FEW = 0.1
 
@@ -43,7 +43,8 @@ def rows_of_neighbours(table: Tensor, texts: Tensor, new_texts: Tensor, length: 
     """
     known, wanted = normalize(texts.to(table), dim=1), normalize(new_texts.to(table), dim=1)
     n_neighbours, found = min(_NEIGHBOURS, len(table)), [table[:0]]
-    for part in torch.split(wanted, max(1, _MOST_COSINES // max(1, len(table)))):
+    of_one = max(1, len(table), n_neighbours * table.shape[1])
+    for part in torch.split(wanted, max(1, _MOST_NUMBERS // of_one)):
         cosine, nearest = (part @ known.T).topk(n_neighbours, dim=1)  # [part, neighbours]
         # As shares of the nearest one: powers of small cosines alone would vanish.
         nearest_one = cosine[:, :1].clamp(min=1e-12)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recdistill.config import parse, stage_module
 from recdistill.floors import FLOOR_KINDS
+from recdistill.runs import FinishedRuns
 from recdistill.training._recipe_file import load_recipe
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ def find_baseline(reference: str, finder: RunFinder, data: PreparedData) -> RunR
     UserError
         When there is none on these data.
     """
-    return finder.find(reference, "train_baseline", data=data, unlike={"model": FLOOR_KINDS})
+    if reference != "latest":
+        return finder.find(reference, "train_baseline", data=data)
+    runs = FinishedRuns(finder.client)
+    return runs.find(reference, "train_baseline", data=data, unlike={"model": FLOOR_KINDS})
 
 
 def baseline_settings(baseline: RunReference, of_data: Mapping[str, Any]) -> Any:

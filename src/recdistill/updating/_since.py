@@ -83,9 +83,9 @@ def since(before: PreparedData, now: PreparedData, config: UpdateConfig, *, seed
     drawn = _drawn(now, np.setdiff1d(np.flatnonzero(now.train.lengths > 1), active), seed)
     past = now.train.take(drawn).tail(replay.context + 1)
     past = past.take(np.arange(_n_enough(past, n_new, n_old, replay.share)))
-    sequences = rows.followed_by(past)
+    sequences, again = rows.followed_by(past), users.tail(new[active] + _AGAIN_WITH)
     for _ in range(config.new_times - 1):
-        sequences = sequences.followed_by(users.tail(new[active] + _AGAIN_WITH))
+        sequences = sequences.followed_by(again)
     return Since(sequences, n_new, n_old + int((past.lengths - 1).sum()))
 
 

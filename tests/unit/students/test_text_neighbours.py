@@ -34,7 +34,7 @@ def test_chunks_change_nothing(monkeypatch) -> None:
     draw = torch.Generator().manual_seed(0)
     table, texts, new = (torch.randn(n, 4, generator=draw) for n in (20, 20, 15))
     whole = rows_of_neighbours(table, texts, new, 1.0)
-    monkeypatch.setattr(_text_neighbours, "_MOST_COSINES", 50)
+    monkeypatch.setattr(_text_neighbours, "_MOST_NUMBERS", 100)
     torch.testing.assert_close(rows_of_neighbours(table, texts, new, 1.0), whole)
 
 

@@ -19,7 +19,7 @@ from tests.unit.lessons.conftest import lessons, walks  # noqa: F401
 from tests.unit.sweeps import toy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from recdistill.data import PreparedData
     from recdistill.lessons import Lessons
@@ -45,13 +45,7 @@ class RunsInFolder:
     folder: Path
     client: Any = None
 
-    def find(
-        self,
-        reference: str,
-        *stages: str,
-        data: PreparedData | None = None,
-        unlike: Mapping[str, Sequence[str]] | None = None,
-    ) -> RunReference:
+    def find(self, reference: str, *stages: str, data: PreparedData | None = None) -> RunReference:
         return RunInFolder(str(self.folder / reference), reference, stages[0], {}, {}, {})
 
 

@@ -1,6 +1,6 @@
 """What texts and pretraining add on the test part: docs/research/language.md says what decides.
 
-    python -m benchmarks.language_test      # needs all trainings of `ROWS`, by benchmarks.language
+    python -m benchmarks.language_verdict   # needs all trainings of `ROWS`, by benchmarks.language
 
 The best epoch of each training must reach the validation figure that is recorded for it; then it
 meets the test part, once: its users' ranks are a file, and a training that has one is left alone.
@@ -18,8 +18,8 @@ import pandas as pd
 from safetensors.torch import load_model
 
 from benchmarks.language import ARMS as EVERY_ARM
-from benchmarks.language import DATASET, RESULTS, STRATA, WORK, data, vectors
-from benchmarks.pages import Block
+from benchmarks.language import DATASET, RESULTS, STRATA, WORK, data, placed_by_regression, vectors
+from benchmarks.pages import Block, p_of
 from recdistill.evaluation import (
     NOTHING_DRAWN,
     boil_down,
@@ -83,7 +83,7 @@ def trained(arm: str, seed: int, on: PreparedData) -> StudentRecommender:
     student = build_student(architecture, on.catalog.n_items, seed=seed, train=on.train)
     take_in_text(student, architecture, texts, on, seed=seed)
     load_model(student, WORK / "checkpoints" / f"{arm}-s{seed}" / "best.safetensors")
-    return finished(student, architecture, texts, on)
+    return placed_by_regression(finished(student, architecture, texts, on), texts, on)
 
 
 def keep(name: str, model: Recommender, on: PreparedData) -> None:
@@ -143,11 +143,10 @@ def table() -> str:
 
 def _said(a: str, b: str) -> str:
     test = versus(a, b)
-    p = "< .0001" if test.p < 0.0001 else f"= {test.p:.4f}".replace("0.", ".")
     share = test.delta / trainings(b, "ndcg").mean
     return (
         f"{a} against {b}: {test.delta:+.4f} NDCG@10 [{test.low:+.4f}, {test.high:+.4f}], "
-        f"{share:+.1%}, p {p} ({test.n_seeds_a} against {test.n_seeds_b} trainings, "
+        f"{share:+.1%}, p {p_of(test.p)} ({test.n_seeds_a} against {test.n_seeds_b} trainings, "
         f"{test.n_users:,} users)."
     )
 
