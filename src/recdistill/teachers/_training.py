@@ -1,9 +1,9 @@
-"""The training of a teacher: memory back-off, checks, averaging, resume."""
+"""The training of a teacher: steps, checks, averaging, selection, resume."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +13,16 @@ from torch.utils.data import DataLoader
 
 from recdistill.errors import UserError
 from recdistill.memory import watch_step
-from recdistill.ranks import SharedScores, current
-from recdistill.teachers._checks import (
-    explain_nonfinite,
-    require_finite_gradients,
-    require_gradients,
-)
+from recdistill.ranks import SharedScores
+from recdistill.teachers._backward_in_pieces import BackwardInPieces
+from recdistill.teachers._checks import require_finite_gradients, require_gradients
 from recdistill.teachers._meter import Meter
 from recdistill.teachers._progress import Progress, put
 from recdistill.teachers._recommender import TeacherRecommender
 from recdistill.teachers._schedule import parameter_groups, warmup_cosine
 from recdistill.teachers._token_batches import TokenSampler
 from recdistill.teachers._windows import Batch, WindowBatches, training_windows, window_histories
-from recdistill.training import shared_out, signature_lines, weighted_logsumexp
+from recdistill.training import shared_out, signature_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,11 +36,9 @@ _logger = logging.getLogger(__name__)
 
 
 class TeacherModule(LightningModule):
-    """Full-catalog softmax at every supervised position, optimised by hand within a step.
+    """Full-catalog softmax at every supervised position.
 
-    Optimisation is manual because a step must be able to start over in smaller pieces: when the
-    memory runs out, the micro-batch halves, the number of accumulated pieces doubles, and the same
-    step is repeated with the same windows.
+    Optimisation is manual because a step must be able to start over (`BackwardInPieces`).
 
     Parameters
     ----------
@@ -90,6 +85,9 @@ class TeacherModule(LightningModule):
         self.measured_bytes = 0
         self._n_parts, self._watch_memory = n_parts, watch_memory
         self._shared_layers = shared_layers
+        self._backward = BackwardInPieces(
+            network, seed, self.manual_backward, shared_layers=shared_layers
+        )
         self._histories = histories
         self._windows = training_windows(histories, network.max_length, settings.windows)
         self._n_tokens = network.count_tokens(window_histories(histories, self._windows))
@@ -157,7 +155,7 @@ class TeacherModule(LightningModule):
     def _step(self, batch: Batch) -> None:
         """Step in as many pieces as the memory asks for."""
         optimizer: Any = self.optimizers()
-        loss, n_tokens, n_positions = self._backward_in_pieces(batch, optimizer)
+        loss, n_tokens, n_positions = self._backward(batch, self.progress, optimizer)
         self.progress.step += 1
         self._check_learning()
         optimizer.step()
@@ -177,105 +175,6 @@ class TeacherModule(LightningModule):
         elif not self.progress.checked and self.network.adapter_moved():
             require_gradients(self.network, 2)
             self.progress.checked = True
-
-    def _backward_in_pieces(self, batch: Batch, optimizer: Any) -> tuple[float, float, float]:
-        """Leave the step's gradients; return its mean loss, its tokens and its positions."""
-        group = current()
-        while True:
-            optimizer.zero_grad()
-            # Dropout depends on seed and step alone, so a resumed or repeated step draws the same.
-            own = group.seed if group else 0
-            torch.manual_seed(self.seed * 1_000_003 + self.progress.step + own)
-            message, loss = self._tried(batch)
-            figures = [loss, *self._counted(batch)]
-            n_failed = float(bool(message))
-            if group:  # where one rank must start over, all do
-                n_failed, *figures = group.sums([n_failed, *figures])
-                figures[0] /= group.place.size
-            if not n_failed:
-                if group:
-                    group.average(self.network.trainable().values())
-                return figures[0], figures[1], figures[2]
-            self._cut_further(batch, message)
-
-    def _tried(self, batch: Batch) -> tuple[str, float]:
-        """Run the backward; return what memory ran out of, if it did, and the loss."""
-        try:
-            return "", self._backward(batch)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
-                raise
-            message = str(error).splitlines()[0]
-            if self._shared_layers:  # the others wait within this forward, not after it
-                raise UserError(
-                    f"A piece of a step does not fit the memory ({message}), and with "
-                    "strategy=fsdp a step cannot start over: set checkpointing=true, or lower "
-                    "batch, max_length or llm_layers."
-                ) from error
-            return message, 0.0
-
-    def _counted(self, batch: Batch) -> tuple[int, int]:
-        """Count the tokens and the targets of a batch; of one that stands in for none, none."""
-        if not batch.share:
-            return 0, 0
-        return self.network.count_tokens_of(batch.items), int((batch.targets > 0).sum())
-
-    def _cut_further(self, batch: Batch, message: str) -> None:
-        """Double the pieces of a step; ``message`` is empty where another rank asks for it."""
-        if message and self.progress.n_parts >= len(batch):
-            raise UserError(
-                f"A single window of {batch.items.shape[1]} items does not fit the memory "
-                f"({message}): set checkpointing=true, lower max_length or llm_layers, or use "
-                "prompt=compact."
-            )
-        self.progress.n_parts *= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        _logger.warning(
-            "out of memory at step %d: the step starts over in %d pieces",
-            self.progress.step + 1,
-            self.progress.n_parts,
-        )
-
-    def _backward(self, batch: Batch) -> float:
-        """Accumulate the gradient of the mean loss over the whole batch, piece by piece."""
-        n_targets = int((batch.targets > 0).sum())
-        total = 0.0
-        for piece in self._pieces(batch):
-            with self.network.held_gate():
-                loss = self.loss(piece, n_targets) * piece.share
-                if not torch.isfinite(loss):
-                    raise self._not_finite(piece, n_targets)
-                self.manual_backward(loss)
-            total += float(loss.detach())
-        return total
-
-    def _not_finite(self, piece: Batch, n_targets: int) -> UserError:
-        step = self.progress.step + 1
-        if self._shared_layers:  # looking for it takes forwards that the others do not make
-            return UserError(f"The loss of step {step} is not finite: strategy=ddp says where.")
-        return explain_nonfinite(self.network, partial(self.loss, piece, n_targets), step)
-
-    def _pieces(self, batch: Batch) -> list[Batch]:
-        """Cut a step; a rank with fewer pieces than others may have to fill up for nothing."""
-        pieces = batch.split(self.progress.n_parts)
-        group = current()
-        if group and self._shared_layers:
-            most = max(int(n) for (n,) in group.by_rank([len(pieces)]))
-            pieces += [replace(pieces[0], share=0.0)] * (most - len(pieces))
-        return pieces
-
-    def loss(self, batch: Batch, n_targets: int) -> torch.Tensor:
-        """Sum of cross-entropies over the batch's targets, divided by ``n_targets``."""
-        states = self.network.encode(batch.items)  # [batch, length + 1, dim]
-        window, step = batch.targets.nonzero(as_tuple=True)
-        targets = batch.targets[window, step] - 1
-        with torch.autocast(self.device.type, enabled=False):
-            picked = states[window, step].float()  # [n, dim]
-            table = self.network.item_table()[1:].float()  # [n_items, dim]
-            weights = picked.new_full((len(targets),), 1 / n_targets)
-            hits = (picked * table[targets]).sum()
-            return weighted_logsumexp(picked, table, weights) - hits / n_targets
 
     def on_before_optimizer_step(self, _optimizer: Any) -> None:
         """Check and clip, after the loss scaler (if any) has undone its scale."""
@@ -342,7 +241,3 @@ class TeacherModule(LightningModule):
         self.progress = Progress(**checkpoint["progress"])
         # There may be less memory now than there was.
         self.progress.n_parts = max(self.progress.n_parts, self._n_parts)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

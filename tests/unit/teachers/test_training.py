@@ -19,7 +19,9 @@ from recdistill.teachers import (
     audit_parameters,
     fit_teacher,
 )
+from recdistill.teachers._backward_in_pieces import BackwardInPieces
 from recdistill.teachers._precision import resolve_precision
+from recdistill.teachers._progress import Progress
 from recdistill.teachers._training import TeacherModule
 from recdistill.teachers._windows import make_batch, training_windows
 
@@ -39,12 +41,6 @@ SETTINGS = TrainingSettings(
     patience=9,
     precision="32-true",
 )
-
-
-def module_for(network: TeacherNetwork, data: PreparedData) -> TeacherModule:
-    return TeacherModule(
-        network, data.train, SETTINGS, lambda _: {}, lambda *_: None, catalog_digest="", seed=0
-    )
 
 
 def fit(
@@ -73,7 +69,7 @@ def test_loss_is_the_plain_cross_entropy_over_the_catalog(prepared: PreparedData
     batch = make_batch(prepared.train, windows)
     n = int((batch.targets > 0).sum())
     with network.held_gate():
-        got = module_for(network, prepared).loss(batch, n)
+        got = BackwardInPieces(network, 0, torch.Tensor.backward).loss(batch, n)
         logits = network.encode(batch.items) @ network.item_table()[1:].T
     want = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten() - 1, ignore_index=-1)
     torch.testing.assert_close(got, want)
@@ -106,24 +102,15 @@ def test_where_ranks_share_layers_out_memory_that_runs_out_ends_in_a_sentence(
 ) -> None:
     """Another rank waits within this forward for the same layer: nobody can start over alone."""
     network = make_network()
-    module = TeacherModule(
-        network,
-        prepared.train,
-        SETTINGS,
-        lambda _: {},
-        lambda *_: None,
-        catalog_digest="",
-        seed=0,
-        shared_layers=True,
-    )
+    step = BackwardInPieces(network, 0, torch.Tensor.backward, shared_layers=True)
     batch = make_batch(prepared.train, training_windows(prepared.train, 8, "newest"))
 
     def too_large(*_: object) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory: tried 2 GiB")
 
-    monkeypatch.setattr(module, "_backward", too_large)
+    monkeypatch.setattr(step, "loss", too_large)
     with pytest.raises(UserError, match=r"tried 2 GiB.*strategy=fsdp a step cannot start over"):
-        module._tried(batch)
+        step(batch, Progress(), torch.optim.SGD(network.trainable().values()))
 
 
 def test_dropout_is_on_in_every_step_and_off_in_the_recommender(
@@ -131,13 +118,13 @@ def test_dropout_is_on_in_every_step_and_off_in_the_recommender(
 ) -> None:
     network = make_network().eval()
     modes: list[tuple[bool, bool]] = []
-    loss = TeacherModule.loss
+    loss = BackwardInPieces.loss
 
-    def watched(self: TeacherModule, *args: object) -> torch.Tensor:
+    def watched(self: BackwardInPieces, *args: object) -> torch.Tensor:
         modes.append((network.head.dropout.training, network.recommender.dropout.training))
         return loss(self, *args)
 
-    monkeypatch.setattr(TeacherModule, "loss", watched)
+    monkeypatch.setattr(BackwardInPieces, "loss", watched)
     fitted, _ = fit(network, prepared, tmp_path)
     assert modes == [(True, False)] * fitted.n_steps
 
@@ -179,7 +166,7 @@ def test_a_window_that_can_never_fit_ends_in_a_sentence(
     def never(*_: object) -> None:
         raise torch.OutOfMemoryError("no room")
 
-    monkeypatch.setattr(TeacherModule, "loss", never)
+    monkeypatch.setattr(BackwardInPieces, "loss", never)
     with pytest.raises(UserError, match="does not fit the memory"):
         fit(make_network(), prepared, tmp_path)
 
