@@ -58,4 +58,6 @@ def _expected(complaint: str) -> str:
     kinds = re.sub(r"typing\.Literal\[(.*)\]", r"one of \1", kinds)
     for python, plain in (("int", "a whole number"), ("float", "a number"), ("str", "a text")):
         kinds = re.sub(rf"\b{python}\b", plain, kinds)
+    # Older parsers name it first.
+    kinds = re.sub(r"^null, (.*)$", r"\1, null", kinds)
     return kinds.replace(", null", " or null")

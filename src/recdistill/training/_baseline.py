@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from recdistill.config import parse, stage_module
 from recdistill.floors import FLOOR_KINDS
-from recdistill.runs import FinishedRuns
 from recdistill.training._recipe_file import load_recipe
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ def find_baseline(reference: str, finder: RunFinder, data: PreparedData) -> RunR
     """
     if reference != "latest":
         return finder.find(reference, "train_baseline", data=data)
+    from recdistill.runs import FinishedRuns  # stages import this before they know their settings
+
     runs = FinishedRuns(finder.client)
     return runs.find(reference, "train_baseline", data=data, unlike={"model": FLOOR_KINDS})
 
