@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -60,7 +61,10 @@ def test_one_that_was_killed_is_gone_before_the_next_starts(
     """A killed process keeps its id until its parent hears of it; PostgreSQL then refuses."""
     monkeypatch.setattr(_processes, "_LEAVING_SECONDS", 60)
     first = service.start()
-    psutil.Process(first).kill()
+    killed = psutil.Process(first)
+    killed.kill()
+    while killed.status() != psutil.STATUS_ZOMBIE:  # a kill takes a moment on a busy machine
+        time.sleep(0.01)
     heard = threading.Timer(0.3, os.waitpid, (first, 0))
     heard.start()
     gone_when_started: list[bool] = []
