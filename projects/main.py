@@ -123,7 +123,7 @@ def run(config: Config, run: Run) -> None:
     quick = [QUICK] if config.preset == "quick" else []
     run.note("\n\n".join([*quick, *said, steps.table()]))
     if said:
-        n = next(iter(found.values())).n_cases
+        n = next(iter(found.values())).n_users
         said = [f"NDCG@10 on {n} test users, users and trainings drawn:", *(f"  {w}" for w in said)]
     print("\n".join([*said, *quick]))
     print(f"Report:  {compared.artifact('report.html')}")
@@ -210,7 +210,7 @@ def words(other: str, found: Contrast) -> str:
 def as_plain(other: str, found: Contrast) -> dict[str, Any]:
     """Return what the demo's record keeps of a difference."""
     figures = {name: getattr(found, name) for name in ("delta", "low", "high", "p")}
-    counts = {"n_users": found.n_cases, "n_trainings": list(found.n_seeds)}
+    counts = {"n_users": found.n_users, "n_trainings": list(found.n_seeds)}
     return {"against": other} | figures | counts
 
 

@@ -12,6 +12,7 @@ from recdistill.data import STRATA, strata
 from recdistill.evaluation import (
     boil_down,
     by_item,
+    by_user,
     compare_recipes,
     holm,
     outcome,
@@ -19,7 +20,7 @@ from recdistill.evaluation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,14 +45,14 @@ def measure(
         Models that ever met this test part.
     """
     cases = results[0].tables[0]
-    targets = cases["target"].to_numpy()
+    users, targets = cases["user"].to_numpy(), cases["target"].to_numpy()
     stratum = strata(cases["target_popularity"].to_numpy())
     values = {
         one.arm.name: np.stack([outcome(t, "ndcg", K) for t in one.tables])  # [n_seeds, n_cases]
         for one in results
     }
     found = [
-        _difference(question, of, against, values, targets, stratum)
+        _difference(question, of, against, values, users, targets, stratum)
         for question, of, against in _asked(results)
     ]
     adjusted = holm([one.p for one in found])
@@ -98,40 +99,48 @@ def _difference(
     of: str,
     against: str,
     values: dict[str, NDArray[np.float64]],
+    users: NDArray[np.int64],
     targets: NDArray[np.int32],
     stratum: NDArray[np.int64],
 ) -> Difference:
     first, second = values[of], values[against]
-    users = _test(first, second)
-    items = _test(*(np.stack([by_item(row, targets) for row in side]) for side in (first, second)))
+    over_users = _test(first, second, by_user, users)
+    over_items = _test(first, second, by_item, targets)
     plan = plan_verdict(
-        users.delta, users.user_variance, users.noise_a, users.noise_b, users.n_users
+        over_users.delta,
+        over_users.user_variance,
+        over_users.noise_a,
+        over_users.noise_b,
+        over_users.n_users,
     )
-    p = max(users.p, items.p)
+    p = max(over_users.p, over_items.p)
     return Difference(
         question=question,
         of=of,
         against=against,
         value=float(first.mean()),
         against_value=float(second.mean()),
-        over_users=users,
-        over_items=items,
+        over_users=over_users,
+        over_items=over_items,
         p=p,
         p_adjusted=p,
         n_seeds_needed=plan.n_seeds,
-        strata=tuple(_by_stratum(first, second, stratum)),
+        strata=tuple(_by_stratum(first, second, users, stratum)),
     )
 
 
 def _by_stratum(
-    first: NDArray[np.float64], second: NDArray[np.float64], stratum: NDArray[np.int64]
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    users: NDArray[np.int64],
+    stratum: NDArray[np.int64],
 ) -> list[StratumGain]:
     found = []
     for row, words in enumerate(STRATA):
         inside = stratum == row
         if inside.sum() < 2:  # one case has no spread
             continue
-        test = _test(first[:, inside], second[:, inside])
+        test = _test(first[:, inside], second[:, inside], by_user, users[inside])
         found.append(
             StratumGain(
                 words, int(inside.sum()), float(first[:, inside].mean()),
@@ -141,5 +150,11 @@ def _by_stratum(
     return found
 
 
-def _test(first: NDArray[np.float64], second: NDArray[np.float64]) -> RecipeTest:
-    return compare_recipes(boil_down(first), boil_down(second))
+def _test(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    by: Callable[[NDArray[np.float64], NDArray[np.integer]], NDArray[np.float64]],
+    ids: NDArray[np.integer],
+) -> RecipeTest:
+    """Test over users or items, whose ids the cases have; arrays of shape [n_seeds, n_cases]."""
+    return compare_recipes(*(boil_down(by(row, ids) for row in side) for side in (first, second)))

@@ -135,7 +135,7 @@ def _global_temporal(data: Interactions, config: DataConfig) -> _Cut:
         "history that is never trained on.",
         "all": f"all items from {val_cut} on and before {test_cut} are validation targets, all "
         f"from {test_cut} on test targets, each predicted from everything of its user before it. "
-        "A user gives several cases, so intervals over cases are narrower than over users.",
+        "A user gives several cases; intervals and tests are over users.",
     }[share.targets]
     rule = (
         f"global_temporal: interactions before {val_cut} train; {said} The cuts leave "

@@ -6,7 +6,13 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.evaluation._artifacts import load_evaluation, write_evaluation
-    from recdistill.evaluation._by_item import by_item
+    from recdistill.evaluation._by_item import (
+        by_item,
+        by_number,
+        by_user,
+        number_ids,
+        number_repeated,
+    )
     from recdistill.evaluation._evaluate import cases_digest, evaluate
     from recdistill.evaluation._evaluation import Evaluation, outcome
     from recdistill.evaluation._new_items import Calibration, calibrate_new_items
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
         compare_to_margin,
     )
     from recdistill.evaluation._outcomes import METRICS, Metric, expected_outcome, hits_interval
-    from recdistill.evaluation._paired import PairedTest, compare_paired
+    from recdistill.evaluation._paired import PairedTest, compare_paired, compare_users
     from recdistill.evaluation._planning import Plan, plan_verdict
     from recdistill.evaluation._position_scores import PositionScores
     from recdistill.evaluation._recall_curve import recall_curve
@@ -49,11 +55,14 @@ __all__ = [
     "boil_down",
     "bootstrap_interval",
     "by_item",
+    "by_number",
+    "by_user",
     "calibrate_new_items",
     "cases_digest",
     "compare_paired",
     "compare_recipes",
     "compare_to_margin",
+    "compare_users",
     "evaluate",
     "expected_outcome",
     "hits_interval",
@@ -61,6 +70,8 @@ __all__ = [
     "load_evaluation",
     "mcnemar_exact",
     "n_users_for_power",
+    "number_ids",
+    "number_repeated",
     "outcome",
     "permutation_test",
     "plan_verdict",

@@ -1,4 +1,4 @@
-"""Outcomes of items in place of users: where few items carry a result, they are what was drawn."""
+"""Outcomes of users or items in place of cases: what was drawn together counts as one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,47 @@ def by_item(outcomes: NDArray[np.floating], targets: NDArray[np.integer]) -> NDA
     >>> by_item(np.array([1.0, 1.0, 0.0, 0.5]), np.array([7, 7, 3, 5])).tolist()
     [0.0, 0.375, 1.5]
     """
-    _, place = np.unique(targets, return_inverse=True)
-    sums = np.bincount(place, weights=np.asarray(outcomes, np.float64))
+    return by_number(outcomes, number_ids(targets))
+
+
+def by_user(outcomes: NDArray[np.floating], users: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Add up the outcomes of a user's cases, where some user has several, as `by_item` does.
+
+    Users are drawn and not cases: of ``temporal.targets=all`` a user's cases go well or badly
+    together, and counted one by one they would make intervals too narrow.
+
+    Parameters
+    ----------
+    outcomes : float array, shape [n_cases]
+        Of one training.
+    users : int array, shape [n_cases]
+
+    Returns
+    -------
+    float64 array, shape [n_users]
+        In the order of the cases where each user has one, else in that of the users' ids.
+    """
+    numbers = number_repeated(users)
+    return np.asarray(outcomes, np.float64) if numbers is None else by_number(outcomes, numbers)
+
+
+def number_ids(ids: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Give users or targets numbers from 0 in the order of their ids, shape [n_cases].
+
+    With many models on the same cases this is done once, and `by_number` for each.
+    """
+    numbers: NDArray[np.int64] = np.unique(ids, return_inverse=True)[1]
+    return numbers
+
+
+def number_repeated(ids: NDArray[np.integer]) -> NDArray[np.int64] | None:
+    """Do what `number_ids` does, where an id occurs twice; else return None."""
+    numbers = number_ids(ids)
+    return numbers if int(numbers.max(initial=-1)) + 1 < len(numbers) else None
+
+
+def by_number(outcomes: NDArray[np.floating], numbers: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Do what `by_item` does, with ids numbered before, shape [n_ids]."""
+    sums = np.bincount(numbers, weights=np.asarray(outcomes, np.float64))
     of_items: NDArray[np.float64] = sums * len(sums) / len(outcomes)
     return of_items

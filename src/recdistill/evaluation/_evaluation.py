@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recdistill.evaluation._by_item import by_user
 from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Evaluation:
         """All metrics by name; ``unmasked/`` leads the names of those with the history unmasked.
 
         For k in 1, 5, 10, 20, 50: ``recall_at_k`` with its 95% Clopper-Pearson bounds
-        ``recall_at_k_low`` and ``recall_at_k_high``, ``hits_at_k``, ``ndcg_at_k``, ``mrr_at_k``,
+        ``recall_at_k_low`` and ``recall_at_k_high`` (bootstrap over users where some have several
+        cases), ``hits_at_k``, ``ndcg_at_k``, ``mrr_at_k``,
         and from the top lists ``coverage_at_k`` (share of the catalog in anybody's list),
         ``popularity_at_k`` (mean popularity percentile of the recommended items, 0 to 1) and
         ``popularity_lift_at_k`` (that mean over the same mean of the histories). Where some targets
@@ -60,11 +62,21 @@ class Evaluation:
                     value = float(self.outcome(metric, k, masked=masked).mean())
                     values[f"{prefix}{metric}_at_{k}"] = value
                 hits = float(self.outcome("recall", k, masked=masked).sum())
-                low, high = hits_interval(hits, n)
+                low, high = self._recall_interval(k, masked=masked)
                 values[f"{prefix}hits_at_{k}"] = hits
                 values[f"{prefix}recall_at_{k}_low"] = low
                 values[f"{prefix}recall_at_{k}_high"] = high
         return values | self._new_and_known() | self.lists
+
+    def _recall_interval(self, k: int, *, masked: bool) -> tuple[float, float]:
+        """Bound the recall; of users with several cases over users, since those are drawn."""
+        hits = self.outcome("recall", k, masked=masked)
+        of_users = by_user(hits, self.per_user["user"].to_numpy())
+        if len(of_users) == len(hits):
+            return hits_interval(float(hits.sum()), len(hits))
+        from recdistill.evaluation._significance import bootstrap_interval  # imports scipy.stats
+
+        return bootstrap_interval(of_users, n_resamples=1000)
 
     def _new_and_known(self) -> dict[str, float]:
         """Split the headline by whether training saw the target; nothing where it saw them all."""

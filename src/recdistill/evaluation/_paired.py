@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recdistill.errors import UserError
+from recdistill.evaluation._by_item import by_number, number_repeated
 from recdistill.evaluation._evaluation import outcome
 from recdistill.evaluation._significance import (
     bootstrap_interval,
@@ -15,6 +16,7 @@ from recdistill.evaluation._significance import (
     n_users_for_power,
     permutation_test,
 )
+from recdistill.evaluation._trainings import boil_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from recdistill.evaluation._outcomes import Metric
+    from recdistill.evaluation._trainings import Trainings
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def compare_paired(
 ) -> PairedTest:
     """Compare two models on the same users, each by the per-user tables of one or several seeds.
 
+    A user who has several cases counts once, see `by_user`.
+
     Parameters
     ----------
     a, b : per-user tables (`Evaluation.per_user`), one per seed
@@ -102,30 +107,67 @@ def compare_paired(
         raise UserError("A paired comparison needs at least one run on either side.")
     for table in [*a[1:], *b]:
         require_same_cases(a[0], table)
-    first = np.stack([outcome(t, metric, k, masked=masked) for t in a])  # [n_seeds, n_users]
-    second = np.stack([outcome(t, metric, k, masked=masked) for t in b])
+    first, second = ([outcome(t, metric, k, masked=masked) for t in side] for side in (a, b))
+    users = number_repeated(a[0]["user"].to_numpy())
+    sides = [
+        boil_down(side if users is None else (by_number(values, users) for values in side))
+        for side in (first, second)
+    ]
+    return compare_users(
+        *sides,
+        metric=metric,
+        k=k,
+        masked=masked,
+        certain=users is None
+        and all(np.isin(values, (0, 1)).all() for values in (*first, *second)),
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+
+
+def compare_users(
+    a: Trainings,
+    b: Trainings,
+    *,
+    metric: Metric = "recall",
+    k: int = 10,
+    masked: bool = True,
+    certain: bool,
+    n_resamples: int = 10_000,
+    n_bootstrap: int = 0,
+    seed: int = 0,
+) -> PairedTest:
+    """Compare two models whose outcomes on the same users, in the same order, are boiled down.
+
+    Parameters
+    ----------
+    a, b : Trainings
+    metric, k, masked : what the outcomes are
+    certain : whether every user has one case, whose outcome is 0 or 1
+    n_resamples, seed : of the permutation test and the bootstrap
+    n_bootstrap : draws of the bootstrap where they are to be others; 0 takes ``n_resamples``
+    """
     # A hit in exactly the same seeds must cancel exactly, whatever the order of summation.
-    differences = (first.mean(0) - second.mean(0)).round(12)
+    differences = (a.user_means - b.user_means).round(12)
     n_users = len(differences)
     n_better, n_worse = int((differences > 0).sum()), int((differences < 0).sum())
-    low, high = bootstrap_interval(differences, n_resamples=n_resamples, seed=seed)
-    certain = bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
-    one_pair = len(a) == len(b) == 1 and metric == "recall" and certain
+    low, high = bootstrap_interval(differences, n_resamples=n_bootstrap or n_resamples, seed=seed)
+    one_pair = a.n_seeds == b.n_seeds == 1 and metric == "recall" and certain
     return PairedTest(
         metric=metric,
         k=k,
         masked=masked,
         n_users=n_users,
-        n_seeds_a=len(a),
-        n_seeds_b=len(b),
-        value_a=float(first.mean()),
-        value_b=float(second.mean()),
+        n_seeds_a=a.n_seeds,
+        n_seeds_b=b.n_seeds,
+        value_a=a.mean,
+        value_b=b.mean,
         delta=float(differences.mean()),
         low=low,
         high=high,
         p=permutation_test(differences, n_resamples=n_resamples, seed=seed),
-        spread_a=_spread(first),
-        spread_b=_spread(second),
+        spread_a=_spread(a),
+        spread_b=_spread(b),
         n_better=n_better,
         n_worse=n_worse,
         p_mcnemar=mcnemar_exact(n_better, n_worse) if one_pair else None,
@@ -133,8 +175,8 @@ def compare_paired(
     )
 
 
-def _spread(outcomes: np.ndarray[Any, Any]) -> float:
-    return float(outcomes.mean(1).std(ddof=1)) if len(outcomes) > 1 else 0.0
+def _spread(trainings: Trainings) -> float:
+    return float(trainings.seed_means.std(ddof=1)) if trainings.n_seeds > 1 else 0.0
 
 
 def require_same_cases(one: pd.DataFrame, other: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._contrast import Contrast, Resampling
     from recdistill.reporting._diagnosis import Rung, diagnose, render_diagnosis
     from recdistill.reporting._differences import contrast_trainings, log_differences
-    from recdistill.reporting._groups import Group, load_groups
+    from recdistill.reporting._groups import Group, load_groups, read_per_user
     from recdistill.reporting._history import History, read_history
     from recdistill.reporting._language_page import (
         language_csv,
@@ -50,6 +50,7 @@ __all__ = [
     "log_differences",
     "outcome_words",
     "read_history",
+    "read_per_user",
     "render_diagnosis",
     "render_language_audit",
     "require_same_data",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.data import STRATA, strata
+from recdistill.evaluation import by_user
 from recdistill.reporting._contrast import Resampling, mean_interval
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Slice:
 
 
 def break_down(
-    groups: Sequence[Group], reference: Group, metric: Metric, k: int, resampling: Resampling
+    groups: Sequence[Group], reference: Group, metric: Metric, resampling: Resampling
 ) -> dict[str, list[Slice]]:
     """Split the users by each known attribute and take the gain in each part.
 
@@ -54,17 +55,18 @@ def break_down(
     Axis title -> slices from the smallest value to the largest. An attribute that is not in the
     tables, or is the same for everybody, is left out.
     """
-    base = reference.outcomes(metric, k).mean(0)
-    gains = {g.label: g.outcomes(metric, k).mean(0) - base for g in groups if g is not reference}
+    base = reference.outcomes.of_cases[metric]
+    gains = {g.label: g.outcomes.of_cases[metric] - base for g in groups if g is not reference}
+    users = reference.cases["user"].to_numpy()
     found = {}
     for column, title in ATTRIBUTES.items():
-        if column not in reference.tables[0]:
+        if column not in reference.cases:
             continue
-        values = reference.tables[0][column].to_numpy()
+        values = reference.cases[column].to_numpy()
         parts = _strata(values) if column == "target_popularity" else _quarters(values)
         if len(parts) > 1:
             found[title] = [
-                _slice(words, members, gains, resampling) for words, members in parts.items()
+                _slice(words, members, gains, users, resampling) for words, members in parts.items()
             ]
     return found
 
@@ -90,14 +92,18 @@ def _span(values: NDArray[np.generic]) -> str:
 def _slice(
     words: str,
     members: NDArray[np.bool_],
-    gains: dict[str, NDArray[np.float64]],
+    gains: dict[str, NDArray[np.floating]],
+    users: NDArray[np.integer],
     resampling: Resampling,
 ) -> Slice:
     return Slice(
         words,
         int(members.sum()),
         {
-            label: (float(gain[members].mean()), *mean_interval(gain[members], resampling))
+            label: (
+                float(gain[members].mean()),
+                *mean_interval(by_user(gain[members], users[members]), resampling),
+            )
             for label, gain in gains.items()
         },
     )

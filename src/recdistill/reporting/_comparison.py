@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.errors import UserError
-from recdistill.evaluation import Metric, SeedNoise, hits_interval
+from recdistill.evaluation import SeedNoise, hits_interval
+from recdistill.reporting._case_outcomes import HEADLINE, SHOWN
 from recdistill.reporting._contrast import (
     Contrast,
     Resampling,
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from recdistill.reporting._groups import Group
 
-K = 10
-HEADLINE: tuple[Metric, ...] = ("recall", "ndcg")
-"""Metrics that are tested; the first decides the verdict."""
 ALPHA = 0.05
 
 
@@ -91,6 +89,11 @@ class Comparison:
         """Test cases, the same for every row."""
         return self.reference.n_cases
 
+    @property
+    def n_users(self) -> int:
+        """Users whose cases these are."""
+        return self.reference.n_users
+
     def row(self, label: str) -> Row:
         """Return the row of a group."""
         return next(row for row in self.rows if row.label == label)
@@ -137,7 +140,7 @@ def compare_groups(
     resampling = (resampling or Resampling()).for_groups(len(groups))
     history = history or History()
     level = ALPHA / max(1, history.n_looks) if correct_for_looks else ALPHA
-    recall = {group.label: float(group.outcomes("recall", K).mean()) for group in groups}
+    recall = {group.label: group.trainings("recall").mean for group in groups}
     floors = [group for group in groups if group.is_floor]
     best_floor = max(floors, key=lambda g: recall[g.label], default=None)
     reference = _reference(groups, reference_id, best_floor)
@@ -146,7 +149,7 @@ def compare_groups(
     if best_floor is not None and best_floor is not reference:
         pairs += [(g, best_floor) for g in groups if not g.is_floor]
     tested = [
-        contrast(of, against, m, K, resampling, history) for of, against in pairs for m in HEADLINE
+        contrast(of, against, m, resampling, history) for of, against in pairs for m in HEADLINE
     ]
     tested = adjust_for_all(tested)
     found: dict[tuple[str, str], dict[str, Contrast]] = {}
@@ -171,7 +174,7 @@ def compare_groups(
         level=level,
         reaches=tuple(
             reach_of_students(
-                groups, reference, HEADLINE, K, history, margin=margin, confidence=1 - level
+                groups, reference, HEADLINE, history, margin=margin, confidence=1 - level
             )
         ),
     )
@@ -188,11 +191,11 @@ def _reference(groups: Sequence[Group], run_id: str, best_floor: Group | None) -
 def _row(
     group: Group, contrasts: dict[str, Contrast], resampling: Resampling, history: History
 ) -> Row:
-    estimates = {}
-    for metric in ("recall", "ndcg", "mrr"):
-        outcomes = group.outcomes(metric, K)
-        per_user, per_seed = outcomes.mean(0), outcomes.mean(1)
-        if metric == "recall":
+    estimates: dict[str, Estimate] = {}
+    for metric in SHOWN:
+        trainings = group.trainings(metric)
+        per_user, per_seed = trainings.user_means, trainings.seed_means
+        if metric == "recall" and group.n_users == group.n_cases:
             low, high = hits_interval(float(per_user.sum()), len(per_user))
         else:
             low, high = mean_interval(per_user, resampling)
@@ -202,10 +205,10 @@ def _row(
     return Row(
         group=group,
         estimates=estimates,
-        hits=float(group.outcomes("recall", K).sum(1).mean()),
+        hits=group.trainings("recall").mean * group.n_cases,
         fit_seconds=group.metric("time/fit_seconds"),
         peak_mb=peak_mb(group),
-        noise={metric: history.noise(group, metric, K) for metric in HEADLINE},
+        noise={metric: history.noise(group, metric) for metric in HEADLINE},
         against_reference=contrasts,
     )
 

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Literal
 from recdistill.evaluation import (
     Metric,
     SeedNoise,
-    boil_down,
     bootstrap_interval,
-    by_item,
-    compare_paired,
     compare_recipes,
+    compare_users,
     holm,
-    outcome,
-    permutation_test,
     plan_verdict,
 )
+from recdistill.reporting._case_outcomes import K
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +90,7 @@ class Contrast:
     p_adjusted: float
     p_users: float
     test: str
-    n_cases: int
+    n_users: int
     n_seeds: tuple[int, int]
     noise_runs: tuple[int, int]
     n_needed: float
@@ -103,29 +100,26 @@ class Contrast:
 
 
 def contrast(
-    of: Group, against: Group, metric: Metric, k: int, resampling: Resampling, history: History
+    of: Group, against: Group, metric: Metric, resampling: Resampling, history: History
 ) -> Contrast:
     """Test ``of`` against ``against``: the methods where trainings can be counted too."""
-    a, b = of.trainings(metric, k), against.trainings(metric, k)
-    noises = [history.noise(group, metric, k) for group in (of, against)]
-    users = compare_paired(
-        of.tables,
-        against.tables,
+    a, b = of.trainings(metric), against.trainings(metric)
+    noises = [history.noise(group, metric) for group in (of, against)]
+    users = compare_users(
+        a,
+        b,
         metric=metric,
-        k=k,
-        n_resamples=resampling.n_bootstrap or resampling.n_resamples,
+        k=K,
+        certain=of.outcomes.certain and against.outcomes.certain,
+        n_resamples=resampling.n_resamples,
+        n_bootstrap=resampling.n_bootstrap,
         seed=resampling.seed,
     )
-    p_users = users.p_mcnemar
-    if p_users is None:
-        differences = (a.user_means - b.user_means).round(12)
-        p_users = permutation_test(
-            differences, n_resamples=resampling.n_resamples, seed=resampling.seed
-        )
+    p_users = users.p if users.p_mcnemar is None else users.p_mcnemar
     both = noises[0] is not None and noises[1] is not None
     found = compare_recipes(a, b, noise_a=noises[0], noise_b=noises[1]) if both else None
     plan = _plan(a, b, noises)
-    low_items, high_items, n_targets = _over_items(of, against, metric, k, noises, resampling)
+    low_items, high_items, n_targets = _over_items(of, against, metric, noises, resampling)
     return Contrast(
         of=of.label,
         against=against.label,
@@ -143,7 +137,7 @@ def contrast(
         test="users and trainings"
         if found
         else ("permutation" if users.p_mcnemar is None else "McNemar"),
-        n_cases=users.n_users,
+        n_users=users.n_users,
         n_seeds=(a.n_seeds, b.n_seeds),
         noise_runs=tuple(noise.n_runs if noise else 0 for noise in noises),  # type: ignore[arg-type]
         n_needed=users.n_users_needed,
@@ -157,18 +151,13 @@ def _over_items(
     of: Group,
     against: Group,
     metric: Metric,
-    k: int,
     noises: Sequence[SeedNoise | None],
     resampling: Resampling,
 ) -> tuple[float | None, float | None, int]:
     """Bounds of the difference over target items, and how many these are."""
-    targets = of.tables[0]["target"].to_numpy()
-    if (targets == targets[0]).all():
+    if metric not in of.outcomes.over_items:
         return None, None, 1
-    sides = [
-        boil_down(by_item(outcome(table, metric, k), targets) for table in group.tables)
-        for group in (of, against)
-    ]
+    sides = [group.outcomes.over_items[metric] for group in (of, against)]
     n = sides[0].n_users
     if noises[0] is None or noises[1] is None:
         return *mean_interval(sides[0].user_means - sides[1].user_means, resampling), n
@@ -198,7 +187,7 @@ def adjust_for_all(contrasts: Sequence[Contrast]) -> list[Contrast]:
     return [replace(one, p_adjusted=p) for one, p in zip(contrasts, adjusted, strict=True)]
 
 
-def mean_interval(values: NDArray[np.float64], resampling: Resampling) -> tuple[float, float]:
+def mean_interval(values: NDArray[np.floating], resampling: Resampling) -> tuple[float, float]:
     """95 % bootstrap interval of a mean over users."""
     n_resamples = resampling.n_bootstrap or resampling.n_resamples
     return bootstrap_interval(values, n_resamples=n_resamples, seed=resampling.seed)

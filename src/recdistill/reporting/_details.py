@@ -140,7 +140,7 @@ def commands(comparison: Comparison, selected: Sequence[str]) -> list[Commands]:
 def data_details(comparison: Comparison) -> list[tuple[str, str]]:
     """Return name and value of what all runs share: data, digests, protocol, tests."""
     newest = comparison.reference.newest.reference
-    attrs = comparison.reference.tables[0].attrs
+    attrs = comparison.reference.cases.attrs
     draws = comparison.resampling
     return [
         ("Data set", newest.tags.get("dataset", "unknown")),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from recdistill.reporting._case_outcomes import HEADLINE, K
 from recdistill.reporting._contrast import Contrast, Resampling, contrast
-from recdistill.reporting._groups import Group, read_per_user
+from recdistill.reporting._groups import read_groups
 from recdistill.reporting._history import read_history_of_recipes
 from recdistill.reporting._scored_run import read_scored_run
 from recdistill.reporting._verdict import NAMES
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from recdistill.evaluation import Metric
     from recdistill.runs import Run
-
-_K = 10
-_METRICS: tuple[Metric, ...] = ("recall", "ndcg")
 
 
 def log_differences(
@@ -44,7 +42,7 @@ def log_differences(
     for i, trainings in enumerate(others):
         suffix = f"{what}_{i + 1}" if i else what
         for metric, found in contrast_trainings(run, of, trainings).items():
-            run.log_metrics(_figures(found, f"{metric}_at_{_K}_vs_{suffix}"))
+            run.log_metrics(_figures(found, f"{metric}_at_{K}_vs_{suffix}"))
             if metric == "ndcg":
                 run.set_tags({f"ndcg_vs_{suffix}": _cell(found)})
             words.append(_sentence(found, f"{what} {found.against}"))
@@ -61,15 +59,10 @@ def contrast_trainings(
     run : whose store is read.
     of, against : ids of the trainings.
     """
-    sides = [_group(run, ids) for ids in (of, against)]
-    history = read_history_of_recipes(run.client, [group.newest for group in sides])
-    one, other = sides
-    return {m: contrast(one, other, m, _K, Resampling(), history) for m in _METRICS}
-
-
-def _group(run: Run, ids: Sequence[str]) -> Group:
-    scored = [read_scored_run(run.client, one) for one in ids]
-    return Group(scored[0].name, tuple(scored), tuple(read_per_user(one) for one in scored))
+    sides = [[read_scored_run(run.client, one) for one in ids] for ids in (of, against)]
+    history = read_history_of_recipes(run.client, [side[0] for side in sides])
+    one, other = read_groups([(side[0].name, side) for side in sides])
+    return {m: contrast(one, other, m, Resampling(), history) for m in HEADLINE}
 
 
 def _figures(found: Contrast, name: str) -> dict[str, float]:

@@ -11,14 +11,14 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.evaluation import Metric, Trainings, boil_down, outcome
+from recdistill.evaluation import number_ids, number_repeated
+from recdistill.reporting._case_outcomes import CaseOutcomes, boil_cases
 from recdistill.runs import fetch_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from recdistill.evaluation import Metric, Trainings
     from recdistill.reporting._scored_run import ScoredRun
 
 PER_USER = "evaluation/per_user.parquet"
@@ -27,6 +27,7 @@ _MUST_AGREE = {
     "catalog_digest": "catalogs",
     "cases_digest": "test cases",
 }
+_RANKS = ("user", "target", "n_above", "n_tied")
 _IN_LABEL = 3
 
 
@@ -38,14 +39,16 @@ class Group:
     ----------
     label : short, unique within a report.
     runs : the runs, one per seed.
-    tables : per-user tables (`Evaluation.per_user`) in the order of ``runs``; rows of all groups of
-        a report are the same cases in the same order.
+    cases : what is known of each test case, one row a case: ``user``, ``target`` and their
+        attributes as in `Evaluation.per_user`, without any model's ranks; all groups of a report
+        share it.
+    outcomes : of all seeds, on these cases.
     """
 
     label: str
     runs: tuple[ScoredRun, ...]
-    tables: tuple[pd.DataFrame, ...] = field(repr=False)
-    _boiled: dict[tuple[str, int], Trainings] = field(default_factory=dict, repr=False)
+    cases: pd.DataFrame = field(repr=False)
+    outcomes: CaseOutcomes = field(repr=False)
 
     @property
     def newest(self) -> ScoredRun:
@@ -65,17 +68,16 @@ class Group:
     @property
     def n_cases(self) -> int:
         """Number of test cases."""
-        return len(self.tables[0])
+        return len(self.cases)
 
-    def outcomes(self, metric: Metric, k: int) -> NDArray[np.float64]:
-        """Metric of every case under every seed, shape [n_seeds, n_cases]."""
-        return np.stack([outcome(table, metric, k) for table in self.tables])
+    @property
+    def n_users(self) -> int:
+        """Number of test users, of whom some may have several cases."""
+        return self.trainings("recall").n_users
 
-    def trainings(self, metric: Metric, k: int) -> Trainings:
-        """Return what the test of recipes needs of the metric; computed once."""
-        if (metric, k) not in self._boiled:
-            self._boiled[metric, k] = boil_down(outcome(t, metric, k) for t in self.tables)
-        return self._boiled[metric, k]
+    def trainings(self, metric: Metric) -> Trainings:
+        """Return what the test of recipes needs of a metric at `K`, over users."""
+        return self.outcomes.over_users[metric]
 
     @property
     def shared_source(self) -> str:
@@ -112,38 +114,66 @@ def load_groups(runs: Sequence[ScoredRun]) -> list[Group]:
     for run in runs:
         nth = times[(*run.key, run.seed)] = times.get((*run.key, run.seed), -1) + 1
         members.setdefault((*run.key, nth), []).append(run)
-    tables = {run.id: read_per_user(run) for run in runs}
-    require_same_cases(runs, tables)
     labels = _labels(list(members.values()))
-    return [
-        Group(label, tuple(group), tuple(tables[run.id] for run in group))
-        for label, group in zip(labels, members.values(), strict=True)
-    ]
+    return read_groups(list(zip(labels, members.values(), strict=True)))
 
 
-def read_per_user(run: ScoredRun) -> pd.DataFrame:
-    """Read what the run's model did to every test user."""
+def read_groups(named: Sequence[tuple[str, Sequence[ScoredRun]]]) -> list[Group]:
+    """Read the per-user tables of each recipe's runs; those of one recipe at a time are held.
+
+    Parameters
+    ----------
+    named : label and runs of each recipe.
+
+    Raises
+    ------
+    UserError
+        When the tables do not hold the same cases under the same protocol, naming the two runs.
+    """
+    first = named[0][1][0]
+    whole = read_per_user(first)
+    cases = whole.drop(columns=[name for name in whole if str(name).startswith("n_")])
+    targets = number_ids(cases["target"].to_numpy())
+    users = number_repeated(cases["user"].to_numpy())
+    groups = []
+    for label, runs in named:
+        tables = [read_per_user(run, _RANKS) for run in runs]
+        for run, table in zip(runs, tables, strict=True):
+            _require_same_cases(first, cases, run, table)
+        groups.append(Group(label, tuple(runs), cases, boil_cases(tables, targets, users)))
+    return groups
+
+
+def read_per_user(run: ScoredRun, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read what the run's model did to every test user: all columns, or some."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    wanted = None if columns is None else list(columns)
     try:
         # By address, not by run id: that would ask the store several times for each run.
-        return pd.read_parquet(fetch_artifact(f"{run.artifact_uri}/{PER_USER}"))
+        return pd.read_parquet(fetch_artifact(f"{run.artifact_uri}/{PER_USER}"), columns=wanted)
     except (MlflowException, OSError):
-        return pd.read_parquet(run.reference.artifact(PER_USER))
+        return pd.read_parquet(run.reference.artifact(PER_USER), columns=wanted)
 
 
-def require_same_cases(runs: Sequence[ScoredRun], tables: dict[str, pd.DataFrame]) -> None:
-    """Refuse tables measured on other cases or under another protocol, naming the runs."""
-    first = runs[0]
-    for key, words in _MUST_AGREE.items():
-        value = tables[first.id].attrs.get(key, "")
-        for run in runs[1:]:
-            theirs = tables[run.id].attrs.get(key, "")
-            if theirs != value:
-                raise UserError(
-                    f"Runs '{first.name}' ({first.id[:8]}) and '{run.name}' ({run.id[:8]}) cannot "
-                    f"be compared: they were evaluated under different {words} ('{value}' and "
-                    f"'{theirs}'); run evaluate on both models again."
-                )
+def _require_same_cases(
+    first: ScoredRun, cases: pd.DataFrame, run: ScoredRun, table: pd.DataFrame
+) -> None:
+    """Refuse a table measured on other cases or under another protocol, naming both runs."""
+    differ = [
+        f"different {words} ('{cases.attrs.get(key, '')}' and '{table.attrs.get(key, '')}')"
+        for key, words in _MUST_AGREE.items()
+        if not cases.attrs.get(key) or table.attrs.get(key) != cases.attrs[key]
+    ]
+    differ += [
+        f"{column}s that differ although their digests agree: a table was edited or reordered"
+        for column in ("user", "target")
+        if not np.array_equal(cases[column].to_numpy(), table[column].to_numpy())
+    ]
+    if differ:
+        raise UserError(
+            f"Runs '{first.name}' ({first.id[:8]}) and '{run.name}' ({run.id[:8]}) cannot be "
+            f"compared: they were evaluated under {differ[0]}; run evaluate on both models again."
+        )
 
 
 def differing_settings(groups: Sequence[Sequence[ScoredRun]]) -> dict[str, list[str]]:

@@ -9,7 +9,8 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.evaluation import NOTHING_DRAWN, Metric, SeedNoise, boil_down, outcome
+from recdistill.evaluation import NOTHING_DRAWN, Metric, SeedNoise, boil_down, by_user, outcome
+from recdistill.reporting._case_outcomes import K
 from recdistill.reporting._groups import read_per_user
 from recdistill.reporting._scored_run import SCORED, ScoredRun, scored_runs
 from recdistill.runs import RECIPE
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._groups import Group
 
 _TABLES_READ = 4
+_RANKS = ("user", "n_above", "n_tied")
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,16 @@ class History:
     """
 
     runs: tuple[ScoredRun, ...] = ()
-    _user_parts: dict[tuple[tuple[str, str], str], float] = field(default_factory=dict, repr=False)
+    _user_parts: dict[tuple[tuple[str, str], Metric], float] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def n_looks(self) -> int:
         """How many models met this test part."""
         return len(self.runs)
 
-    def noise(self, group: Group, metric: Metric, k: int) -> SeedNoise | None:
+    def noise(self, group: Group, metric: Metric) -> SeedNoise | None:
         """How far trainings of the group's recipe lie apart, from all that were ever finished.
 
         A seed that was run several times counts once. The code may have changed in between: that
@@ -53,12 +57,12 @@ class History:
         """
         if group.is_floor:
             return NOTHING_DRAWN
-        own = group.trainings(metric, k).noise()
+        own = group.trainings(metric).noise()
         known = self._trainings_of(group.newest)
         if len(known) < 2 or len(known) <= len(group.runs):
             return own
-        values = [run.reference.metrics[f"test/{metric}_at_{k}"] for run in known]
-        user_part = own.user_part if own else self._user_part(known, metric, k)
+        values = [run.reference.metrics[f"test/{metric}_at_{K}"] for run in known]
+        user_part = own.user_part if own else self._user_part(known, metric)
         return SeedNoise(
             float(np.var(values, ddof=1)), user_part, float(len(known) - 1), len(known)
         )
@@ -84,19 +88,20 @@ class History:
                 by_seed.setdefault(run.seed, run)
         return list(by_seed.values())
 
-    def _user_part(self, runs: Sequence[ScoredRun], metric: Metric, k: int) -> float:
+    def _user_part(self, runs: Sequence[ScoredRun], metric: Metric) -> float:
         """Read some of the runs' per-user tables; without them 0, which is the careful side."""
-        name = (runs[0].key, f"{metric}@{k}")
+        name = (runs[0].key, metric)
         if name not in self._user_parts:
             tables = []
             for run in runs[:_TABLES_READ]:
                 try:
-                    tables.append(read_per_user(run))
+                    tables.append(read_per_user(run, _RANKS))
                 except (MlflowException, OSError, UserError):  # removed by retention
                     continue
             found = 0.0
             if len({table.attrs.get("cases_digest") for table in tables}) == 1 < len(tables):
-                noise = boil_down(outcome(table, metric, k) for table in tables).noise()
+                users = tables[0]["user"].to_numpy()
+                noise = boil_down(by_user(outcome(t, metric, K), users) for t in tables).noise()
                 found = noise.user_part if noise else 0.0
             self._user_parts[name] = found
         return self._user_parts[name]

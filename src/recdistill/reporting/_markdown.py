@@ -35,7 +35,7 @@ def as_markdown(comparison: Comparison, *, limit: int = 0) -> str:
         f"\n\u0394 to {comparison.reference.label} (p corrected for {comparison.n_tests} tests; "
         f"* below {comparison.level:.2g}, over users and trainings; \u2020 below it over users "
         "alone: these two trained models); seed SD: of NDCG@10, and from how many runs; "
-        f"{comparison.n_cases:,} test users.\n"
+        f"{comparison.n_users:,} test users.\n"
     )
     lines += [f"- {claim}" for claim in [*verdict(comparison), *caveats(comparison)]]
     return "\n".join(lines).replace("\u00a0", " ") + "\n"

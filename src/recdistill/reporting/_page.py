@@ -72,7 +72,7 @@ def render_page(
         title=title or default_title(comparison),
         question=question or QUESTION,
         kicker=(
-            f"{len(ids)} runs, {len(comparison.rows)} models, {comparison.n_cases:,} test users "
+            f"{len(ids)} runs, {len(comparison.rows)} models, {comparison.n_users:,} test users "
             f"\u00b7 {now:%d %B %Y}"
         ),
         verdict=verdict(comparison),

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 
 from recdistill.evaluation import hits_interval
-from recdistill.reporting._comparison import K
+from recdistill.reporting._case_outcomes import DEPTH, K
 from recdistill.reporting._style import FLOOR, MUTED, PAPER, RULE, SERIES, TEXT, new_figure
 from recdistill.reporting._verdict import NAMES, signed
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from recdistill.reporting._comparison import Comparison, Row
     from recdistill.reporting._contrast import Contrast
 
-_DEPTH = 50
 _IN_FOREST, _IN_SLICES = 24, 3
 _LABEL_HEIGHT = 0.055  # of the axes
 _TIMES = {
@@ -59,16 +58,16 @@ def recall_curves(comparison: Comparison) -> Figure:
     figure = new_figure(7.2, 3.7)
     axes = figure.subplots()
     given = pens(comparison)
-    ks = np.unique(np.concatenate([np.arange(1, 21), np.arange(22, _DEPTH + 1, 2)]))
+    ks = np.arange(1, DEPTH + 1)
     ends = []
     for row in reversed(comparison.rows):
-        curve = np.array([row.group.outcomes("recall", int(k)).mean() for k in ks])
+        curve = row.group.outcomes.recall_at
         pen = given.get(row.label)
         if pen is None:
             axes.plot(ks, curve, color=RULE, linewidth=0.7, zorder=1)
             continue
         if not pen.dashes:
-            n = comparison.n_cases
+            n = comparison.n_users
             band = np.array([hits_interval(float(share * n), n) for share in curve])
             axes.fill_between(ks, *band.T, color=pen.colour, alpha=0.10, linewidth=0)
         axes.plot(
@@ -80,7 +79,7 @@ def recall_curves(comparison: Comparison) -> Figure:
             zorder=2 if pen.dashes else 3,
         )
         ends.append((float(curve[-1]), row.label, pen.colour))
-    axes.set(xlim=(1, _DEPTH), ylim=(0, None), xlabel="k", ylabel="recall@k")
+    axes.set(xlim=(1, DEPTH), ylim=(0, None), xlabel="k", ylabel="recall@k")
     axes.set_xticks([1, 5, 10, 20, 30, 40, 50])
     axes.axvline(K, color=RULE, linewidth=0.8, zorder=0)
     axes.grid(axis="y")
@@ -100,7 +99,7 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
     for (value, label, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             label,
-            (_DEPTH, value),
+            (DEPTH, value),
             (1.015, place),
             textcoords="axes fraction",
             color=MUTED if colour == FLOOR else colour,

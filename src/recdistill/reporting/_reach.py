@@ -55,7 +55,6 @@ def reach_of_students(
     groups: Sequence[Group],
     reference: Group,
     metrics: Sequence[Metric],
-    k: int,
     history: History,
     *,
     margin: float,
@@ -68,9 +67,9 @@ def reach_of_students(
         if teachers is None:
             continue
         for metric in metrics:
-            a, b = student.trainings(metric, k), teachers.trainings(metric, k)
-            gain = b.mean - reference.trainings(metric, k).mean
-            noise = history.noise(student, metric, k)
+            a, b = student.trainings(metric), teachers.trainings(metric)
+            gain = b.mean - reference.trainings(metric).mean
+            noise = history.noise(student, metric)
             test = compare_recipes(
                 a, b, noise_a=noise or NOTHING_DRAWN, noise_b=NOTHING_DRAWN, confidence=confidence
             )

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from recdistill.reporting._breakdown import break_down
+from recdistill.reporting._case_outcomes import K
 from recdistill.reporting._caveats import caveats
-from recdistill.reporting._comparison import K
 from recdistill.reporting._groups import differing_settings
 from recdistill.reporting._markdown import as_markdown
 from recdistill.reporting._page import Drawing, render_page
@@ -108,7 +108,6 @@ def _figures(comparison: Comparison) -> list[tuple[str, str, str, Figure]]:
         [shown[label] for label in shown_in_slices(comparison)],
         comparison.reference,
         "recall",
-        K,
         comparison.resampling,
     )
     if slices:
@@ -141,7 +140,7 @@ def as_plain(comparison: Comparison) -> dict[str, Any]:
     return {
         "reference": comparison.reference.label,
         "best_floor": comparison.best_floor.label if comparison.best_floor else None,
-        "n_test_users": comparison.n_cases,
+        "n_test_users": comparison.n_users,
         "n_tests": comparison.n_tests,
         "level": comparison.level,
         "looks_at_this_test_part": comparison.history.n_looks,
@@ -153,7 +152,7 @@ def as_plain(comparison: Comparison) -> dict[str, Any]:
                 tag: comparison.reference.newest.reference.tags.get(tag, "")
                 for tag in ("dataset", "split", "catalog.digest", "split.digest")
             },
-            **{str(k): v for k, v in comparison.reference.tables[0].attrs.items() if k != "model"},
+            **{str(k): v for k, v in comparison.reference.cases.attrs.items() if k != "model"},
         },
         "models": [_plain_row(row, comparison) for row in comparison.rows],
         "settings_that_differ": {

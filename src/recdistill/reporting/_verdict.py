@@ -132,7 +132,7 @@ def _counted(contrast: Contrast) -> str:
     if contrast.about == "models":
         return " Counted over users only."
     a, b = contrast.n_seeds
-    words = f" Counted over {contrast.n_cases:,} users and {a} against {b} trainings"
+    words = f" Counted over {contrast.n_users:,} users and {a} against {b} trainings"
     sides = zip((contrast.of, contrast.against), contrast.noise_runs, contrast.n_seeds, strict=True)
     known = [f"{runs} runs of {label}" for label, runs, seeds in sides if runs > seeds]
     if known:

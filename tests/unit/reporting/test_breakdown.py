@@ -16,11 +16,11 @@ def test_slices_cover_every_user_once_and_average_to_the_whole_difference(store)
     store.write("sasrec", table=per_user(2.0, 2))
     groups = {g.label: g for g in load_groups(select_runs(store.client, "", floors=False))}
     found = break_down(
-        list(groups.values()), groups["counter"], "recall", 10, Resampling(n_resamples=200)
+        list(groups.values()), groups["counter"], "recall", Resampling(n_resamples=200)
     )
     difference = (
-        groups["sasrec"].outcomes("recall", 10) - groups["counter"].outcomes("recall", 10)
-    ).mean()
+        groups["sasrec"].trainings("recall").mean - groups["counter"].trainings("recall").mean
+    )
     assert set(found) == {"Items in the history", "Training interactions of the target"}
     targets = found["Training interactions of the target"]
     assert [one.words for one in targets] == ["0", "1-4", "5-19", "20+"]
@@ -36,5 +36,5 @@ def test_an_attribute_that_is_the_same_for_all_is_left_out(store):
     for model in ("counter", "sasrec"):
         store.write(model, table=per_user(1.0, 1).assign(history_length=5))
     groups = load_groups(select_runs(store.client, "", floors=False))
-    found = break_down(groups, groups[0], "recall", 10, Resampling(n_resamples=200))
+    found = break_down(groups, groups[0], "recall", Resampling(n_resamples=200))
     assert set(found) == {"Training interactions of the target"}

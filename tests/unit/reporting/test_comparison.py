@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from recdistill.errors import UserError
@@ -21,8 +22,8 @@ from .small_runs import per_user
 FEW = Resampling(n_resamples=500)
 
 
-def compared(store, **options):
-    runs = select_runs(store.client, "tags.dataset = 'tiny'")
+def compared(store, dataset="tiny", **options):
+    runs = select_runs(store.client, f"tags.dataset = '{dataset}'")
     return compare_groups(
         load_groups(runs), resampling=FEW, history=read_history(store.client, runs[0]), **options
     )
@@ -329,3 +330,28 @@ def test_markdown_has_a_row_per_model_and_columns_in_line(store):
     assert len(table) == 4
     assert len({len(line) for line in table}) == 1
     assert any("a\\|b" in line for line in table)
+
+
+def test_users_with_several_cases_count_once(store):
+    def each_three_times(table):
+        more = pd.concat([table] * 3, ignore_index=True)
+        more.attrs = table.attrs | {"cases_digest": "f" * 32}
+        return more
+
+    for seed in range(3):
+        for model, strength, draw in (("sasrec", 2.0, 10), ("gru4rec", 2.6, 20)):
+            store.write(model, seed=seed, table=per_user(strength, draw + seed))
+    once = compared(store)
+    for seed in range(3):
+        for model, strength, draw in (("sasrec", 2.0, 10), ("gru4rec", 2.6, 20)):
+            table = each_three_times(per_user(strength, draw + seed))
+            tags = {"dataset": "thrice", "split.digest": "b" * 32}
+            store.write(model, seed=seed, table=table, tags=tags)
+    thrice = compared(store, "thrice")
+    assert (thrice.n_cases, thrice.n_users) == (3 * once.n_cases, once.n_users)
+    for label in ("sasrec", "gru4rec"):
+        for metric, found in thrice.row(label).against_reference.items():
+            expected = once.row(label).against_reference[metric]
+            assert (found.delta, found.p) == pytest.approx((expected.delta, expected.p))
+            assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+            assert found.p_users == pytest.approx(expected.p_users)
