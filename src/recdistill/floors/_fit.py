@@ -19,7 +19,7 @@ from recdistill.floors._config import (
 from recdistill.floors._counting import CountingConfig, add_counts, fit_counting, rule_of
 from recdistill.floors._ease import fit_ease, refit_ease_without
 from recdistill.floors._text_ease import fit_text_ease
-from recdistill.floors._tfidf import fit_tfidf
+from recdistill.floors._tfidf import fit_tfidf, with_prior_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +82,8 @@ def config_of(floor: Floor) -> FloorConfig:
 
 def refit(floor: Floor, sequences: Sequences, catalog: Catalog) -> Floor:
     """Fit a floor like ``floor``, its kind and settings, on other sequences."""
+    if floor.kind == "tfidf" and floor.catalog_digest == catalog.digest:
+        return with_prior_of(floor, cast("TfidfConfig", config_of(floor)), sequences)
     return fit_floor(floor.kind, sequences, catalog, config_of(floor))
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from recdistill.floors._votes import band_of_votes, sum_of_votes
+from recdistill.data import Sequences
+from recdistill.floors._votes import sum_of_votes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from recdistill.data import Sequences
     from recdistill.floors._config import FloorKind
     from recdistill.floors._votes import Votes
 
@@ -85,13 +85,28 @@ class Floor:
         scores = sum_of_votes(self.votes, newest, self._weights(ages))
         return self._with_prior(scores)
 
-    def score_prefixes(self, items: NDArray[np.int32]) -> torch.Tensor:
-        """Score the catalog after every prefix of one sequence, shape [length, n_items + 1].
+    def score_prefixes(self, histories: Sequences) -> torch.Tensor:
+        """Score the catalog after every prefix of every row, shape [n_interactions, n_items + 1].
 
-        Row ``p`` is the score after ``items[:p]``, so it belongs to the training target
-        ``items[p]``; row 0 is the prior. A block of rows is one product of a banded matrix of
-        decays with the votes of the block's items: every item's votes are read once or twice,
-        where scoring each prefix on its own reads them ``n_voters`` times.
+        Row ``offsets[r] + p`` is the score after the first ``p`` items of row ``r``, so it belongs
+        to the item that stands there; of ``p = 0`` it is the prior.
+        """
+        if self.n_voters == 0 or isinstance(self.votes, torch.Tensor):
+            rows = [self._score_row(histories.row(row)) for row in range(len(histories))]
+            return torch.cat(rows) if rows else torch.zeros(0, self.n_items + 1)
+        _, positions = histories.keys()
+        lengths = np.minimum(positions, self.n_voters)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        ends = np.arange(len(positions))
+        source = np.repeat(ends - lengths - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return self.score(Sequences(histories.items[source], offsets))
+
+    def _score_row(self, items: NDArray[np.int32]) -> torch.Tensor:
+        """Score after every prefix of one row, shape [length, n_items + 1].
+
+        A block of rows is one product of a banded matrix of decays with the votes of the block's
+        items: every item's votes are read once or twice, where scoring each prefix on its own
+        reads them ``n_voters`` times.
         """
         scores = torch.zeros(len(items), self.n_items + 1)
         if self.n_voters == 0:
@@ -103,7 +118,8 @@ class Floor:
             ages = np.arange(start - 1, stop - 1)[:, None] - np.arange(first, stop - 1)
             voted = (ages >= 0) & (ages < self.n_voters)
             band = np.where(voted, self._weights(ages.clip(0)), np.float32(0))  # [rows, voters]
-            scores[start:stop] = band_of_votes(self.votes, items[first : stop - 1], band)
+            voters = torch.from_numpy(items[first : stop - 1].astype(np.int64))
+            scores[start:stop] = torch.from_numpy(band) @ self.votes[voters]
         return self._with_prior(scores)
 
     def _weights(self, ages: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,3 +54,8 @@ def fit_tfidf(sequences: Sequences, catalog: Catalog, config: TfidfConfig) -> Fl
         n_voters=config.history,
         decay=config.decay,
     )
+
+
+def with_prior_of(floor: Floor, config: TfidfConfig, sequences: Sequences) -> Floor:
+    """Count popularity anew on other sequences; what texts say of each other stays as it is."""
+    return replace(floor, prior=popularity_prior(sequences, floor.n_items, config.prior))

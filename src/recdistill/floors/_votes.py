@@ -79,23 +79,3 @@ def sum_of_votes(votes: Votes, voters: Sequences, weights: NDArray[np.float32]) 
     shape = (len(voters), votes.shape[0])
     chosen = sparse.csr_array((weights, items, voters.offsets), shape=shape)
     return torch.from_numpy((chosen @ votes).toarray())
-
-
-def band_of_votes(
-    votes: Votes, voters: NDArray[np.int32], band: NDArray[np.float32]
-) -> torch.Tensor:
-    """Multiply a banded matrix of weights with the votes of a run of items.
-
-    Parameters
-    ----------
-    votes : Votes
-    voters : shape [n_voters]
-    band : shape [n_rows, n_voters]
-
-    Returns
-    -------
-    float32 tensor, shape [n_rows, n_items + 1]
-    """
-    if isinstance(votes, torch.Tensor):
-        return torch.mm(torch.from_numpy(band), votes[torch.from_numpy(voters.astype(np.int64))])
-    return torch.from_numpy((sparse.csr_array(band) @ votes[voters]).toarray())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from recdistill.floors import Floor
 from recdistill.students import StudentRecommender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -80,12 +81,12 @@ def score_every_position(model: Recommender, histories: Sequences) -> Tensor:
         return model.score_every_position(histories)
     if isinstance(model, ScoresPositions):
         return _gathered(model, histories)
-    one: Callable[[Any, NDArray[np.int32]], Tensor] = _prefixes
     if isinstance(model, Floor):
-        one = _floor_row
-    elif isinstance(model, StudentRecommender):
-        one = _student_row
-    return torch.cat([one(model, histories.row(row)) for row in range(len(histories))])
+        return model.score_prefixes(histories)
+    if isinstance(model, StudentRecommender):
+        return _student_positions(model, histories)
+    rows = (_prefixes(model, histories.row(row)) for row in range(len(histories)))
+    return torch.cat(list(rows))
 
 
 @runtime_checkable
@@ -111,25 +112,46 @@ def _prefixes(model: Recommender, items: NDArray[np.int32]) -> Tensor:
     return model.score(Sequences.from_lists([items[:n] for n in range(len(items))])).float().cpu()
 
 
-def _floor_row(model: Floor, items: NDArray[np.int32]) -> Tensor:
-    return model.score_prefixes(items)
-
-
-def _student_row(model: StudentRecommender, items: NDArray[np.int32]) -> Tensor:
+def _student_positions(model: StudentRecommender, histories: Sequences) -> Tensor:
     """Read windows that overlap by half, so that every position has at least half a window."""
     network = model.model
-    table, length = network.item_table(), network.max_length
-    rows = [torch.zeros(1, len(table), device=table.device)]
-    row = torch.from_numpy(items[:-1].astype(np.int64))[None].to(table.device)
-    done = 0
-    while done < row.shape[1]:
-        stop = min(done + (length if done == 0 else max(1, length // 2)), row.shape[1])
-        states = network.encode(row[:, max(0, stop - length) : stop])[0]  # [window, dim]
-        rows.append(states[-(stop - done) :] @ table.T)
-        done = stop
-    scores = torch.cat(rows)[: len(items)].cpu()
+    table = network.item_table()
+    windows = _windows(histories.lengths - 1, network.max_length)
+    starts, lengths = histories.offsets[windows.rows] + windows.starts, windows.lengths
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    source = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+    read = torch.from_numpy(Sequences(histories.items[source], offsets).padded().astype(np.int64))
+    states = network.encode(read.to(table.device))  # [n_windows, longest, dim]
+    row, place = Sequences(source, offsets).keys()
+    new = place >= (lengths - windows.n_new)[row]
+    scores = torch.zeros(len(histories.items), len(table), dtype=table.dtype)
+    at = torch.from_numpy(source[new] + 1)  # what is said after an item is said before the next
+    scores[at] = (states[row[new], place[new]] @ table.T).cpu()
     scores[:, 0] = -torch.inf
     return scores
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Stretches of rows, arrays of shape [n_windows]; of each the last ``n_new`` states count."""
+
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    n_new: NDArray[np.int64]
+
+
+def _windows(n_read: NDArray[np.int64], longest: int) -> _Windows:
+    """Cover the first ``n_read`` items of every row."""
+    found = []
+    for row, n in enumerate(n_read.tolist()):
+        done = 0
+        while done < n:
+            stop = min(done + (longest if done == 0 else max(1, longest // 2)), n)
+            start = max(0, stop - longest)
+            found.append((row, start, stop - start, stop - done))
+            done = stop
+    return _Windows(*np.array(found, np.int64).reshape(-1, 4).T)
 
 
 _SCORES_AT_A_TIME = 4_000_000  # 16 MB of them
@@ -146,4 +168,4 @@ def _few(lengths: NDArray[np.int64], n_items: int) -> Iterator[NDArray[np.int64]
 
 def _runs(group: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     starts = np.flatnonzero(np.diff(group, prepend=-1))
-    return starts, np.append(starts[1:], len(group))
+    return starts, np.append(starts[1:], len(group))[: len(starts)]

@@ -57,11 +57,13 @@ def comparable(model: Recommender, scores: torch.Tensor) -> torch.Tensor:
     kind = getattr(model, "kind", "")
     if kind == "ease":
         return standardised(scores)
-    items = scores[:, 1:]
+    told = scores.clone()
+    items = told[:, 1:]  # changed in place: with a large catalog, copies take most of the time
     if kind:
-        items = items.clamp(min=_SMALLEST_VOTE).log()
-    items = items - items.mean(1, keepdim=True)
-    return torch.cat([torch.full_like(scores[:, :1], -torch.inf), items], 1)
+        items.clamp_(min=_SMALLEST_VOTE).log_()
+    items -= items.mean(1, keepdim=True)
+    told[:, 0] = -torch.inf
+    return told
 
 
 def comparable_positions(

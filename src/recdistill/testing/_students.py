@@ -128,6 +128,16 @@ class StudentSuite:
         prefixes = Sequences.from_lists(row[:n] for n in range(len(row)))
         torch.testing.assert_close(scores[1:, 1:].float(), score_histories(model, prefixes)[1:, 1:])
 
+    @_lawful
+    @given(histories=st.lists(_history, min_size=1, max_size=5))
+    def test_positions_of_several_histories_are_those_of_each(
+        self, model: SequentialModel, histories: list[list[int]]
+    ) -> None:
+        rows = [_row(model, [1, *history])[0].tolist() for history in histories] + [_long(model)]
+        together = score_every_position(_recommender(model), Sequences.from_lists(rows))
+        alone = [score_every_position(_recommender(model), Sequences.from_lists([r])) for r in rows]
+        torch.testing.assert_close(together, torch.cat(alone))
+
     def test_beyond_the_longest_history_a_position_is_read_with_half_of_it_or_more(
         self, model: SequentialModel
     ) -> None:

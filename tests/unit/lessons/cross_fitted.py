@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from recdistill.evaluation import PositionScores
 from recdistill.floors import fit_floor
@@ -38,7 +37,7 @@ def cross_fitted_scores(
             if len(users) == 0:
                 continue
             lengths = train.lengths[users]
-            scores = torch.cat([model.score_prefixes(train.row(u)) for u in users])
+            scores = model.score_prefixes(train.take(users))
             ends = np.cumsum(lengths)
             positions = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
             yield PositionScores(np.repeat(users, lengths), positions, scores)

@@ -199,3 +199,13 @@ def test_what_was_saved_is_read_back_and_belongs_to_its_data(walks, tmp_path: Pa
         load_transfer_set(tmp_path, foreign)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="holds no transfer set"):
         load_transfer_set(tmp_path / "nowhere", walks)
+
+
+def test_folds_without_a_view_are_passed_over(walks):
+    """As with views of few users, or of users who took one item."""
+    floor = fit_floor("knn", walks.train, walks.catalog)
+    pool = Pool([floor], [1.0], walks.catalog.digest)
+    views = draw_views(walks.train, ViewsConfig(n_views=1), seed=0)
+    one = Views(views.sequences.take(np.array([0])), views.owners[:1])
+    made = label_views(pool, one, walks, k=5, n_folds=5)
+    assert made.n_covered == len(one.sequences.items) - 1
