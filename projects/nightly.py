@@ -17,6 +17,7 @@ from recdistill.config import main_fields
 from recdistill.data import load_prepared
 from recdistill.errors import UserError
 from recdistill.inbox import Inbox
+from recdistill.object_store import check_paths
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Config:
     def __post_init__(self) -> None:
         if self.full_every < 0:
             raise UserError(f"full_every is {self.full_every}; it must be at least 0 (never).")
+        check_paths({"inbox": self.inbox})
 
     def model(self) -> str:
         """Return the name of the registered model."""
@@ -89,13 +91,13 @@ def night(config: Config, run: Run) -> None:
 def take_in(config: Config, run: Run) -> list[Path]:
     """Prepare the days that came, each on top of those before it; return all days' folders."""
 
-    def prepare(file: Path, extends: Path | None) -> Path:
+    def prepare(file: str, extends: Path | None) -> Path:
         before = {"extends": str(extends)} if extends else {}
-        asked = {"dataset": config.dataset, "data_path": str(file), **before}
+        asked = {"dataset": config.dataset, "data_path": file, **before}
         made = runs.run_stage("prepare_data", parent=run.id, **asked, **config.preparing)
         return DATA / made.tags["data.folder"]
 
-    return Inbox(Path(config.inbox), DATA / f".{config.dataset}.nightly.json").take_in(prepare)
+    return Inbox(config.inbox, DATA / f".{config.dataset}.nightly.json").take_in(prepare)
 
 
 def learn(

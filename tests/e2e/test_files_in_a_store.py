@@ -12,8 +12,9 @@ import yaml
 from _servers import TeamServer, missing_for_team
 
 from recdistill import object_store
-from recdistill.data import DataConfig, PreparedData, Reading, prepare
+from recdistill.data import DataConfig, PreparedData, Reading, load_prepared, prepare
 from recdistill.errors import UserError
+from recdistill.inbox import Inbox
 from recdistill.object_store import Address
 from recdistill.serving import Scoring, gather_student, score
 from recdistill.students import StudentConfig, StudentRecommender, build_student, save_model
@@ -166,3 +167,35 @@ def test_what_cannot_be_read_ends_in_one_sentence(
         prepare(DataConfig("shop", data_path=address), tmp_path / "data")
     assert address in str(refused.value)
     assert "a-wrong" not in str(refused.value)
+
+
+def test_an_inbox_in_the_store_is_taken_in_day_by_day(
+    shop: Path, put: Callable[[Path], str], tmp_path: Path
+) -> None:
+    head, *rows = (shop / "interactions.csv").read_text().splitlines()
+    (shop / "items.csv").unlink()
+    days = {"1.csv": rows[:200], "2.csv": rows[200:260], "3.csv": rows[260:]}
+    for name, some in days.items():
+        (tmp_path / name).write_text("\n".join([head, *some]) + "\n")
+    put(tmp_path / "2.csv")
+    folder = put(tmp_path / "1.csv").rpartition("/")[0]
+    asked: list[tuple[str, str]] = []
+
+    def prepared(place: str, extends: Path | None) -> Path:
+        asked.append((place.rpartition("/")[2], extends.name if extends else ""))
+        before = str(extends) if extends else ""
+        config = DataConfig("shop", data_path=place, extends=before)
+        return prepare(config, tmp_path / "data").folder
+
+    inbox = Inbox(folder, tmp_path / "note.json")
+    first = inbox.take_in(prepared)
+    put(tmp_path / "3.csv")
+    folders = inbox.take_in(prepared)
+    assert folders[:2] == first
+    assert asked == [("1.csv", ""), ("2.csv", folders[0].name), ("3.csv", folders[1].name)]
+    whole = load_prepared(folders[-1])
+    local = prepare(DataConfig("shop", data_path=str(shop)), tmp_path / "local")
+    assert whole.catalog.n_items == local.catalog.n_items
+    assert len(whole.train.items) == len(local.train.items)
+    with pytest.raises(UserError, match="holds no file"):
+        Inbox(f"{folder}/empty", tmp_path / "other.json").take_in(prepared)

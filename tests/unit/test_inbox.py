@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from recdistill.errors import UserError
 from recdistill.inbox import Inbox
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Killed(BaseException):
@@ -23,22 +20,22 @@ class Shop:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "days").mkdir()
-        self.inbox = Inbox(folder / "days", folder / "note.json")
+        self.inbox = Inbox(str(folder / "days"), folder / "note.json")
         self.n_prepared, self.lives = 0, 1_000
 
     def come(self, *names: str) -> None:
         for name in names:
             (self.folder / "days" / name).write_text("rows")
 
-    def prepare(self, file: Path, extends: Path | None) -> Path:
+    def prepare(self, file: str, extends: Path | None) -> Path:
         self.lives -= 1
         if self.lives < 0:
             raise Killed
         self.n_prepared += 1
         before = (extends / "files").read_text() if extends else ""
-        made = self.folder / f"grown-{before}{file.stem}"
+        made = self.folder / f"grown-{before}{Path(file).stem}"
         made.mkdir(exist_ok=True)
-        (made / "files").write_text(f"{before}{file.stem}")
+        (made / "files").write_text(f"{before}{Path(file).stem}")
         return made
 
     def newest(self) -> str:
