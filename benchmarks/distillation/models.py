@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.distillation.settings import BASELINE, POOL, STUDENT
+from benchmarks import language
+from benchmarks.distillation.settings import POOL, STUDENT
 from projects import distill, train_baseline
 from recdistill.config import parse
 from recdistill.distillation import StudentChanges, Teaching, distil_student
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from benchmarks.distillation.settings import Setting, Words
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
+    from recdistill.texts import ItemVectors
     from recdistill.training import FittedStudent, StudentRecipe
 
     Chosen = dict[str, Words]
@@ -92,6 +94,8 @@ class Workshop:
     def _config(self, name: str, seed: int, *more: str) -> train_baseline.Config:
         words = ["--dataset", self.data.dataset, "--preset", "full", "--seed", str(seed)]
         words += ["--model", self.setting.recipes[name].model, *self.chosen[name], *more]
+        if self.setting.recipes[name].text:
+            words.append("--student.item=id+text")
         return parse(train_baseline.Config, "train_baseline", words)
 
     def _recipe(self, name: str, seed: int, *more: str) -> StudentRecipe:
@@ -99,9 +103,15 @@ class Workshop:
         return config.recipe(train_baseline.student_kind(config))
 
     def _network(self, name: str) -> tuple[Recommender, Figures]:
-        recipe = self._recipe(name, self.seed)
-        at = self._checkpoints(name)
-        return _told(fit_student(recipe, self.data, seed=self.seed, checkpoint_folder=at))
+        return _told(self._fitted(name, self.seed, self._checkpoints(name)))
+
+    def _fitted(self, name: str, seed: int, at: Path, *more: str) -> FittedStudent:
+        recipe, texts = self._recipe(name, seed, *more), self._texts(name)
+        return fit_student(recipe, self.data, seed=seed, vectors=texts, checkpoint_folder=at)
+
+    def _texts(self, name: str) -> ItemVectors | None:
+        arm = self.setting.recipes[name].text
+        return language.vectors(language.ARMS[arm], self.data) if arm else None
 
     def _counts(self, name: str) -> tuple[Recommender, Figures]:
         kind = self.setting.recipes[name].model
@@ -114,7 +124,7 @@ class Workshop:
         """Train on the same views as the student of this seed, without a word about them."""
         views = draw_views(self.data.train, self.setting.views, seed=self.seed).sequences
         config = self._distilling(name)
-        baseline = self._recipe(BASELINE, self.seed)
+        baseline = self._recipe(self.setting.recipes[name].of, self.seed)
         changes = replace(
             StudentChanges(effort=config.effort).resolved(baseline, self.data.train),
             **{n: v for n, v in config.asked().items() if v is not None},
@@ -126,7 +136,7 @@ class Workshop:
         """Train on what this seed's pool says about this seed's views."""
         lessons, facts = self._lessons()
         config = self._distilling(name)
-        baseline = self._recipe(BASELINE, self.seed)
+        baseline = self._recipe(self.setting.recipes[name].of, self.seed)
         changes = config.resolved(baseline, self.data.train, lessons.sequences)
         teaching = Teaching(
             lessons.shortened(config.top_k),
@@ -146,10 +156,17 @@ class Workshop:
     def _distilled(
         self, name: str, changes: StudentChanges, teaching: Teaching
     ) -> tuple[Recommender, Figures]:
-        recipe = changes.applied_to(self._recipe(BASELINE, self.seed))
+        recipe = changes.applied_to(self._recipe(self.setting.recipes[name].of, self.seed))
         recipe = replace(recipe, loop=replace(recipe.loop, validate_every=1))
         at = self._checkpoints(name)
-        fitted = distil_student(recipe, teaching, self.data, seed=self.seed, checkpoint_folder=at)
+        fitted = distil_student(
+            recipe,
+            teaching,
+            self.data,
+            seed=self.seed,
+            vectors=self._texts(name),
+            checkpoint_folder=at,
+        )
         model, facts = _told(fitted)
         return model, {"changes": changes.asked(), "views_seed": self.seed} | facts
 
@@ -175,9 +192,8 @@ class Workshop:
         folder = self.folder / f"member-{name}"
         if not (folder / "config.json").exists():
             seed = member_seed(self.seed, place)
-            recipe = self._recipe(name, seed, *self.setting.member_words.get(name, ()))
             at = folder.with_name(f"{folder.name}-checkpoints")
-            fitted = fit_student(recipe, self.data, seed=seed, checkpoint_folder=at)
+            fitted = self._fitted(name, seed, at, *self.setting.member_words.get(name, ()))
             save_model(fitted.recommender, folder)
         return load_model(folder, self.data.catalog)
 

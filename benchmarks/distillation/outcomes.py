@@ -11,7 +11,14 @@ import pandas as pd
 
 from benchmarks import baselines
 from benchmarks.distillation.run import RESULTS
-from benchmarks.distillation.settings import BASELINE, CONTROL, POOL, SETTINGS, STUDENT
+from benchmarks.distillation.settings import (
+    BASELINE,
+    CONTROL,
+    POOL,
+    SETTINGS,
+    STUDENT,
+    WITH_TEXT,
+)
 from recdistill.evaluation import NOTHING_DRAWN, boil_down, compare_recipes, outcome
 
 if TYPE_CHECKING:
@@ -95,6 +102,7 @@ def planned(dataset: str) -> Experiment:
     setting, folder = SETTINGS[dataset], RESULTS / dataset
     said = {
         BASELINE: "baseline (SASRec)",
+        WITH_TEXT: "SASRec with texts",
         CONTROL: "baseline on the student's views, without lessons",
         "gru4rec": "GRU4Rec",
         "counter": "skip-gram counter",

@@ -25,11 +25,17 @@ class Recipe:
     tried : tuple of words for the command line, one set per setting
         Of ``train_baseline`` for networks and counts, of ``distill`` for the others. The first set
         is the preset's own.
+    text : str
+        Arm of ``benchmarks.language`` whose vectors stand beside the items' own; "" for none.
+    of : str
+        The recipe whose network is trained on views.
     """
 
     kind: Kind
     model: str
     tried: tuple[Words, ...]
+    text: str = ""
+    of: str = "sasrec"
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Setting:
 
 
 BASELINE, CONTROL = "sasrec", "sasrec-on-views"
+WITH_TEXT, TFIDF = "sasrec-text", "tfidf-128"
 POOL, STUDENT = "teacher-networks-and-floors", "student-networks-and-floors"
 OTHERS = (BASELINE, CONTROL, "gru4rec", "counter")
 GRU4REC = ("--student.n_blocks=1", "--loss_options.label_smoothing=0")
@@ -187,5 +194,37 @@ SETTINGS = {
         ViewsConfig(n_views=4),
         Contrast(STUDENT, OTHERS, level=0.05),
         member_words={"sasrec": ("--max_epochs=18",), "gru4rec": ("--max_epochs=12",)},
+    ),
+    # Sparse, and with texts: the student reads them, and so does all that it is compared with but
+    # GRU4Rec and the counter. The floor that reads nothing but texts is among the teachers.
+    "amazon-beauty": Setting(
+        {
+            BASELINE: Recipe("network", "sasrec", ((), ("--student.dropout=0.4",))),
+            WITH_TEXT: Recipe("network", "sasrec", ((), ("--student.dropout=0.4",)), TFIDF),
+            "gru4rec": Recipe(
+                "network",
+                "gru4rec",
+                ((*GRU4REC,), (*GRU4REC, "--student.dropout=0.3")),
+            ),
+            "counter": Recipe("counts", "counter", COUNTER.tried[:2]),
+            CONTROL: Recipe(
+                "on_views",
+                "sasrec",
+                (("--max_epochs=5",), ("--max_epochs=5", "--dropout=0.4")),
+                TFIDF,
+                WITH_TEXT,
+            ),
+            STUDENT: Recipe(
+                "student",
+                "sasrec",
+                (("--max_epochs=5", "--dropout=0.4"), ("--max_epochs=5", "--dropout=0.3")),
+                TFIDF,
+                WITH_TEXT,
+            ),
+        },
+        (BASELINE, WITH_TEXT, "counter", "knn", "tfidf"),
+        ViewsConfig(n_views=4),
+        Contrast(STUDENT, (*OTHERS, WITH_TEXT), level=0.01),
+        n_seeds=5,
     ),
 }

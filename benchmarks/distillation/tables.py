@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import baselines
+from benchmarks import baselines, language_verdict
 from benchmarks.distillation.outcomes import Row, before_rotary, planned, versus
 from benchmarks.distillation.run import RESULTS, trials
-from benchmarks.distillation.settings import CONTROL, POOL, SETTINGS, STUDENT
+from benchmarks.distillation.settings import CONTROL, POOL, SETTINGS, STUDENT, WITH_TEXT
 from benchmarks.pages import Block, p_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from recdistill.evaluation import RecipeTest
 
 PAGE = "docs/results.md"
-NAMES = {"ml-1m-sasrec": "MovieLens-1M", "ml-100k": "MovieLens-100K"}
+NAMES = {
+    "amazon-beauty": "Amazon Beauty",
+    "ml-1m-sasrec": "MovieLens-1M",
+    "ml-100k": "MovieLens-100K",
+}
 NOTHING_YET = "No model of this experiment has met the test part yet."
 
 
@@ -29,8 +33,9 @@ def blocks() -> list[Block]:
         made += [
             Block(PAGE, f"trials {dataset}", trials_table(dataset)),
             Block(PAGE, f"distillation {dataset}", table(planned(dataset))),
-            Block(PAGE, f"before-rotary {dataset}", table(before_rotary(dataset))),
         ]
+        if before_rotary(dataset).rows:
+            made.append(Block(PAGE, f"before-rotary {dataset}", table(before_rotary(dataset))))
     return [*made, Block(PAGE, "looks", looks_table())]
 
 
@@ -103,13 +108,12 @@ def trials_table(dataset: str) -> str:
 
 def headline() -> str:
     """Write the README's table, and what the test says about it in words."""
-    experiments = {dataset: current(dataset) for dataset in NAMES}
-    lines = [
-        "| | " + " | ".join(f"{name} recall@10 / NDCG@10" for name in NAMES.values()) + " |",
-        "|---|---|---|",
-    ]
+    experiments = {d: e for d in NAMES if (e := current(d)).rows}
+    names = [f"{NAMES[dataset]} recall@10 / NDCG@10" for dataset in experiments]
+    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     said = {
         "sasrec": "SASRec (ours, width 64), the baseline",
+        WITH_TEXT: "the baseline, whose items have texts too",
         CONTROL: "the baseline on the student's views, without lessons",
         POOL: "teachers together: networks of other seeds and floors",
         STUDENT: "**their student, of the baseline's size and speed**",
@@ -118,10 +122,19 @@ def headline() -> str:
     }
     for name, words in said.items():
         cells = [_figures(e.rows.get(name), bold=name == STUDENT) for e in experiments.values()]
-        lines.append(f"| {words} | {' | '.join(cells)} |")
-    popular = [Row("", (baselines.RESULTS / d / "popularity-s0.parquet",)) for d in NAMES]
-    lines.append(f"| popularity (a floor) | {' | '.join(map(_figures, popular))} |")
+        if any(cells):
+            lines.append(f"| {words} | {' | '.join(cells)} |")
+    popular = [_figures(_popularity(dataset)) for dataset in experiments]
+    lines.append(f"| popularity (a floor) | {' | '.join(popular)} |")
     return "\n".join([*lines, "", *(sentence(d, e) for d, e in experiments.items())])
+
+
+def _popularity(dataset: str) -> Row | None:
+    places = (
+        baselines.RESULTS / dataset / "popularity-s0.parquet",
+        language_verdict.RESULTS / f"{dataset}-test" / "floor-popularity.parquet",
+    )
+    return next((Row("", (place,)) for place in places if place.is_file()), None)
 
 
 def current(dataset: str) -> Experiment:
@@ -175,7 +188,8 @@ def looks_table() -> str:
     ]
     told = []
     for dataset, entries in known.items():
-        files = [f for f in RESULTS.parent.rglob("*.parquet") if f.parent.name == dataset]
+        places = (dataset, f"{dataset}-test")
+        files = [f for f in RESULTS.parent.rglob("*.parquet") if f.parent.name in places]
         past = sum(entry["looks"] for entry in entries)
         lines.append(f"| {NAMES[dataset]} | {len(files)} | {past} | {len(files) + past} |")
         told += [f"- {NAMES[dataset]}: {e['looks']}, {e['what']}." for e in entries]
