@@ -21,6 +21,7 @@ from recdistill.reporting import ALPHA
 from recdistill.runs import newest_of
 
 RESULT = ROOT / "docs" / "assets" / "demo.json"
+FULL = RESULT.with_name("full.json")
 BUSY = RESULT.with_name("demo_busy.json")
 # The step whose end a step of this kind waits for; several of a kind are ready with the first.
 AFTER = {"floors": "data", "baseline": "data", "network": "data", "teacher": "baseline",
@@ -206,18 +207,23 @@ def main() -> None:
     """Take the newest demo of the tracking store in use."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--busy", action="store_true", help="the machine had other work")
-    result = BUSY if parser.parse_args().busy else RESULT
+    parser.add_argument("--full", action="store_true", help="keep what preset=full took")
+    asked = parser.parse_args()
+    result, preset = (BUSY if asked.busy else RESULT), "quick"
+    if asked.full:
+        result, preset = FULL, "full"
     client = MlflowClient()
-    quick = ["attributes.status = 'FINISHED'", "attributes.run_name = 'ml-100k-quick-main'"]
-    newest = newest_of(client, ["main"], quick)
+    named = ["attributes.status = 'FINISHED'", f"attributes.run_name = 'ml-100k-{preset}-main'"]
+    newest = newest_of(client, ["main"], named)
     if newest is None:
-        raise SystemExit("This store has no finished demo: make demo")
+        raise SystemExit(f"This store has no finished run of main --preset={preset}.")
     record = load_dict(f"runs:/{newest.info.run_id}/steps.json")
     if any(step["reused"] for step in record["steps"]):
         raise SystemExit(
-            "The newest demo reused steps: recdistill main --preset=quick --use_cache=false"
+            f"The newest one reused steps: recdistill main --preset={preset} --use_cache=false"
         )
-    record["quiet_seconds"] = quiet_seconds(record)
+    if preset == "quick":
+        record["quiet_seconds"] = quiet_seconds(record)
     result.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     for block in blocks():
         block.write()

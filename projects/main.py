@@ -9,12 +9,12 @@ step prints is in its run's ``output.txt``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from recdistill import reporting, runs
-from recdistill.config import as_dotted, changed_part, main_fields
+from recdistill.config import as_dotted, changed_part, home, main_fields
 from recdistill.data import OnData, prepare_for
-from recdistill.errors import UserError, require_least
+from recdistill.errors import UserError, require_choice, require_least
 from recdistill.floors import FLOOR_KINDS
 from recdistill.lessons import Control  # noqa: TC001 - read by the parser
 from recdistill.runs import Plan, PlannedStep, stage, step_costs
@@ -39,7 +39,10 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "sasrec": {},
     "gru4rec": {"student.n_blocks": 1, "loss_options.label_smoothing": 0},
 }
+# What the steps of ml-100k took where they were measured, by preset.
+MEASURED = {"quick": "docs/assets/demo.json", "full": "docs/assets/full.json"}
 OTHER_SEED = 100  # a teacher that is the baseline once more has nothing to add
+Pools = Literal["one", "each"]
 
 
 @main_fields()
@@ -57,7 +60,10 @@ class Config(OnData):
     teacher_teaches: bool = True
     with_students: bool = True
     controls: list[Control] = field(default_factory=list)
+    student_settings: dict[str, Any] = field(default_factory=dict)
+    control_settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     teaching: list[str] = field(default_factory=lambda: ["gru4rec", "ease", "counter"])
+    pools: Pools = "one"
     at_once: int = 1
 
     def __post_init__(self) -> None:
@@ -66,6 +72,11 @@ class Config(OnData):
         if unknown := set(self.teaching) - set(known):
             raise UserError(
                 f"teaching has {sorted(unknown)[0]!r}: take some of {', '.join(known)}."
+            )
+        require_choice("pools", self.pools, Pools)
+        if unasked := set(self.control_settings) - set(self.controls):
+            raise UserError(
+                f"control_settings has {sorted(unasked)[0]!r}, which controls does not ask for."
             )
         for name in ("n_seeds", "at_once"):
             require_least(name, getattr(self, name), 1)
@@ -79,9 +90,20 @@ class Config(OnData):
         teaching = self.teaching if self.with_students else []
         return [k for k in dict.fromkeys([*self.floors, *teaching]) if k not in NETWORKS]
 
-    def other_networks(self) -> list[str]:
-        """Return the networks that teach beside the baseline."""
+    def networks(self) -> list[str]:
+        """Return the networks that are trained to teach, of every pool."""
         return [k for k in self.teaching if k in NETWORKS] if self.with_students else []
+
+    def pool_seeds(self) -> list[int]:
+        """Return the seeds that pools and views are drawn with: one for all, or every student's."""
+        seeds = list(self.seeds()) if self.with_students else []
+        return seeds[:1] if self.pools == "one" else seeds
+
+    def network_seed(self, seed: int, kind: str) -> int:
+        """Return the seed of a pool's network; no other model has it."""
+        if self.pools == "one":
+            return seed + OTHER_SEED
+        return OTHER_SEED * (seed + 1) + self.teaching.index(kind)
 
 
 @dataclass(frozen=True)
@@ -89,7 +111,7 @@ class Trained:
     """The finished runs by what they are."""
 
     floors: dict[str, RunReference] = field(default_factory=dict)
-    networks: dict[str, RunReference] = field(default_factory=dict)
+    networks: list[RunReference] = field(default_factory=list)
     baselines: list[RunReference] = field(default_factory=list)
     teachers: list[RunReference] = field(default_factory=list)
     students: list[RunReference] = field(default_factory=list)
@@ -98,7 +120,7 @@ class Trained:
     def ids(self) -> str:
         """Name all of them, as ``compare`` wants it."""
         told_nothing = [one for group in self.controls.values() for one in group]
-        models = [*self.floors.values(), *self.networks.values(), *self.baselines]
+        models = [*self.floors.values(), *self.networks, *self.baselines]
         models += [*self.teachers, *self.students, *told_nothing]
         return ",".join(one.id for one in models)
 
@@ -145,31 +167,45 @@ def train(config: Config, run: Run, steps: Steps) -> Trained:
         steps.start("baseline", "train_baseline", {**shared, "model": config.model, "seed": seed})
         for seed in config.seeds()
     ]
-    networks = {}
-    for kind in config.other_networks():
-        own = NETWORKS[kind] | {"seed": config.seed + OTHER_SEED, "model": kind}
-        networks[kind] = steps.start("network", "train_baseline", shared | own)
+    networks = {
+        (seed, kind): steps.start(
+            "network",
+            "train_baseline",
+            shared | NETWORKS[kind] | {"seed": config.network_seed(seed, kind), "model": kind},
+        )
+        for seed in config.pool_seeds()
+        for kind in config.networks()
+    }
     first = {**shared, "seed": config.seed, "baseline_run": baselines[0].result().id}
     teacher = steps.start("teacher", "train_teacher", first) if config.with_teacher else None
 
     floors = each(run, counted.result(), kinds) if counted else {}
-    trained = Trained(floors, {kind: one.result() for kind, one in networks.items()})
-    students, controls = [], []
-    if config.with_students:
-        models = trained.floors | trained.networks
-        together = [baselines[0].result(), *(models[kind] for kind in config.teaching)]
+    trained = Trained(floors, [one.result() for one in networks.values()])
+    transfers = []
+    for seed in config.pool_seeds():
+        # A baseline that taught its own student would be no stranger to it.
+        together = [baselines[0].result()] if config.pools == "one" else []
+        together += [
+            networks[seed, kind].result() if kind in NETWORKS else floors[kind]
+            for kind in config.teaching
+        ]
         together += [teacher.result()] if teacher and config.teacher_teaches else []
         named = ",".join(one.id for one in together)
-        asked = {**shared, "seed": config.seed, "teacher_run": named}
-        transfer = steps.start("transfer", "make_transfer_set", asked).result()
-        trained.teachers.append(transfer)
-        for seed, baseline in zip(config.seeds(), baselines, strict=True):
-            sources = {"baseline_run": baseline.result().id, "transfer_run": transfer.id}
+        asked = {**shared, "seed": seed, "teacher_run": named}
+        transfers.append(steps.start("transfer", "make_transfer_set", asked))
+    students, controls = [], []
+    if config.with_students:
+        taught_by = transfers * config.n_seeds if config.pools == "one" else transfers
+        for seed, baseline, taught in zip(config.seeds(), baselines, taught_by, strict=False):
+            sources = {"baseline_run": baseline.result().id, "transfer_run": taught.result().id}
             settings = {**shared, **sources, "seed": seed}
-            students.append(steps.start("student", "distill", settings))
+            asked = settings | config.student_settings
+            students.append(steps.start("student", "distill", asked))
             for name in config.controls:
-                told = settings | {"control": name}
+                own = config.control_settings.get(name, config.student_settings)
+                told = settings | {"control": name} | own
                 controls.append((name, steps.start("control", "distill", told)))
+    trained.teachers.extend(one.result() for one in transfers)
     trained.teachers.extend([teacher.result()] if teacher else [])
     trained.baselines.extend(one.result() for one in baselines)
     trained.students.extend(one.result() for one in students)
@@ -221,24 +257,29 @@ def plan(config: Config) -> Plan:
     if config.counted():
         steps.append(PlannedStep("floors", f"count the floors {', '.join(config.counted())}"))
     steps.append(PlannedStep("baseline", f"train the baseline, {config.model}", n))
-    if networks := config.other_networks():
-        steps.append(PlannedStep("network", f"train {', '.join(networks)}", len(networks)))
+    n_pools = len(config.pool_seeds())
+    if networks := config.networks():
+        steps.append(
+            PlannedStep("network", f"train {', '.join(networks)}", n_pools * len(networks))
+        )
     if config.with_teacher:
         steps.append(PlannedStep("teacher", "adapt a language model"))
     if config.with_students:
-        asked = [config.model, *config.teaching]
+        asked = [config.model, *config.teaching] if config.pools == "one" else config.teaching[:]
         asked += ["the language model"] if config.with_teacher and config.teacher_teaches else []
         steps += [
-            PlannedStep("transfer", f"ask {', '.join(asked)} together about views of histories"),
+            PlannedStep(
+                "transfer", f"ask {', '.join(asked)} together about views of histories", n_pools
+            ),
             PlannedStep("student", "train the student on what they say", n),
         ]
         if config.controls:
             told = f"train the student without that: {', '.join(config.controls)}"
             steps.append(PlannedStep("control", told, n * len(config.controls)))
     steps.append(PlannedStep("comparison", "compare all of them"))
-    # Only the demo itself was measured.
-    measured = given(config) == {"dataset": "ml-100k", "preset": "quick"}
-    return Plan(steps, config.at_once, step_costs() if measured else None)
+    measured = given(config) == {"dataset": "ml-100k", "preset": config.preset}
+    costs = step_costs(home() / MEASURED[config.preset]) if measured else None
+    return Plan(steps, config.at_once, costs)
 
 
 def given(config: Config) -> dict[str, Any]:

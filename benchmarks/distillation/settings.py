@@ -103,7 +103,7 @@ SETTINGS = {
                 "network",
                 "sasrec",
                 (
-                    (),
+                    ("--student.dropout=0.4",),
                     ("--student.dropout=0.5",),
                     ("--student.dropout=0.3",),
                     ("--student.dropout=0.2",),
@@ -113,7 +113,7 @@ SETTINGS = {
                 "network",
                 "gru4rec",
                 (
-                    GRU4REC,
+                    (*GRU4REC, "--student.dropout=0.4"),
                     (*GRU4REC, "--student.dropout=0.5"),
                     (*GRU4REC, "--student.dropout=0.3"),
                     (*GRU4REC, "--student.dropout=0.2"),

@@ -105,3 +105,32 @@ def test_main_without_a_teacher_learns_from_floors_alone_and_is_measured_against
     children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     assert "train_teacher" not in {child.data.tags["stage"] for child in children}
     assert "distill" in {child.data.tags["stage"] for child in children}
+
+
+def test_main_gives_every_student_a_pool_of_its_own_where_asked(
+    recipe: Recipe, in_this_process: None
+) -> None:
+    asked = ["--floors=[popularity]", "--teaching=[sasrec,ease]", "--pools=each", "--n_seeds=2"]
+    asked += ["--with_teacher=false", "--controls=[no_lists]", "--student_settings={max_epochs: 1}"]
+    told = ["--control_settings={no_lists: {dropout: 0.2}}", "--at_once=1"]
+    run = recipe("main", "--preset=quick", *asked, *told, *SMALL)
+    children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    of = {
+        name: sorted((c for c in children if c.data.tags["stage"] == name), key=seed_of)
+        for name in ("train_baseline", "make_transfer_set", "distill")
+    }
+    networks = [c for c in of["train_baseline"] if c.data.tags.get("model") == "sasrec"]
+    assert [seed_of(c) for c in networks] == [0, 1, 100, 200]
+    pools = [c.data.tags["teacher_run_id"].split(",") for c in of["make_transfer_set"]]
+    assert [pool[0] for pool in pools] == [c.info.run_id for c in networks[2:]]
+    students = [c for c in of["distill"] if c.data.params["config.control"] == "none"]
+    for student, own in zip(students, of["make_transfer_set"], strict=True):
+        assert student.data.tags["transfer_run_id"] == own.info.run_id
+        assert student.data.params["config.max_epochs"] == "1"
+    controls = [c for c in of["distill"] if c not in students]
+    assert [c.data.params["config.dropout"] for c in controls] == ["0.2", "0.2"]
+    assert [c.data.params["config.max_epochs"] for c in controls] != ["1", "1"]
+
+
+def seed_of(run: mlflow.entities.Run) -> int:
+    return int(run.data.tags["seed"])

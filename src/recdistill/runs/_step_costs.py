@@ -1,4 +1,4 @@
-"""How long the demo's steps take on this machine, from what they took where it was measured."""
+"""How long the steps of ``main`` take on this machine, from what they took where measured."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from recdistill.config import home
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-MEASURED = "docs/assets/demo.json"
-"""Written by ``python -m benchmarks.demo`` from what a demo kept about itself."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +34,19 @@ class StepCosts:
         return max(1.0, (self.load + at_once) / self.n_cores)
 
 
-def step_costs(path: Path | None = None) -> StepCosts | None:
+def step_costs(path: Path) -> StepCosts | None:
     """Read what steps took when they were measured, scaled by a short piece of work done here.
+
+    Parameters
+    ----------
+    path : Path
+        Written by ``python -m benchmarks.demo`` from what a run of ``main`` kept about itself.
 
     Returns
     -------
     StepCosts or None
         None where nothing was measured, as in a wheel.
     """
-    path = path or home() / MEASURED
     if not path.is_file():
         return None
     measured = json.loads(path.read_text(encoding="utf-8"))
