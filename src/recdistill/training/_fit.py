@@ -14,6 +14,7 @@ from recdistill.progress import progress_of
 from recdistill.ranks import is_lead, peaks_by_rank, whole_file
 from recdistill.training._allocator import keep_freed_memory
 from recdistill.training._batches import window_loader
+from recdistill.training._checkpoint_file import StraightToFile
 from recdistill.training._distributed import placement, shared_out
 from recdistill.training._module import TrainingModule
 from recdistill.training._progress import SELECTED_BY, Progress
@@ -156,6 +157,7 @@ def _trainer(config: FitConfig, accelerator: str, callbacks: list[pl.Callback]) 
         precision="bf16-mixed" if accelerator == "cuda" else "32-true",
         max_epochs=config.max_epochs,
         callbacks=callbacks,
+        plugins=[StraightToFile()],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

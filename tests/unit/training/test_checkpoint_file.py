@@ -1,0 +1,31 @@
+"""A checkpoint takes no second copy of the weights to be written."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import torch
+
+from recdistill.training._checkpoint_file import StraightToFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    checkpoint = {"state_dict": {"items": torch.arange(6.0)}, "epoch": 3}
+    StraightToFile().save_checkpoint(checkpoint, tmp_path / "last.ckpt")
+    again = StraightToFile().load_checkpoint(tmp_path / "last.ckpt", weights_only=True)
+    assert again["epoch"] == 3
+    assert torch.equal(again["state_dict"]["items"], torch.arange(6.0))
+
+
+def test_the_file_is_not_put_together_in_memory(tmp_path: Path) -> None:
+    checkpoint = {"items": torch.zeros(2_000_000)}  # 8 MB
+    tracemalloc.start()
+    StraightToFile().save_checkpoint(checkpoint, tmp_path / "last.ckpt")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (tmp_path / "last.ckpt").stat().st_size > 8_000_000
+    assert peak < 2_000_000
