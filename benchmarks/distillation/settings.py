@@ -210,7 +210,7 @@ SETTINGS = {
             CONTROL: Recipe(
                 "on_views",
                 "sasrec",
-                (("--max_epochs=5",), ("--max_epochs=5", "--dropout=0.4")),
+                (("--max_epochs=5", "--dropout=0.4"), ("--max_epochs=5", "--dropout=0.3")),
                 TFIDF,
                 WITH_TEXT,
             ),
