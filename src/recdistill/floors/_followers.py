@@ -71,7 +71,8 @@ def _blocks(lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Cut users into runs of some millions of interactions, which bounds the pairs in memory."""
     block = (np.cumsum(lengths) - 1) // _INTERACTIONS_AT_A_TIME
     starts = np.flatnonzero(np.diff(block, prepend=-1))
-    yield from zip(starts.tolist(), [*starts[1:].tolist(), len(lengths)], strict=True)
+    stops = [*starts[1:].tolist(), len(lengths)][: len(starts)]  # none of no users
+    yield from zip(starts.tolist(), stops, strict=True)
 
 
 def share_out(

@@ -86,3 +86,16 @@ def test_a_floor_that_solves_or_that_an_older_version_saved_does_not_count_on(tr
     assert window_of(fit_floor("ease", train, catalog)) is None
     with pytest.raises(ValueError, match="without totals"):
         count_on(fit_floor("tfidf", train, catalog), train, train, catalog)
+
+
+@pytest.mark.parametrize("dense_bytes", [0, 10**9])
+@pytest.mark.parametrize("kind", list(CONFIGS))
+def test_where_nothing_came_and_nothing_went_the_floor_stays(
+    kind, dense_bytes, train, catalog, monkeypatch
+):
+    monkeypatch.setattr(votes_module, "_DENSE_BYTES", dense_bytes)
+    floor = fit_floor(kind, train, catalog, CONFIGS[kind])
+    nobody = train.take(np.empty(0, np.int64))
+    again = count_on(floor, nobody, nobody, catalog)
+    np.testing.assert_allclose(dense(again.votes), dense(floor.votes), rtol=1e-5)
+    assert torch.equal(again.prior, floor.prior)
