@@ -9,14 +9,14 @@ step prints is in its run's ``output.txt``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from recdistill import reporting, runs
 from recdistill.config import as_dotted, changed_part, home, main_fields
 from recdistill.data import OnData, prepare_for
 from recdistill.errors import UserError, require_choice, require_least
 from recdistill.floors import FLOOR_KINDS
-from recdistill.lessons import Control  # noqa: TC001 - read by the parser
+from recdistill.lessons import Control
 from recdistill.runs import Plan, PlannedStep, stage, step_costs
 
 if TYPE_CHECKING:
@@ -74,10 +74,16 @@ class Config(OnData):
                 f"teaching has {sorted(unknown)[0]!r}: take some of {', '.join(known)}."
             )
         require_choice("pools", self.pools, Pools)
-        if unasked := set(self.control_settings) - set(self.controls):
+        if strange := set(self.control_settings) - set(get_args(Control)):
             raise UserError(
-                f"control_settings has {sorted(unasked)[0]!r}, which controls does not ask for."
+                f"control_settings has {sorted(strange)[0]!r}, which is no control: take some of "
+                f"{', '.join(get_args(Control))}."
             )
+        if len(set(self.teaching)) < len(self.teaching):
+            raise UserError(f"teaching names one of {', '.join(self.teaching)} twice.")
+        taught = self.teaching or self.pools == "one"
+        if self.with_students and not taught and not (self.with_teacher and self.teacher_teaches):
+            raise UserError("pools is 'each' and teaching is empty, so nobody teaches: name some.")
         for name in ("n_seeds", "at_once"):
             require_least(name, getattr(self, name), 1)
 
@@ -278,7 +284,8 @@ def plan(config: Config) -> Plan:
             steps.append(PlannedStep("control", told, n * len(config.controls)))
     steps.append(PlannedStep("comparison", "compare all of them"))
     measured = given(config) == {"dataset": "ml-100k", "preset": config.preset}
-    costs = step_costs(home() / MEASURED[config.preset]) if measured else None
+    record = MEASURED.get(config.preset) if measured else None
+    costs = step_costs(home() / record) if record else None
     return Plan(steps, config.at_once, costs)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.evaluation import Recommender
+    from recdistill.students import SequentialModel
 
 
 @runtime_checkable
@@ -117,18 +118,27 @@ def _student_positions(model: StudentRecommender, histories: Sequences) -> Tenso
     network = model.model
     table = network.item_table()
     windows = _windows(histories.lengths - 1, network.max_length)
+    scores = torch.zeros(len(histories.items), len(table), dtype=table.dtype)
+    for few in windows.in_blocks():
+        at, states = _read(network, histories, few)
+        scores[at] = (states @ table.T).cpu()
+    scores[:, 0] = -torch.inf
+    return scores
+
+
+def _read(
+    network: SequentialModel, histories: Sequences, windows: _Windows
+) -> tuple[Tensor, Tensor]:
+    """Return the windows' new states, [n, dim], and the rows that they say something about, [n]."""
     starts, lengths = histories.offsets[windows.rows] + windows.starts, windows.lengths
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     source = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
     read = torch.from_numpy(Sequences(histories.items[source], offsets).padded().astype(np.int64))
-    states = network.encode(read.to(table.device))  # [n_windows, longest, dim]
+    states = network.encode(read.to(network.item_table().device))  # [n_windows, longest, dim]
     row, place = Sequences(source, offsets).keys()
     new = place >= (lengths - windows.n_new)[row]
-    scores = torch.zeros(len(histories.items), len(table), dtype=table.dtype)
-    at = torch.from_numpy(source[new] + 1)  # what is said after an item is said before the next
-    scores[at] = (states[row[new], place[new]] @ table.T).cpu()
-    scores[:, 0] = -torch.inf
-    return scores
+    # What is said after an item is said before the next.
+    return torch.from_numpy(source[new] + 1), states[row[new], place[new]]
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,22 @@ class _Windows:
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     n_new: NDArray[np.int64]
+
+    def in_blocks(self) -> Iterator[_Windows]:
+        """Cut them into blocks of like length, so that padding them costs little."""
+        order = np.argsort(self.lengths, kind="stable")
+        lengths = self.lengths[order]
+        start = 0
+        while start < len(order):
+            # Lengths rise, so a block of n windows is n times as large as its last.
+            n = 1 + np.arange(len(order) - start)
+            fits = n * lengths[start:] <= max(_ITEMS_AT_A_TIME, int(lengths[start]))
+            stop = start + int(fits.sum())
+            block = order[start:stop]
+            yield _Windows(
+                self.rows[block], self.starts[block], self.lengths[block], self.n_new[block]
+            )
+            start = stop
 
 
 def _windows(n_read: NDArray[np.int64], longest: int) -> _Windows:
@@ -154,6 +180,7 @@ def _windows(n_read: NDArray[np.int64], longest: int) -> _Windows:
     return _Windows(*np.array(found, np.int64).reshape(-1, 4).T)
 
 
+_ITEMS_AT_A_TIME = 8_192
 _SCORES_AT_A_TIME = 4_000_000  # 16 MB of them
 
 

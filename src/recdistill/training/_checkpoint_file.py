@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,5 +23,12 @@ class StraightToFile(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None
     ) -> None:
-        """Write ``checkpoint`` to ``path``, whose folder is there."""
-        torch.save(checkpoint, path)
+        """Write ``checkpoint`` to ``path``, whose folder is there.
+
+        Raises
+        ------
+        OSError
+            As when the disk is full: torch's own writer would say neither what nor where.
+        """
+        with Path(path).open("wb") as file:
+            torch.save(checkpoint, file)

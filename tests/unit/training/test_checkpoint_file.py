@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import pytest
 import torch
 
 from recdistill.training._checkpoint_file import StraightToFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -29,3 +27,9 @@ def test_the_file_is_not_put_together_in_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert (tmp_path / "last.ckpt").stat().st_size > 8_000_000
     assert peak < 2_000_000
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_named() -> None:
+    with pytest.raises(OSError, match="No space left"):
+        StraightToFile().save_checkpoint({"items": torch.zeros(2_000_000)}, "/dev/full")
