@@ -138,7 +138,7 @@ def _by_stratum(
     found = []
     for row, words in enumerate(STRATA):
         inside = stratum == row
-        if inside.sum() < 2:  # one case has no spread
+        if len(np.unique(users[inside])) < 2:  # one user has no spread
             continue
         test = _test(first[:, inside], second[:, inside], by_user, users[inside])
         found.append(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         by_user,
         number_ids,
         number_repeated,
+        spread_over_users,
     )
     from recdistill.evaluation._evaluate import cases_digest, evaluate
     from recdistill.evaluation._evaluation import Evaluation, outcome
@@ -76,6 +77,7 @@ __all__ = [
     "permutation_test",
     "plan_verdict",
     "recall_curve",
+    "spread_over_users",
     "write_evaluation",
 ]
 

@@ -60,6 +60,33 @@ def by_user(outcomes: NDArray[np.floating], users: NDArray[np.integer]) -> NDArr
     return np.asarray(outcomes, np.float64) if numbers is None else by_number(outcomes, numbers)
 
 
+def spread_over_users(
+    outcomes: NDArray[np.floating], users: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Give every user a value of which the mean over cases has the interval of a mean over users.
+
+    With ``R`` the mean over cases and ``s_u``, ``n_u`` a user's sum of outcomes and number of
+    cases: ``R + (s_u - R n_u) n_users / n_cases``, the linearised ratio of the two sums (Cochran,
+    "Sampling Techniques", 1977, chapter 6). Sums alone, as in `by_user`, would make the spread of
+    ``n_u`` one of the metric: they are for differences, whose mean is near 0.
+
+    Parameters
+    ----------
+    outcomes : float array, shape [n_cases]
+    users : int array, shape [n_cases]
+
+    Returns
+    -------
+    float64 array, shape [n_users]
+        The outcomes themselves where each user has one case.
+    """
+    numbers = number_repeated(users)
+    if numbers is None:
+        return np.asarray(outcomes, np.float64)
+    mean = float(np.mean(outcomes))
+    return mean + by_number(np.asarray(outcomes, np.float64) - mean, numbers)
+
+
 def number_ids(ids: NDArray[np.integer]) -> NDArray[np.int64]:
     """Give users or targets numbers from 0 in the order of their ids, shape [n_cases].
 

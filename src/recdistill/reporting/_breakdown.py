@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.data import STRATA, strata
-from recdistill.evaluation import by_user
+from recdistill.evaluation import spread_over_users
 from recdistill.reporting._contrast import Resampling, mean_interval
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _slice(
         {
             label: (
                 float(gain[members].mean()),
-                *mean_interval(by_user(gain[members], users[members]), resampling),
+                *mean_interval(spread_over_users(gain[members], users[members]), resampling),
             )
             for label, gain in gains.items()
         },

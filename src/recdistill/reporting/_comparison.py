@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recdistill.errors import UserError
-from recdistill.evaluation import SeedNoise, hits_interval
+from recdistill.evaluation import SeedNoise, hits_interval, spread_over_users
 from recdistill.reporting._case_outcomes import HEADLINE, SHOWN
 from recdistill.reporting._contrast import (
     Contrast,
@@ -192,13 +192,15 @@ def _row(
     group: Group, contrasts: dict[str, Contrast], resampling: Resampling, history: History
 ) -> Row:
     estimates: dict[str, Estimate] = {}
+    users = group.cases["user"].to_numpy()
     for metric in SHOWN:
         trainings = group.trainings(metric)
         per_user, per_seed = trainings.user_means, trainings.seed_means
         if metric == "recall" and group.n_users == group.n_cases:
             low, high = hits_interval(float(per_user.sum()), len(per_user))
         else:
-            low, high = mean_interval(per_user, resampling)
+            values = spread_over_users(group.outcomes.of_cases[metric], users)
+            low, high = mean_interval(values, resampling)
         estimates[metric] = Estimate(
             float(per_user.mean()), low, high, float(per_seed.min()), float(per_seed.max())
         )

@@ -157,7 +157,8 @@ def data_details(comparison: Comparison) -> list[tuple[str, str]]:
             "methods: t over users and trainings, two-sided, degrees of freedom after "
             "Satterthwaite; two trained models: paired over users, McNemar's exact test on hits, "
             f"otherwise permutation ({draws.n_resamples:,} draws), intervals by bootstrap over "
-            f"users ({draws.n_bootstrap:,} draws), of recall by Clopper and Pearson; "
+            f"users ({draws.n_bootstrap:,} draws), of recall by Clopper and Pearson where a user "
+            "has one case; "
             f"{comparison.n_tests} p-values corrected together (Holm), "
             f"level {comparison.level:.2g}",
         ),

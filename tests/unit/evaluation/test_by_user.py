@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recdistill.evaluation import Evaluation, by_user, compare_paired
+from recdistill.evaluation import Evaluation, by_user, compare_paired, spread_over_users
 
 DIGESTS = {"protocol": "p", "catalog_digest": "c", "cases_digest": "d"}
 
@@ -51,8 +51,27 @@ def test_repeating_every_case_tells_a_paired_test_nothing_new(metric):
     assert ten.n_users == 200
 
 
-def test_repeating_every_case_does_not_narrow_the_interval_of_recall():
-    once, ten = (Evaluation(table_of(200, n, 1), {}).metrics() for n in (1, 10))
-    widths = [m["recall_at_10_high"] - m["recall_at_10_low"] for m in (once, ten)]
-    assert ten["recall_at_10"] == once["recall_at_10"]
-    assert widths[1] == pytest.approx(widths[0], rel=0.1)
+def test_bounds_of_recall_are_those_of_a_bootstrap_over_users():
+    """Users have very different numbers of cases, which must not count as spread of the metric."""
+    rng = np.random.default_rng(3)
+    users = np.repeat(np.arange(300), rng.geometric(0.1, 300))
+    skill = rng.beta(2, 1, 300)
+    hits = rng.random(len(users)) < skill[users]
+    table = table_of(len(users), 1, 0).assign(user=users, n_above=np.where(hits, 0, 99))
+    found = Evaluation(table, {}).metrics()
+    sums, counts = np.bincount(users, hits), np.bincount(users)
+    drawn = rng.integers(0, 300, (4000, 300))
+    ratios = sums[drawn].sum(1) / counts[drawn].sum(1)
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    assert found["recall_at_10"] == pytest.approx(hits.mean())
+    assert found["recall_at_10_low"] == pytest.approx(low, abs=0.004)
+    assert found["recall_at_10_high"] == pytest.approx(high, abs=0.004)
+
+
+def test_a_model_that_always_hits_has_no_interval():
+    users = np.repeat(np.arange(40), np.arange(1, 41))
+    values = spread_over_users(np.ones(len(users)), users)
+    assert values == pytest.approx(1.0)
+    table = table_of(len(users), 1, 0).assign(user=users, n_above=0)
+    found = Evaluation(table, {}).metrics()
+    assert (found["recall_at_10_low"], found["recall_at_10_high"]) == pytest.approx((1.0, 1.0))
