@@ -3,6 +3,7 @@
     make demo
     python -m benchmarks.demo           # keeps the newest as docs/assets/demo.json, writes pages
     python -m benchmarks.demo --busy    # as demo_busy.json: one of a machine that had other work
+    python -m benchmarks.demo --full    # what `main --preset=full` took, as full.json
 
 Nothing is measured here. The demo reads that file to say beforehand what its steps will take.
 """
@@ -209,6 +210,8 @@ def main() -> None:
     parser.add_argument("--busy", action="store_true", help="the machine had other work")
     parser.add_argument("--full", action="store_true", help="keep what preset=full took")
     asked = parser.parse_args()
+    if asked.busy and asked.full:
+        parser.error("--busy is about the demo, --full about another run")
     result, preset = (BUSY if asked.busy else RESULT), "quick"
     if asked.full:
         result, preset = FULL, "full"
@@ -225,6 +228,9 @@ def main() -> None:
     if preset == "quick":
         record["quiet_seconds"] = quiet_seconds(record)
     result.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if preset != "quick":
+        print(f"{len(record['steps'])} steps, {record['cpu_seconds']:.0f} CPU seconds: {result}")
+        return
     for block in blocks():
         block.write()
     print(times(record))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from benchmarks.baselines import PRESET_THEN
 from benchmarks.pages import Block
 from projects.train_baseline import Config
 from recdistill.config import parse
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results" / "students"
 PAGE = "docs/students.md"
 
-# What the preset said when the first trials were made, and no longer says.
-PRESET_THEN = {"ml-100k": ("--student.dropout=0.4",)}
 TRIALS: dict[str, list[str]] = {
     "rotary": [],
     "relative": ["--student.positions=relative"],

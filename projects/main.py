@@ -124,9 +124,15 @@ class Trained:
     controls: dict[str, list[RunReference]] = field(default_factory=dict)
 
     def ids(self) -> str:
-        """Name all of them, as ``compare`` wants it."""
+        """Name all of them, as ``compare`` wants it.
+
+        A network that is the baseline but for its seed taught the students: counted among the
+        baselines, it would make the two sides of the comparison one another's.
+        """
+        kinds = {one.tags["model"] for one in self.baselines}
+        others = [one for one in self.networks if one.tags["model"] not in kinds]
         told_nothing = [one for group in self.controls.values() for one in group]
-        models = [*self.floors.values(), *self.networks, *self.baselines]
+        models = [*self.floors.values(), *others, *self.baselines]
         models += [*self.teachers, *self.students, *told_nothing]
         return ",".join(one.id for one in models)
 
@@ -202,7 +208,7 @@ def train(config: Config, run: Run, steps: Steps) -> Trained:
     students, controls = [], []
     if config.with_students:
         taught_by = transfers * config.n_seeds if config.pools == "one" else transfers
-        for seed, baseline, taught in zip(config.seeds(), baselines, taught_by, strict=False):
+        for seed, baseline, taught in zip(config.seeds(), baselines, taught_by, strict=True):
             sources = {"baseline_run": baseline.result().id, "transfer_run": taught.result().id}
             settings = {**shared, **sources, "seed": seed}
             asked = settings | config.student_settings

@@ -23,8 +23,8 @@ class Recipe:
     model : str
         Of ``train_baseline``.
     tried : tuple of words for the command line, one set per setting
-        Of ``train_baseline`` for networks and counts, of ``distill`` for the others. The first set
-        is the preset's own.
+        Of ``train_baseline`` for networks and counts, of ``distill`` for the others; on top of the
+        full preset.
     text : str
         Arm of ``benchmarks.language`` whose vectors stand beside the items' own; "" for none.
     of : str

@@ -85,8 +85,9 @@ def learn_new_item_shift(
 def result_sentence(name: str, test: Evaluation) -> str:
     """Say a test result with its count and interval."""
     m = test.metrics()
+    cases = "users" if test.per_user["user"].is_unique else "cases"
     return (
         f"{name}: test recall@10 {m['recall_at_10']:.4f} "
         f"[{m['recall_at_10_low']:.4f}, {m['recall_at_10_high']:.4f}] "
-        f"({m['hits_at_10']:.0f} of {m['n_users']:.0f} users), NDCG@10 {m['ndcg_at_10']:.4f}"
+        f"({m['hits_at_10']:.0f} of {m['n_users']:.0f} {cases}), NDCG@10 {m['ndcg_at_10']:.4f}"
     )

@@ -72,7 +72,7 @@ def _summary(evaluation: Evaluation) -> dict[str, object]:
     return {
         "metric": "recall@10",
         **recall(""),
-        "interval_method": "Clopper-Pearson, 95%",
+        "interval_method": evaluation.interval_method,
         "unmasked": recall("unmasked/"),
         **{str(name): value for name, value in attrs.items()},
         "lists": evaluation.lists,

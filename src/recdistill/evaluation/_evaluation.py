@@ -83,6 +83,12 @@ class Evaluation:
         mean = float(of_users.mean())
         return max(0.0, mean - half), min(1.0, mean + half)
 
+    @property
+    def interval_method(self) -> str:
+        """Say what the bounds of the recall are."""
+        several = "normal, of a mean over users, 95%"
+        return several if self._users_have_several else "Clopper-Pearson, 95%"
+
     @cached_property
     def _users_have_several(self) -> bool:
         return not self.per_user["user"].is_unique

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from recdistill.errors import UserError
+from recdistill.evaluation._by_item import by_user
 from recdistill.evaluation._evaluation import outcome
 from recdistill.evaluation._paired import require_same_cases
 from recdistill.evaluation._significance import bootstrap_interval
@@ -99,17 +100,11 @@ def compare_to_margin(
     kept = np.ones(len(a), bool) if rows is None else rows
     if not kept.any():
         raise UserError("No case counts, so the two models cannot be compared on any.")
-    users = np.unique(a["user"].to_numpy()[kept], return_inverse=True)[1]
-    n_cases, n_users = int(kept.sum()), int(users.max()) + 1
+    users = a["user"].to_numpy()[kept]
     first, second = (outcome(table, metric, k)[kept] for table in (a, b))
 
-    def summed(values: NDArray[np.float64]) -> NDArray[np.floating]:
-        """By user, so scaled that the mean over users is the mean over cases."""
-        sums: NDArray[np.floating] = np.bincount(users, values, n_users) * (n_users / n_cases)
-        return sums
-
-    difference = summed((first - second).round(12))
-    beyond = summed((first - (1 - margin) * second).round(12))
+    difference = by_user((first - second).round(12), users)
+    beyond = by_user((first - (1 - margin) * second).round(12), users)
     low, high = bootstrap_interval(difference, confidence=1 - 2 * _LEVEL, seed=seed)
     least, _ = bootstrap_interval(beyond, confidence=1 - 2 * _LEVEL, seed=seed)
     finding: Finding = "undecided"
@@ -121,8 +116,8 @@ def compare_to_margin(
         finding = "worse"
     return NonInferiority(
         finding=finding,
-        n_cases=n_cases,
-        n_users=n_users,
+        n_cases=int(kept.sum()),
+        n_users=len(difference),
         value_a=float(first.mean()),
         value_b=float(second.mean()),
         delta=float(difference.mean()),

@@ -128,11 +128,11 @@ def read_groups(named: Sequence[tuple[str, Sequence[ScoredRun]]]) -> list[Group]
     Raises
     ------
     UserError
-        When the tables do not hold the same cases under the same protocol, naming the two runs.
+        When the tables do not hold the same cases under the same protocol, naming the two runs, or
+        one is not a table of ours.
     """
     first = named[0][1][0]
-    whole = read_per_user(first)
-    cases = whole.drop(columns=[name for name in whole if str(name).startswith("n_")])
+    cases = _without_ranks(read_per_user(first))
     targets = number_ids(cases["target"].to_numpy())
     users = number_repeated(cases["user"].to_numpy())
     groups = []
@@ -150,19 +150,36 @@ def read_per_user(run: ScoredRun, columns: Sequence[str] | None = None) -> pd.Da
     wanted = None if columns is None else list(columns)
     try:
         # By address, not by run id: that would ask the store several times for each run.
-        return pd.read_parquet(fetch_artifact(f"{run.artifact_uri}/{PER_USER}"), columns=wanted)
+        path = fetch_artifact(f"{run.artifact_uri}/{PER_USER}")
     except (MlflowException, OSError):
-        return pd.read_parquet(run.reference.artifact(PER_USER), columns=wanted)
+        path = run.reference.artifact(PER_USER)
+    try:
+        return pd.read_parquet(path, columns=wanted)
+    except ValueError as error:  # pyarrow's own are of this kind
+        raise UserError(
+            f"The per-user table of run '{run.name}' ({run.id[:8]}) cannot be read "
+            f"({' '.join(str(error).split())[:80]}): run evaluate on its model again."
+        ) from None
+
+
+def _without_ranks(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns=[name for name in table if str(name).startswith("n_")])
 
 
 def _require_same_cases(
     first: ScoredRun, cases: pd.DataFrame, run: ScoredRun, table: pd.DataFrame
 ) -> None:
     """Refuse a table measured on other cases or under another protocol, naming both runs."""
+    for key, words in _MUST_AGREE.items():
+        if not table.attrs.get(key):
+            raise UserError(
+                f"Run '{run.name}' ({run.id[:8]}) cannot be compared: its per-user table does not "
+                f"say which {words} it is of; run evaluate on its model again."
+            )
     differ = [
         f"different {words} ('{cases.attrs.get(key, '')}' and '{table.attrs.get(key, '')}')"
         for key, words in _MUST_AGREE.items()
-        if not cases.attrs.get(key) or table.attrs.get(key) != cases.attrs[key]
+        if table.attrs[key] != cases.attrs.get(key)
     ]
     differ += [
         f"{column}s that differ although their digests agree: a table was edited or reordered"

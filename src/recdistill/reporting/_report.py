@@ -199,7 +199,7 @@ def _known(value: float) -> float | None:
 
 
 def _write_csv(comparison: Comparison, path: Path) -> None:
-    header = ["model", "stage", "seeds", "runs", "n_test_users", "hits@10"]
+    header = ["model", "stage", "seeds", "runs", "n_test_users", "n_test_cases", "hits@10"]
     for name in ("recall@10", "ndcg@10", "mrr@10"):
         header += [name, f"{name}_low", f"{name}_high"]
     for name in ("recall@10", "ndcg@10"):
@@ -217,7 +217,7 @@ def _csv_row(row: Row) -> list[object]:
     group = row.group
     runs = " ".join(run.id for run in group.runs)
     cells: list[object] = [row.label, group.newest.stage, " ".join(group.seeds), runs]
-    cells += [group.n_cases, row.hits]
+    cells += [group.n_users, group.n_cases, row.hits]
     for estimate in row.estimates.values():
         cells += [estimate.mean, estimate.low, estimate.high]
     for metric in ("recall", "ndcg"):

@@ -74,3 +74,21 @@ def test_a_report_holds_no_table_of_a_model(store):
     group = groups_of(store, "tags.dataset = 'tiny'")[0]
     assert {"user", "target", "history_length", "target_popularity"} <= set(group.cases)
     assert not [name for name in group.cases if name.startswith("n_")]
+
+
+def test_a_table_that_does_not_say_what_it_is_of_is_refused_by_its_run(store):
+    store.write("sasrec", name="one")
+    store.write("gru4rec", name="two", table=per_user(1.0, 5, cases_digest=""))
+    with pytest.raises(UserError, match="'two' .* does not say which test cases it is of"):
+        groups_of(store, "one,two")
+
+
+def test_a_table_without_ranks_is_refused_by_its_run(store):
+    table = per_user(1.0, 5)
+    run = store.write("sasrec", name="one", table=table)
+    store.write("gru4rec", name="two")
+    path = store.folder / "per_user.parquet"
+    table.drop(columns="n_tied").to_parquet(path)
+    store.client.log_artifact(run, str(path), "evaluation")
+    with pytest.raises(UserError, match="per-user table of run 'one' .* cannot be read"):
+        groups_of(store, "one,two")
