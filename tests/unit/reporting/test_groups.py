@@ -79,7 +79,7 @@ def test_a_report_holds_no_table_of_a_model(store):
 def test_a_table_that_does_not_say_what_it_is_of_is_refused_by_its_run(store):
     store.write("sasrec", name="one")
     store.write("gru4rec", name="two", table=per_user(1.0, 5, cases_digest=""))
-    with pytest.raises(UserError, match="'two' .* does not say which test cases it is of"):
+    with pytest.raises(UserError, match=r"'two' .* does not say which test cases it is of"):
         groups_of(store, "one,two")
 
 
@@ -90,5 +90,5 @@ def test_a_table_without_ranks_is_refused_by_its_run(store):
     path = store.folder / "per_user.parquet"
     table.drop(columns="n_tied").to_parquet(path)
     store.client.log_artifact(run, str(path), "evaluation")
-    with pytest.raises(UserError, match="per-user table of run 'one' .* cannot be read"):
+    with pytest.raises(UserError, match=r"per-user table of run 'one' .* cannot be read"):
         groups_of(store, "one,two")
