@@ -6,14 +6,7 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.evaluation._artifacts import load_evaluation, write_evaluation
-    from recdistill.evaluation._by_item import (
-        by_item,
-        by_number,
-        by_user,
-        number_ids,
-        number_repeated,
-        spread_over_users,
-    )
+    from recdistill.evaluation._clusters import Clusters, by_item, by_user, spread_over_users
     from recdistill.evaluation._evaluate import cases_digest, evaluate
     from recdistill.evaluation._evaluation import Evaluation, outcome
     from recdistill.evaluation._new_items import Calibration, calibrate_new_items
@@ -42,6 +35,7 @@ __all__ = [
     "METRICS",
     "NOTHING_DRAWN",
     "Calibration",
+    "Clusters",
     "Evaluation",
     "Finding",
     "Metric",
@@ -56,7 +50,6 @@ __all__ = [
     "boil_down",
     "bootstrap_interval",
     "by_item",
-    "by_number",
     "by_user",
     "calibrate_new_items",
     "cases_digest",
@@ -71,8 +64,6 @@ __all__ = [
     "load_evaluation",
     "mcnemar_exact",
     "n_users_for_power",
-    "number_ids",
-    "number_repeated",
     "outcome",
     "permutation_test",
     "plan_verdict",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recdistill.evaluation._by_item import spread_over_users
+from recdistill.evaluation._clusters import spread_over_users
 from recdistill.evaluation._outcomes import KS, METRICS, Metric, expected_outcome, hits_interval
 
 if TYPE_CHECKING:

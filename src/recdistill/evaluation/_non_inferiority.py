@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from recdistill.errors import UserError
-from recdistill.evaluation._by_item import by_user
+from recdistill.evaluation._clusters import by_user
 from recdistill.evaluation._evaluation import outcome
 from recdistill.evaluation._paired import require_same_cases
 from recdistill.evaluation._significance import bootstrap_interval

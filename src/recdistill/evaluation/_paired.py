@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recdistill.errors import UserError
-from recdistill.evaluation._by_item import by_number, number_repeated
+from recdistill.evaluation._clusters import Clusters
 from recdistill.evaluation._evaluation import outcome
 from recdistill.evaluation._significance import (
     bootstrap_interval,
@@ -108,17 +108,16 @@ def compare_paired(
     for table in [*a[1:], *b]:
         require_same_cases(a[0], table)
     first, second = ([outcome(t, metric, k, masked=masked) for t in side] for side in (a, b))
-    users = number_repeated(a[0]["user"].to_numpy())
+    users = Clusters(a[0]["user"].to_numpy())
     sides = [
-        boil_down(side if users is None else (by_number(values, users) for values in side))
-        for side in (first, second)
+        boil_down(map(users.add_up, side) if users.has_pairs else side) for side in (first, second)
     ]
     return compare_users(
         *sides,
         metric=metric,
         k=k,
         masked=masked,
-        certain=users is None
+        certain=not users.has_pairs
         and all(np.isin(values, (0, 1)).all() for values in (*first, *second)),
         n_resamples=n_resamples,
         seed=seed,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recdistill.evaluation import Metric, boil_down, by_number, expected_outcome, outcome
+from recdistill.evaluation import Metric, boil_down, expected_outcome, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from recdistill.evaluation import Trainings
+    from recdistill.evaluation import Clusters, Trainings
 
 K = 10
 """Length of the list that a report judges."""
@@ -53,30 +53,29 @@ class CaseOutcomes:
 
 def boil_cases(
     tables: Sequence[pd.DataFrame],
-    targets: NDArray[np.integer],
-    users: NDArray[np.integer] | None = None,
+    targets: Clusters,
+    users: Clusters,
 ) -> CaseOutcomes:
     """Boil down the per-user tables of a recipe's trainings.
 
     Parameters
     ----------
     tables : of the same cases, one per training.
-    targets, users : numbered, shape [n_cases]; no users where each has one case.
+    targets, users : which of these cases have the same target, and which the same user.
     """
-    several = len(targets) > 0 and bool((targets != targets[0]).any())
     of_cases, over_users, over_items = {}, {}, {}
-    certain = users is None
+    certain = not users.has_pairs
     for metric in SHOWN:
         values = [outcome(table, metric, K) for table in tables]
         over_cases = boil_down(values)
         of_cases[metric] = over_cases.user_means
         over_users[metric] = over_cases
-        if users is not None:
-            over_users[metric] = boil_down(by_number(of_one, users) for of_one in values)
+        if users.has_pairs:
+            over_users[metric] = boil_down(map(users.add_up, values))
         if metric == "recall":
             certain = certain and all(bool(np.isin(of_one, (0, 1)).all()) for of_one in values)
-        if several and metric in HEADLINE:
-            over_items[metric] = boil_down(by_number(of_one, targets) for of_one in values)
+        if targets.n > 1 and metric in HEADLINE:
+            over_items[metric] = boil_down(map(targets.add_up, values))
     curve = np.mean([_recall_curve(table) for table in tables], axis=0)
     return CaseOutcomes(of_cases, over_users, over_items, curve, certain)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.evaluation import number_ids, number_repeated
+from recdistill.evaluation import Clusters
 from recdistill.reporting._case_outcomes import CaseOutcomes, boil_cases
 from recdistill.runs import fetch_artifact
 
@@ -133,8 +133,7 @@ def read_groups(named: Sequence[tuple[str, Sequence[ScoredRun]]]) -> list[Group]
     """
     first = named[0][1][0]
     cases = _without_ranks(read_per_user(first))
-    targets = number_ids(cases["target"].to_numpy())
-    users = number_repeated(cases["user"].to_numpy())
+    targets, users = (Clusters(cases[column].to_numpy()) for column in ("target", "user"))
     groups = []
     for label, runs in named:
         tables = [read_per_user(run, _RANKS) for run in runs]

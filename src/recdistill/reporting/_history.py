@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._groups import Group
 
 _TABLES_READ = 4
-_RANKS = ("user", "n_above", "n_tied")
+_COLUMNS = ("user", "n_above", "n_tied")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class History:
             tables = []
             for run in runs[:_TABLES_READ]:
                 try:
-                    tables.append(read_per_user(run, _RANKS))
+                    tables.append(read_per_user(run, _COLUMNS))
                 except (MlflowException, OSError, UserError):  # removed by retention
                     continue
             found = 0.0

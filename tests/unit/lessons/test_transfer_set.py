@@ -17,6 +17,7 @@ from recdistill.lessons import (
     Pool,
     Views,
     ViewsConfig,
+    _positions,
     draw_views,
     label_views,
     load_transfer_set,
@@ -209,3 +210,15 @@ def test_folds_without_a_view_are_passed_over(walks):
     one = Views(views.sequences.take(np.array([0])), views.owners[:1])
     made = label_views(pool, one, walks, k=5, n_folds=5)
     assert made.n_covered == len(one.sequences.items) - 1
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=200))
+def test_windows_read_together_are_of_like_length_and_each_is_read_once(n_read: list[int]) -> None:
+    """Padded to the longest of all, many short histories and a long one would fill the memory."""
+    windows = _positions._windows(np.array(n_read), 50)
+    blocks = list(windows.in_blocks())
+    assert sum(len(one.rows) for one in blocks) == len(windows.rows)
+    read = sorted((r, s) for one in blocks for r, s in zip(one.rows, one.starts, strict=True))
+    assert read == sorted(zip(windows.rows, windows.starts, strict=True))
+    for one in blocks:
+        assert len(one.rows) * one.lengths.max() <= max(8_192, int(one.lengths.min()))

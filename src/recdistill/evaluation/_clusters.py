@@ -1,4 +1,4 @@
-"""Outcomes of users or items in place of cases: what was drawn together counts as one."""
+"""Users or items in place of cases: what was drawn together counts as one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,37 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class Clusters:
+    """Which cases belong together: those of one user, or those of one target.
+
+    Parameters
+    ----------
+    ids : int array, shape [n_cases]
+        Of the user or the target of each case.
+    """
+
+    def __init__(self, ids: NDArray[np.integer]) -> None:
+        self.numbers: NDArray[np.int64] = np.unique(ids, return_inverse=True)[1]
+        self.n = int(self.numbers.max(initial=-1)) + 1
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether any two cases belong together."""
+        return self.n < len(self.numbers)
+
+    def add_up(self, outcomes: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Add up the outcomes of each cluster, so scaled that their mean is the mean over cases.
+
+        Returns
+        -------
+        float64 array, shape [n]
+            In the order of the ids.
+        """
+        sums = np.bincount(self.numbers, np.asarray(outcomes, np.float64), self.n)
+        of_clusters: NDArray[np.float64] = sums * self.n / len(outcomes)
+        return of_clusters
 
 
 def by_item(outcomes: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -36,7 +67,7 @@ def by_item(outcomes: NDArray[np.floating], targets: NDArray[np.integer]) -> NDA
     >>> by_item(np.array([1.0, 1.0, 0.0, 0.5]), np.array([7, 7, 3, 5])).tolist()
     [0.0, 0.375, 1.5]
     """
-    return by_number(outcomes, number_ids(targets))
+    return Clusters(targets).add_up(outcomes)
 
 
 def by_user(outcomes: NDArray[np.floating], users: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -56,19 +87,20 @@ def by_user(outcomes: NDArray[np.floating], users: NDArray[np.integer]) -> NDArr
     float64 array, shape [n_users]
         In the order of the cases where each user has one, else in that of the users' ids.
     """
-    numbers = number_repeated(users)
-    return np.asarray(outcomes, np.float64) if numbers is None else by_number(outcomes, numbers)
+    clusters = Clusters(users)
+    return clusters.add_up(outcomes) if clusters.has_pairs else np.asarray(outcomes, np.float64)
 
 
 def spread_over_users(
     outcomes: NDArray[np.floating], users: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Give every user a value of which the mean over cases has the interval of a mean over users.
+    """Give one value a user, for the interval of a mean over cases.
 
     With ``R`` the mean over cases and ``s_u``, ``n_u`` a user's sum of outcomes and number of
     cases: ``R + (s_u - R n_u) n_users / n_cases``, the linearised ratio of the two sums (Cochran,
-    "Sampling Techniques", 1977, chapter 6). Sums alone, as in `by_user`, would make the spread of
-    ``n_u`` one of the metric: they are for differences, whose mean is near 0.
+    "Sampling Techniques", 1977, chapter 6). The values' mean is ``R``, and they spread as ``R``
+    does when other users are drawn. The sums of `by_user` spread with ``n_u`` too: they are for
+    differences, whose mean is near 0.
 
     Parameters
     ----------
@@ -80,30 +112,8 @@ def spread_over_users(
     float64 array, shape [n_users]
         The outcomes themselves where each user has one case.
     """
-    numbers = number_repeated(users)
-    if numbers is None:
-        return np.asarray(outcomes, np.float64)
-    mean = float(np.mean(outcomes))
-    return mean + by_number(np.asarray(outcomes, np.float64) - mean, numbers)
-
-
-def number_ids(ids: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Give users or targets numbers from 0 in the order of their ids, shape [n_cases].
-
-    With many models on the same cases this is done once, and `by_number` for each.
-    """
-    numbers: NDArray[np.int64] = np.unique(ids, return_inverse=True)[1]
-    return numbers
-
-
-def number_repeated(ids: NDArray[np.integer]) -> NDArray[np.int64] | None:
-    """Do what `number_ids` does, where an id occurs twice; else return None."""
-    numbers = number_ids(ids)
-    return numbers if int(numbers.max(initial=-1)) + 1 < len(numbers) else None
-
-
-def by_number(outcomes: NDArray[np.floating], numbers: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Do what `by_item` does, with ids numbered before, shape [n_ids]."""
-    sums = np.bincount(numbers, weights=np.asarray(outcomes, np.float64))
-    of_items: NDArray[np.float64] = sums * len(sums) / len(outcomes)
-    return of_items
+    exact, clusters = np.asarray(outcomes, np.float64), Clusters(users)
+    if not clusters.has_pairs:
+        return exact
+    mean = float(exact.mean())
+    return mean + clusters.add_up(exact - mean)
