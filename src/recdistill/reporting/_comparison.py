@@ -207,7 +207,7 @@ def _row(
     return Row(
         group=group,
         estimates=estimates,
-        hits=group.trainings("recall").mean * group.n_cases,
+        hits=round(group.trainings("recall").mean * group.n_cases, 6),
         fit_seconds=group.metric("time/fit_seconds"),
         peak_mb=peak_mb(group),
         noise={metric: history.noise(group, metric) for metric in HEADLINE},
