@@ -10,7 +10,8 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from recdistill.config import parse
+from recdistill.config import parse, stage_module
+from recdistill.errors import UserError
 from recdistill.runs import open_run
 from recdistill.runs._references import find_run
 from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe
@@ -139,3 +140,18 @@ def test_main_gives_every_student_a_pool_of_its_own_where_asked(
 
 def seed_of(run: mlflow.entities.Run) -> int:
     return int(run.data.tags["seed"])
+
+
+@pytest.mark.parametrize(
+    ("word", "where"),
+    [
+        ("--student_settings={max_epoch: 1}", "student_settings: .*max_epoch"),
+        ("--student_settings={max_epochs: 0}", "student_settings: .*max_epochs"),
+        ("--control_settings={no_lists: {dropout: 2}}", r"control_settings\.no_lists: .*dropout"),
+    ],
+)
+def test_settings_that_distill_would_refuse_are_refused_before_anything_is_trained(
+    word: str, where: str
+) -> None:
+    with pytest.raises(UserError, match=where):
+        parse(stage_module("main").Config, "main", [word])

@@ -41,6 +41,16 @@ class StudentChanges:
     def __post_init__(self) -> None:
         if self.effort <= 0:
             raise UserError(f"effort is {self.effort}; it must be positive.")
+        asked = {name: value for name, value in self.asked().items() if value is not None}
+        if asked.get("max_epochs", 1) < 1:
+            raise UserError(f"max_epochs is {self.max_epochs}; it must be at least 1.")
+        if asked.get("lr", 1) <= 0:
+            raise UserError(f"lr is {self.lr}; it must be positive.")
+        if asked.get("loss_weight", 0) < 0:
+            raise UserError(f"loss_weight is {self.loss_weight}; it must not be negative.")
+        for name in ("dropout", "label_smoothing"):
+            if not 0 <= asked.get(name, 0) < 1:
+                raise UserError(f"{name} is {asked[name]}; it must be in [0, 1).")
 
     def resolved(
         self,

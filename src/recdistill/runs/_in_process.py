@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
 
 from recdistill.config import parse, stage_module
 from recdistill.runs._open_run import open_run
 from recdistill.runs._references import RunReference, find_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def run_stage(name: str, /, *, parent: str | None = None, **settings: Any) -> RunReference:
@@ -29,8 +32,19 @@ def run_stage(name: str, /, *, parent: str | None = None, **settings: Any) -> Ru
     UserError
         As the stage itself would say it.
     """
+    return run_configured(name, stage_config(name, settings), parent=parent)
+
+
+def stage_config(name: str, settings: Mapping[str, Any]) -> Any:
+    """Build a stage's settings from parameters as ``run_stage`` takes them, and run nothing.
+
+    Raises
+    ------
+    UserError
+        As the stage itself would say it.
+    """
     words = [f"--{key}={_word(v)}" for key, v in settings.items()]
-    return run_configured(name, parse(stage_module(name).Config, name, words), parent=parent)
+    return parse(stage_module(name).Config, name, words)
 
 
 def run_configured(name: str, config: Any, *, parent: str | None = None) -> RunReference:
