@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from recdistill import data_runs
 from recdistill.config import main_fields
 from recdistill.data import DataConfig, prepare, read_leakage, summary
+from recdistill.object_store import Address
 from recdistill.runs import stage
 
 if TYPE_CHECKING:
@@ -39,7 +40,13 @@ class Config(DataConfig):
     """Settings of prepare_data; conf/prepare_data.yaml says what each does and costs."""
 
     preset: str = "full"
+    copy_to: str = ""
     use_cache: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.copy_to:
+            Address.parse(self.copy_to, "copy_to")
 
 
 def run(config: Config, run: Run) -> None:
@@ -50,6 +57,10 @@ def run(config: Config, run: Run) -> None:
         data = prepare(asked, Path("data"), rebuild=not config.use_cache)
     run.log_data(data)
     run.rename(data.folder.name, "data")
+    if config.copy_to:
+        with run.phase("copy"):
+            copied = data_runs.copy_to(data.folder, Address.parse(config.copy_to, "copy_to"))
+        print(f"{data.folder} {'copied to' if copied else 'lies already at'} {config.copy_to}")
     report = summary(data)
     print(report)
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 import yaml
 from _servers import TeamServer, missing_for_team
 
-from recdistill import object_store
+from recdistill import data_runs, object_store
 from recdistill.data import DataConfig, PreparedData, Reading, load_prepared, prepare
 from recdistill.errors import UserError
 from recdistill.inbox import Inbox
@@ -21,7 +22,8 @@ from recdistill.students import StudentConfig, StudentRecommender, build_student
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from recdistill.runs import RunReference
 
 pytestmark = [
     pytest.mark.e2e,
@@ -199,3 +201,72 @@ def test_an_inbox_in_the_store_is_taken_in_day_by_day(
     assert len(whole.train.items) == len(local.train.items)
     with pytest.raises(UserError, match="holds no file"):
         Inbox(f"{folder}/empty", tmp_path / "other.json").take_in(prepared)
+
+
+def test_a_prepared_folder_goes_to_the_store_and_comes_back_on_another_machine(
+    shop: Path,
+    put: Callable[[Path], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = prepare(DataConfig("shop", data_path=str(shop)), tmp_path / "here" / "data")
+    address = Address("lake", f"{tmp_path.name}/shop-prepared")
+    stopped = copied_until_stopped(here.folder, address, monkeypatch)
+    assert object_store.version(address / "manifest.json") is None
+    assert 0 < len(object_store.versions(address, deep=True)) == stopped
+    finder = RunFinderOfNone()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    with pytest.raises(UserError, match="holds no prepared folder"):
+        data_runs.folder_of(str(address), finder)
+
+    assert data_runs.copy_to(here.folder, address)
+    assert not data_runs.copy_to(here.folder, address)
+    found = load_prepared(Path(data_runs.folder_of(str(address), finder)))
+    assert found.folder.resolve() == tmp_path / "there" / "data" / "shop-prepared"
+    assert (found.split_digest, found.catalog.digest) == (here.split_digest, here.catalog.digest)
+    assert [path.name for path in (tmp_path / "there" / "data").iterdir()] == ["shop-prepared"]
+    with monkeypatch.context() as patched:
+        patched.setattr(object_store, "download", None)  # it is there and the same
+        assert data_runs.folder_of(str(address), finder) == "data/shop-prepared"
+
+    other = prepare(DataConfig("shop", data_path=str(shop), max_users=9), tmp_path / "o" / "data")
+    with pytest.raises(UserError, match="holds another prepared folder"):
+        data_runs.copy_to(other.folder, address)
+    elsewhere = Address("lake", f"{tmp_path.name}/elsewhere/shop-prepared")
+    data_runs.copy_to(other.folder, elsewhere)
+    with pytest.raises(UserError, match="holds another split"):
+        data_runs.folder_of(str(elsewhere), finder)
+    # Changed in the store: the checksums of the manifest say so, and nothing is left behind.
+    broken = Address("lake", f"{tmp_path.name}/broken")
+    data_runs.copy_to(other.folder, broken)
+    object_store.upload(shop / "items.csv", broken / "catalog.csv")
+    with pytest.raises(UserError, match="was changed after prepare_data wrote it"):
+        data_runs.folder_of(str(broken), finder)
+    assert [path.name for path in (tmp_path / "there" / "data").iterdir()] == ["shop-prepared"]
+
+
+def copied_until_stopped(folder: Path, address: Address, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Copy a folder and be killed before the last file; return how many files had gone."""
+    n_files = sum(path.is_file() for path in folder.rglob("*"))
+    gone: list[Path] = []
+    upload = object_store.upload
+
+    def stopping(source: Path, to: Address) -> None:
+        if len(gone) == n_files - 1:
+            raise KeyboardInterrupt
+        upload(source, to)
+        gone.append(source)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(object_store, "upload", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            data_runs.copy_to(folder, address)
+    return len(gone)
+
+
+class RunFinderOfNone:
+    """An address is no run, so no run is looked for."""
+
+    def find(self, reference: str, *stages: str) -> RunReference:
+        raise AssertionError(reference, stages)

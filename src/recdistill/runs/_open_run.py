@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _SERVE = "mlflow server --app-name recdistill --backend-store-uri"
 # What the settings mean elsewhere, and where a training runs: that may differ when it is resumed.
-_NOT_IN_KEY = {"use_cache", "preset", "data_path"} | {f.name for f in fields(Devices)}
+_NOT_IN_KEY = {"use_cache", "preset", "data_path", "copy_to"} | {f.name for f in fields(Devices)}
 
 
 @contextmanager
