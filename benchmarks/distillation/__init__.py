@@ -2,6 +2,7 @@
 
     python -m benchmarks.distillation try ml-100k --state outputs/proof    # choose settings
     python -m benchmarks.distillation run ml-100k --state outputs/proof    # train and test, 8 seeds
+    python -m benchmarks.distillation worth ml-100k --state outputs/proof  # what each teacher adds
     python -m benchmarks.distillation table                                # only write the tables
 
 `try` gives every recipe the same number of settings, on data one step earlier in time: there the

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 import benchmarks.distillation
+from benchmarks.distillation import worth
 from benchmarks.distillation.run import run, try_settings
 from benchmarks.distillation.settings import SETTINGS
 from benchmarks.distillation.tables import blocks
@@ -14,7 +15,7 @@ from benchmarks.distillation.tables import blocks
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=benchmarks.distillation.__doc__)
-    parser.add_argument("command", choices=["try", "run", "table"])
+    parser.add_argument("command", choices=["try", "run", "worth", "table"])
     parser.add_argument("datasets", nargs="*", default=list(SETTINGS))
     parser.add_argument("--seeds", type=int, help="default: as many as settings.py says")
     parser.add_argument("--state", type=Path, default=Path("outputs/distillation"))
@@ -24,6 +25,8 @@ def main() -> None:
             try_settings(dataset, asked.state)
         if asked.command == "run":
             run(dataset, asked.state, asked.seeds)
+        if asked.command == "worth":
+            worth.measure(dataset, asked.state, asked.seeds)
     if asked.command == "table":
         for block in blocks():
             block.write()

@@ -172,7 +172,7 @@ class Workshop:
 
     def _pool(self) -> tuple[Pool, Figures]:
         """Weigh this seed's members on validation."""
-        members = [self._member(name, i) for i, name in enumerate(self.setting.members)]
+        members = [self.member(name, i) for i, name in enumerate(self.setting.members)]
         pool = weigh(members, self.data)
         weights = (round(w, 4) for w in pool.weights)
         return pool, {
@@ -184,7 +184,8 @@ class Workshop:
             },
         }
 
-    def _member(self, name: str, place: int) -> Recommender:
+    def member(self, name: str, place: int) -> Recommender:
+        """Return a teacher of this seed's pool; a network is trained once and kept."""
         if name in FLOOR_KINDS:
             words = ["--dataset", self.data.dataset, "--preset", "full", "--model", name]
             config = parse(train_baseline.Config, "train_baseline", words)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import baselines, language_verdict
+from benchmarks.distillation import worth
 from benchmarks.distillation.outcomes import Row, before_rotary, planned, versus
 from benchmarks.distillation.run import RESULTS, trials
 from benchmarks.distillation.settings import CONTROL, POOL, SETTINGS, STUDENT, WITH_TEXT
@@ -33,6 +34,7 @@ def blocks() -> list[Block]:
         made += [
             Block(PAGE, f"trials {dataset}", trials_table(dataset)),
             Block(PAGE, f"distillation {dataset}", table(planned(dataset))),
+            Block(PAGE, f"worth {dataset}", worth.table(dataset)),
         ]
         if before_rotary(dataset).rows:
             made.append(Block(PAGE, f"before-rotary {dataset}", table(before_rotary(dataset))))
@@ -45,8 +47,8 @@ def table(experiment: Experiment) -> str:
         return NOTHING_YET
     lines = [
         "| model | trainings | recall@10 | NDCG@10 | its SD over seeds "
-        "| ΔNDCG@10 to the baseline [95 %] | p (NDCG) | p (recall) |",
-        "|---|---|---|---|---|---|---|---|",
+        "| ΔNDCG@10 to the baseline [95 %] | p (NDCG) | p (recall) | CPU minutes |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     base = experiment.rows.get(experiment.baseline)
     for name, row in experiment.rows.items():
@@ -58,8 +60,18 @@ def table(experiment: Experiment) -> str:
         else:
             found = [versus(row, base, metric) for metric in ("ndcg", "recall")]
             cells += [_difference(row, base, found[0]), *(_p(f).removeprefix("= ") for f in found)]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join([*cells, _cost(name, row)])} |")
     return "\n".join([*lines, "", *contrast(experiment)]).strip()
+
+
+def _cost(name: str, row: Row) -> str:
+    """Write the CPU minutes of one training; a student's hold those of its pool and its lists."""
+    kept = [path.with_suffix(".json") for path in row.files]
+    if name == POOL or not all(path.is_file() for path in kept):
+        return ""
+    facts = [json.loads(path.read_text("utf-8")) for path in kept]
+    seconds = [one["cpu_seconds"] for one in facts if "cpu_seconds" in one]
+    return f"{np.mean(seconds) / 60:.1f}" if seconds else ""
 
 
 def contrast(experiment: Experiment) -> list[str]:
