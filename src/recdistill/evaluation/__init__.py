@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from recdistill.evaluation._clusters import Clusters, by_item, by_user, spread_over_users
     from recdistill.evaluation._evaluate import cases_digest, evaluate
     from recdistill.evaluation._evaluation import Evaluation, outcome
-    from recdistill.evaluation._new_items import Calibration, calibrate_new_items
+    from recdistill.evaluation._new_items import Calibration, Shifted, calibrate_new_items
     from recdistill.evaluation._non_inferiority import (
         Finding,
         NonInferiority,
@@ -46,6 +46,7 @@ __all__ = [
     "RecipeTest",
     "Recommender",
     "SeedNoise",
+    "Shifted",
     "Trainings",
     "boil_down",
     "bootstrap_interval",

@@ -9,8 +9,7 @@ import torch
 
 from recdistill.data import Cases, Catalog, Sequences
 from recdistill.errors import UserError
-from recdistill.evaluation import calibrate_new_items, evaluate
-from recdistill.evaluation._new_items import Shifted
+from recdistill.evaluation import Shifted, calibrate_new_items, evaluate
 from recdistill.floors import fit_floor
 
 N_ITEMS = 40
