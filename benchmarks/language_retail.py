@@ -1,4 +1,4 @@
-"""Does pretraining place new products? Online Retail, cut on 2011-08-01, as research/language plans.
+"""Does pretraining place new products? Online Retail, cut on 2011-08-01, as planned in the docs.
 
     python -m benchmarks.language_retail try       # settings, on validation; a file per trial
     python -m benchmarks.language_retail run       # five seeds a row, then the test part, once
