@@ -72,6 +72,9 @@ def run(config: Config, run: Run) -> None:
     until = data.manifest["config"].get("until", "")
     label = f"{found.tags.get('model', found.name)}{until and f'-{until}'}"
     run.rename(label, f"s{config.seed}-{'anew' if config.full else 'update'}")
+    students.require_no_times(
+        found.tags.get("query_time", "none"), f"Run '{found.name}' ({found.id[:8]})", "updated"
+    )
     champion = updating.Champion(found.name, found.artifact("model"), data)
     texts = text_runs.find_texts(config.text_run, needed_texts(config, champion), run, data)
     kept = {name: found.tags[name] for name in ("model",) if name in found.tags}

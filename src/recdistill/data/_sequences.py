@@ -128,13 +128,17 @@ class Sequences:
         times = None if self.times is None else self.times[source]
         return Sequences(self.items[source], offsets, times, asked_at)
 
+    def asked(self, times: NDArray[np.int64]) -> Sequences:
+        """Return the same rows, with the time at which the next item of each is asked for."""
+        return Sequences(self.items, self.offsets, self.times, times)
+
     def padded(self, length: int | None = None) -> NDArray[np.int32]:
         """Newest ``length`` items of every row, right-padded with 0, shape [n_rows, length]."""
         rows = self if length is None else self.tail(length)
         return rows._padded(rows.items, length)
 
     def padded_times(self) -> NDArray[np.int64] | None:
-        """Times of every row, right-padded with 0, shape [n_rows, longest]; None without times."""
+        """Pad every row's times on the right with 0, shape [n_rows, longest]; None without."""
         return None if self.times is None else self._padded(self.times, None)
 
     def _padded(self, values: NDArray[Any], length: int | None) -> NDArray[Any]:

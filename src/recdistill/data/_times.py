@@ -1,8 +1,8 @@
 """When the interactions of prepared data happened, read for those models that ask for it.
 
-The folder has the times since it was first written, in the ``order`` of its CSV files. They are read
-from there and not kept as arrays, so data costs nobody more who does not ask for them, folders of
-earlier versions have them too, and no digest changes.
+A folder has the times since it was first written, in the ``order`` of its CSV files. They are
+read from there and not kept as arrays, so data costs nobody more who does not ask for them, folders
+of earlier versions have them too, and no digest changes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def with_times(data: PreparedData) -> PreparedData:
     orders = [_column(data.folder / "train.csv", "order")]
     for part in list(PARTS)[1:]:
         path = data.folder / f"{part}.csv"
-        users.append(known.get_indexer(_column(path, "user")))
+        users.append(known.get_indexer(pd.Index(_column(path, "user"))))
         orders.append(_column(path, "order"))
     user = np.concatenate(users)
     seconds = seconds_of(np.concatenate(orders), data.manifest.get("clock", "number"))
