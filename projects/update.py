@@ -66,15 +66,15 @@ class Config(UpdateConfig, OnData):
 def run(config: Config, run: Run) -> None:
     """Go on, or train anew; evaluate once, beside the champion as it was."""
     found = run.find(config.champion_run, *CHAMPIONS)
+    students.require_no_times(
+        found.tags.get("query_time", "none"), f"Run '{found.name}' ({found.id[:8]})", "updated"
+    )
     data = prepare_for(replace(config, prepared=data_runs.folder_of(config.prepared, run)))
     run.log_data(data)
     # What it came from would only repeat itself from night to night; the day tells nights apart.
     until = data.manifest["config"].get("until", "")
     label = f"{found.tags.get('model', found.name)}{until and f'-{until}'}"
     run.rename(label, f"s{config.seed}-{'anew' if config.full else 'update'}")
-    students.require_no_times(
-        found.tags.get("query_time", "none"), f"Run '{found.name}' ({found.id[:8]})", "updated"
-    )
     champion = updating.Champion(found.name, found.artifact("model"), data)
     texts = text_runs.find_texts(config.text_run, needed_texts(config, champion), run, data)
     kept = {name: found.tags[name] for name in ("model",) if name in found.tags}
