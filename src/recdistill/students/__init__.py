@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         STUDENT_KINDS,
         Architecture,
         Positions,
-        QueryTime,
         StudentConfig,
         StudentKind,
     )
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     )
     from recdistill.students._ligr import LiGR
     from recdistill.students._model import SequentialModel
+    from recdistill.students._query_time import QueryTime, require_no_times
     from recdistill.students._recommender import (
         StudentRecommender,
         load_model,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
         ReadsTimes,
         Times,
         encode_at,
-        require_no_times,
         times_of,
     )
 

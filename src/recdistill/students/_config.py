@@ -7,12 +7,12 @@ from typing import Literal, get_args
 
 from recdistill.errors import UserError, require_choice, require_least
 from recdistill.students._item_content import ItemContent, ItemKind
+from recdistill.students._query_time import QueryTime
 
 StudentKind = Literal["sasrec", "ligr", "hstu", "gru4rec"]
 STUDENT_KINDS: tuple[str, ...] = get_args(StudentKind)
 ItemStart = Literal["random", "cooccurrence"]
 Positions = Literal["rotary", "relative", "decay", "oldest", "none"]
-QueryTime = Literal["none", "last", "known"]
 
 _CHOICES = {"item_start": ItemStart, "positions": Positions, "query_time": QueryTime}
 _READ_TIMES = ("hstu",)

@@ -11,13 +11,14 @@ from torch.nn import functional as F
 from recdistill.students._dropout import ByteDropout
 from recdistill.students._model import small_start
 from recdistill.students._positions import RelativeBias
+from recdistill.students._query_time import without_times
 from recdistill.students._time_bias import TimeBias, spans_between
-from recdistill.students._times import ReadsTimes, Times, without_times
+from recdistill.students._times import ReadsTimes, Times
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.students._config import QueryTime
+    from recdistill.students._query_time import QueryTime
 
 # SiLU of this is exactly zero, so it hides a key as -inf does before a softmax.
 _HIDDEN = -1e4

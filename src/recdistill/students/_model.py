@@ -11,7 +11,7 @@ from torch import nn
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.students._config import QueryTime
+    from recdistill.students._query_time import QueryTime
 
 
 class SequentialModel(nn.Module, ABC):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Catalog, Sequences
-    from recdistill.students._config import QueryTime
     from recdistill.students._model import SequentialModel
+    from recdistill.students._query_time import QueryTime
 
 # 2: states no longer depend on how many items follow. 3: with checksums.
 _FORMAT, _READABLE = 3, (2, 3)

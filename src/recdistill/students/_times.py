@@ -1,4 +1,4 @@
-"""What a student may know of the time: none, that of the items it read, or the target's own."""
+"""The times that belong to histories, and students that read them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from recdistill.errors import UserError
 from recdistill.students._model import SequentialModel
+from recdistill.students._query_time import without_times
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from recdistill.data import Sequences
-    from recdistill.students._config import QueryTime
 
 
 @dataclass(frozen=True)
@@ -91,37 +90,3 @@ def times_of(model: SequentialModel, histories: Sequences) -> Times | None:
     newest = torch.from_numpy(histories.lengths - 1)
     asked[torch.arange(len(asked)), newest] = torch.from_numpy(histories.asked_at)
     return Times(seen, asked)
-
-
-def without_times(query_time: QueryTime) -> UserError:
-    """Say that a student was asked without the times that it reads."""
-    missing = "the time of the target" if query_time == "known" else "the times of the items"
-    return UserError(
-        f"This student was trained with student.query_time={query_time} and is asked without "
-        f"{missing}: evaluate it on data with times (recdistill.data.with_times), or train one "
-        "with student.query_time=none."
-    )
-
-
-def require_no_times(query_time: str, name: str, use: str) -> None:
-    """Refuse a student that reads times where nothing can give them.
-
-    Parameters
-    ----------
-    query_time : str
-        The student's.
-    name : str
-        By which the sentence calls it.
-    use : str
-        What it was to be, as in "a teacher".
-
-    Raises
-    ------
-    UserError
-        When ``query_time`` is not "none".
-    """
-    if query_time != "none":
-        raise UserError(
-            f"{name} was trained with student.query_time={query_time} and cannot be {use}: "
-            "nothing would tell it the time, so name one with student.query_time=none."
-        )
