@@ -40,6 +40,8 @@ TRIALS: dict[str, list[str]] = {
     "none": ["--student.positions=none"],
     "ligr": ["--model=ligr"],
     "hstu": ["--model=hstu"],
+    "hstu-last": ["--model=hstu", "--student.query_time=last"],
+    "hstu-known": ["--model=hstu", "--student.query_time=known"],
     "gru4rec": ["--model=gru4rec", "--student.n_blocks=1", "--loss_options.label_smoothing=0"],
     # For seeds to differ less on ML-1M: the rate reaches zero later, or the average spans more than
     # an epoch, as .99 does on ML-100K (60 steps an epoch, where ML-1M has 600).

@@ -38,7 +38,8 @@ def run(config: Config, run: Run) -> None:
     ):
         return
 
-    model = saved_models.load_recommender(model_run.artifact("model"), data.catalog)
+    folder = model_run.artifact("model")
+    model = saved_models.load_recommender(folder, data.catalog, with_times=True)
     test = results.log_evaluation(run, model, data, batch_size=config.batch_size)
     logged = model_run.metrics.get("test/recall_at_10", float("nan"))
     summary = f"{results.result_sentence(model_run.name, test)}; its own stage logged {logged:.4f}"

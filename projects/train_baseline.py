@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from recdistill import floors, results, runs, students, text_runs, training
 from recdistill.config import main_fields, part_of
-from recdistill.data import OnData, prepare_for
+from recdistill.data import OnData, as_read_by, prepare_for
 from recdistill.errors import UserError
 from recdistill.floors import (
     COUNTING_FLOORS,
@@ -66,6 +66,9 @@ class Config(StudentTraining, Devices):
                 f"model is {self.model!r}, where {(unknown or ['nothing'])[0]!r} is no model: take "
                 f"some of {', '.join(known)} (with commas between), or {ALL_FLOORS}."
             )
+        for kind in self.models():
+            if kind in STUDENT_KINDS:  # what no student of this kind can be is refused here
+                self.recipe(cast("StudentKind", kind))
 
     def models(self) -> tuple[str, ...]:
         """Return the models that are asked for, each once."""
@@ -109,6 +112,7 @@ def train(config: Config, run: Run, data: PreparedData) -> str:
     run.rename(config.model, f"s{config.seed}-baseline")
     run.set_tags({"model": config.model})
     is_floor = config.model in FLOOR_KINDS
+    data = data if is_floor else as_read_by(config.student, data)
     item = "id" if is_floor else config.student.item
     texts = text_runs.find_texts(config.text_run, item, run, data)
     run.set_tags(texts.tags())

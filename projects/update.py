@@ -66,6 +66,9 @@ class Config(UpdateConfig, OnData):
 def run(config: Config, run: Run) -> None:
     """Go on, or train anew; evaluate once, beside the champion as it was."""
     found = run.find(config.champion_run, *CHAMPIONS)
+    students.require_no_times(
+        found.tags.get("query_time", "none"), f"Run '{found.name}' ({found.id[:8]})", "updated"
+    )
     data = prepare_for(replace(config, prepared=data_runs.folder_of(config.prepared, run)))
     run.log_data(data)
     # What it came from would only repeat itself from night to night; the day tells nights apart.

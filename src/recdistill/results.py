@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recdistill import evaluation as evaluations
-from recdistill.data import training_counts
+from recdistill.data import as_read_by, training_counts
 
 if TYPE_CHECKING:
     from recdistill.data import PreparedData
@@ -39,6 +39,7 @@ def log_evaluation(
     Evaluation
         That of the test part.
     """
+    data = as_read_by(model, data)
     with run.phase("evaluate"):
         val, test = (
             evaluations.evaluate(model, cases, data.catalog, data.train, batch_size=batch_size)
@@ -48,7 +49,8 @@ def log_evaluation(
         metrics = evaluation.main_metrics() if brief else evaluation.metrics()
         named = {f"{part}/{name}": value for name, value in metrics.items()}
         run.log_metrics(named, step=step)
-    run.set_tags({"protocol": test.per_user.attrs["protocol"]})
+    query_time = str(getattr(model, "query_time", "none"))
+    run.set_tags({"protocol": test.per_user.attrs["protocol"], "query_time": query_time})
     evaluations.write_evaluation(test, run.folder / "evaluation", picture=not brief)
     run.log_artifact(run.folder / "evaluation", "evaluation")
     return test
@@ -62,6 +64,7 @@ def learn_new_item_shift(
     Where a student has texts, and enough validation targets are of either kind, as with
     split=cold_items. The student that is returned keeps the shift for serving; its own scores stay.
     """
+    data = as_read_by(model, data)
     new = training_counts(data.train, data.catalog.n_items) == 0
     new[0] = False
     kinds = new[data.val.targets]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recdistill.data._store import load_prepared
     from recdistill.data._strata import STRATA, strata, training_counts
     from recdistill.data._summary import read_leakage, summary
+    from recdistill.data._times import as_read_by, with_times
 
 __all__ = [
     "STRATA",
@@ -37,6 +38,7 @@ __all__ = [
     "SplitRule",
     "Temporal",
     "ancestor_of_split",
+    "as_read_by",
     "grow_catalog",
     "load_prepared",
     "prepare",
@@ -45,6 +47,7 @@ __all__ = [
     "strata",
     "summary",
     "training_counts",
+    "with_times",
 ]
 
 import_on_first_use(__name__)

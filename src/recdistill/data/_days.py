@@ -26,13 +26,24 @@ def days_of(order: NDArray[np.number], clock: Clock) -> NDArray[np.int64]:
     Plain numbers are taken for the unit of time that their largest one fits: seconds below 10^11,
     then milliseconds, microseconds, nanoseconds.
     """
+    return _whole_units(order, _ticks_per_second(order, clock) * _SECONDS_A_DAY)
+
+
+def seconds_of(order: NDArray[np.number], clock: Clock) -> NDArray[np.int64]:
+    """Count whole seconds since 1970 of every row, shape [n]; plain numbers as in ``days_of``."""
+    return _whole_units(order, _ticks_per_second(order, clock))
+
+
+def _ticks_per_second(order: NDArray[np.number], clock: Clock) -> int:
     if clock not in PER_SECOND:
         largest = float(np.abs(order).max(initial=0))
         clock = next((unit for bound, unit in _UNIT_BY_SIZE if largest < bound), "ns")
-    days: NDArray[np.int64] = np.floor_divide(order, PER_SECOND[clock] * _SECONDS_A_DAY).astype(
-        np.int64
-    )
-    return days
+    return PER_SECOND[clock]
+
+
+def _whole_units(order: NDArray[np.number], n_ticks: int) -> NDArray[np.int64]:
+    whole: NDArray[np.int64] = np.floor_divide(order, n_ticks).astype(np.int64)
+    return whole
 
 
 def day_name(day: int) -> str:

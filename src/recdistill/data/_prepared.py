@@ -28,11 +28,15 @@ class Cases:
     history : Sequences of n_cases rows
         Everything the user did before the target (for test this includes the validation item).
     targets : int32 array, shape [n_cases], catalog ids.
+    target_times : int64 array, shape [n_cases], optional
+        When each target happened, in seconds. `evaluate` tells it to no model but one of
+        ``query_time="known"``.
     """
 
     users: NDArray[np.int64]
     history: Sequences
     targets: NDArray[np.int32]
+    target_times: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

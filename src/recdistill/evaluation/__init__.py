@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recdistill.evaluation._paired import PairedTest, compare_paired, compare_users
     from recdistill.evaluation._planning import Plan, plan_verdict
     from recdistill.evaluation._position_scores import PositionScores
+    from recdistill.evaluation._protocol import KNOWN_TIME, PROTOCOL, protocols_differ
     from recdistill.evaluation._recall_curve import recall_curve
     from recdistill.evaluation._recipes import RecipeTest, compare_recipes
     from recdistill.evaluation._recommender import Recommender
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from recdistill.evaluation._trainings import NOTHING_DRAWN, SeedNoise, Trainings, boil_down
 
 __all__ = [
+    "KNOWN_TIME",
     "METRICS",
     "NOTHING_DRAWN",
+    "PROTOCOL",
     "Calibration",
     "Clusters",
     "Evaluation",
@@ -68,6 +71,7 @@ __all__ = [
     "outcome",
     "permutation_test",
     "plan_verdict",
+    "protocols_differ",
     "recall_curve",
     "spread_over_users",
     "write_evaluation",

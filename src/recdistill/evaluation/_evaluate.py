@@ -13,6 +13,7 @@ from recdistill.errors import UserError
 from recdistill.evaluation._evaluation import Evaluation
 from recdistill.evaluation._lists import describe_lists, popularity_percentile
 from recdistill.evaluation._outcomes import KS
+from recdistill.evaluation._protocol import histories_for, protocol_of
 from recdistill.evaluation._ranks import rank_batch
 from recdistill.progress import progress_of
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from recdistill.data import Cases, Catalog, Sequences
     from recdistill.evaluation._recommender import Recommender
-
-PROTOCOL = "full ranking, ties by expectation, v1"
-
 
 _SCORE_BYTES = 128_000_000
 
@@ -58,7 +56,8 @@ def evaluate(
     ------
     UserError
         If the model belongs to another catalog, scores in the wrong shape, or scores an item NaN
-        or infinite; or if there is nobody to evaluate.
+        or infinite; if there is nobody to evaluate; or if the model is told of times that the
+        cases do not have.
     """
     name = str(getattr(model, "kind", type(model).__name__))
     catalog.require(model.catalog_digest, f"the model ({name})")
@@ -74,7 +73,7 @@ def evaluate(
     with torch.inference_mode(), progress_of(f"evaluate {name}", "users", n_cases) as line:
         for start in range(0, n_cases, batch_size):
             rows = order[start : start + batch_size]
-            histories = cases.history.take(rows)
+            histories = histories_for(model, cases, rows)
             scores = model.score(histories)
             if scores.shape != (len(rows), catalog.n_items + 1):
                 raise UserError(
@@ -105,7 +104,7 @@ def evaluate(
     if target_age is not None:
         per_user["target_age"] = target_age
     per_user.attrs = {
-        "protocol": PROTOCOL,
+        "protocol": protocol_of(model),
         "catalog_digest": catalog.digest,
         "cases_digest": cases_digest(cases),
         "n_items": catalog.n_items,

@@ -15,6 +15,7 @@ import torch
 
 from recdistill.errors import UserError
 from recdistill.evaluation._outcomes import expected_outcome
+from recdistill.evaluation._protocol import histories_for, query_time_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +76,7 @@ class Shifted:
 
     def __init__(self, inner: Recommender, new: NDArray[np.bool_], shift: float) -> None:
         self.inner, self.shift = inner, shift
-        self.catalog_digest = inner.catalog_digest
+        self.catalog_digest, self.query_time = inner.catalog_digest, query_time_of(inner)
         self._columns = torch.from_numpy(np.flatnonzero(new))
 
     def score(self, histories: Sequences) -> torch.Tensor:
@@ -131,7 +132,7 @@ def calibrate_new_items(
     rows = {
         kind: draw.permutation(np.flatnonzero(kinds == kind))[:max_cases] for kind in (False, True)
     }
-    spread = _spread(model, cases.history.take(rows[False][:_BATCH]))
+    spread = _spread(model, histories_for(model, cases, rows[False][:_BATCH]))
     shifts = np.linspace(-4 * spread, 4 * spread, _N_SHIFTS)
     known = _ranks(model, cases, rows[False], new, shifts)
     fresh = _ranks(model, cases, rows[True], new, shifts)
@@ -163,7 +164,7 @@ def _ranks(
     own, others = [], []
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]
-        history, targets = cases.history.take(part), cases.targets[part]
+        history, targets = histories_for(model, cases, part), cases.targets[part]
         scores = model.score(history).cpu().numpy().astype(np.float64)
         here = np.arange(len(part))
         level = scores[here, targets][:, None]

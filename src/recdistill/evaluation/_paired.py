@@ -10,6 +10,7 @@ import numpy as np
 from recdistill.errors import UserError
 from recdistill.evaluation._clusters import Clusters
 from recdistill.evaluation._evaluation import outcome
+from recdistill.evaluation._protocol import protocols_differ
 from recdistill.evaluation._significance import (
     bootstrap_interval,
     mcnemar_exact,
@@ -186,8 +187,10 @@ def require_same_cases(one: pd.DataFrame, other: pd.DataFrame) -> None:
     UserError
         Naming what differs.
     """
+    protocols = [str(t.attrs.get("protocol", "unknown")) for t in (one, other)]
+    if protocols[0] != protocols[1] or "unknown" in protocols:
+        raise UserError(f"These runs cannot be compared: {protocols_differ(*protocols)}.")
     for key, what in (
-        ("protocol", "protocol differs"),
         ("catalog_digest", "catalog digests differ"),
         ("cases_digest", "digests of users, histories and targets differ"),
     ):

@@ -18,6 +18,10 @@ class Recommender(Protocol):
     ----------
     catalog_digest : str
         Digest of the catalog whose item ids the scores' columns mean.
+    query_time : "none", "last" or "known", optional
+        What it must be told of the time: nothing, where it does not say; the histories' ``times``
+        ("last"); or also ``asked_at``, when the target happens ("known"). Evaluation names the
+        protocol by it, so whoever wraps a model passes it on.
     """
 
     @property

@@ -11,7 +11,7 @@ import torch
 from recdistill.data import Sequences
 from recdistill.evaluation import PositionScores
 from recdistill.floors import Floor
-from recdistill.students import StudentRecommender
+from recdistill.students import StudentRecommender, encode_at, times_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -133,8 +133,12 @@ def _read(
     starts, lengths = histories.offsets[windows.rows] + windows.starts, windows.lengths
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     source = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
-    read = torch.from_numpy(Sequences(histories.items[source], offsets).padded().astype(np.int64))
-    states = network.encode(read.to(network.item_table().device))  # [n_windows, longest, dim]
+    # A window always stops short of its row's newest item, which is asked for when it happens.
+    next_at = None if histories.times is None else histories.times[starts + lengths]
+    read = histories.picked(source, offsets, next_at)
+    times, device = times_of(network, read), network.item_table().device
+    items = torch.from_numpy(read.padded().astype(np.int64)).to(device)
+    states = encode_at(network, items, times and times.to(device))  # [n_windows, longest, dim]
     row, place = Sequences(source, offsets).keys()
     new = place >= (lengths - windows.n_new)[row]
     # What is said after an item is said before the next.

@@ -56,6 +56,7 @@ class SharedScores:
     def __init__(self, model: Any) -> None:
         self.model, self.catalog_digest = model, model.catalog_digest
         self.kind = str(getattr(model, "kind", type(model).__name__))
+        self.query_time = str(getattr(model, "query_time", "none"))
 
     def score(self, histories: Sequences) -> Tensor:
         """Score the whole catalog after each history, [n_rows, n_items + 1]."""

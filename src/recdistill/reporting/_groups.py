@@ -11,7 +11,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
-from recdistill.evaluation import Clusters
+from recdistill.evaluation import Clusters, protocols_differ
 from recdistill.reporting._case_outcomes import CaseOutcomes, boil_cases
 from recdistill.runs import fetch_artifact
 
@@ -175,6 +175,11 @@ def _require_same_cases(
                 f"Run '{run.name}' ({run.id[:8]}) cannot be compared: its per-user table does not "
                 f"say which {words} it is of; run evaluate on its model again."
             )
+    if table.attrs["protocol"] != (protocol := cases.attrs.get("protocol", "")):
+        raise UserError(
+            f"Runs '{first.name}' ({first.id[:8]}) and '{run.name}' ({run.id[:8]}) cannot be "
+            f"compared: {protocols_differ(str(protocol), str(table.attrs['protocol']))}."
+        )
     differ = [
         f"different {words} ('{cases.attrs.get(key, '')}' and '{table.attrs.get(key, '')}')"
         for key, words in _MUST_AGREE.items()

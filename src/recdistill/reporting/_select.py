@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlflow.exceptions import MlflowException
 
 from recdistill.errors import UserError
+from recdistill.evaluation import protocols_differ
 from recdistill.reporting._scored_run import MODEL_STAGES, SCORED, find_scored_run, scored_runs
 from recdistill.runs import newest_of
 
@@ -31,7 +32,7 @@ def select_runs(
     selection : str
         Ids and names with commas between them, or an MLflow filter string. Empty or ``latest``:
         of each model stage and kind of model the newest settings, in all their seeds, on the data
-        of the newest run.
+        of the newest run and by its protocol.
     dataset : str
         With an empty selection: only runs on this data set.
     floors : bool
@@ -70,21 +71,25 @@ def require_same_data(runs: Iterable[ScoredRun]) -> None:
         Naming the two runs and what differs between them.
     """
     first, *others = runs
-    for tag, words in (
-        ("catalog.digest", "catalogs"),
-        ("split.digest", "splits"),
-        ("protocol", "evaluation protocols"),
-    ):
+    for tag in ("catalog.digest", "split.digest", "protocol"):
         value = first.reference.tags.get(tag, "")
         for other in others:
             theirs = other.reference.tags.get(tag, "")
             if theirs != value:
                 raise UserError(
                     f"Runs '{first.name}' ({first.id[:8]}) and '{other.name}' ({other.id[:8]}) "
-                    f"cannot be compared: they are on different {words} ({tag} "
-                    f"{value[:12] or 'unknown'} and {theirs[:12] or 'unknown'}); select runs "
-                    "of one of them."
+                    f"cannot be compared: {_why(tag, value, theirs)}; select runs of one of them."
                 )
+
+
+def _why(tag: str, value: str, theirs: str) -> str:
+    if tag == "protocol":
+        return protocols_differ(value, theirs)
+    words = {"catalog.digest": "catalogs", "split.digest": "splits"}[tag]
+    return (
+        f"they are on different {words} ({tag} {value[:12] or 'unknown'} and "
+        f"{theirs[:12] or 'unknown'})"
+    )
 
 
 def _newest_of_each_kind(client: MlflowClient, dataset: str) -> list[ScoredRun]:
@@ -99,7 +104,7 @@ def _newest_of_each_kind(client: MlflowClient, dataset: str) -> list[ScoredRun]:
         )
     same = " AND ".join(
         f"tags.`{tag}` = '{newest_run.data.tags[tag]}'"
-        for tag in ("catalog.digest", "split.digest")
+        for tag in ("catalog.digest", "split.digest", "protocol")
         if tag in newest_run.data.tags
     )
     conditions = [" AND ".join(filter(None, [f"tags.stage = '{s}'", same])) for s in MODEL_STAGES]
@@ -119,6 +124,7 @@ def _missing_floors(client: MlflowClient, chosen: list[ScoredRun]) -> list[Score
     if not chosen:
         return []
     catalog, split = chosen[0].data
+    protocol = chosen[0].protocol
     present = {run.model for run in chosen}
     condition = (
         f"tags.stage = 'train_baseline' AND tags.`catalog.digest` = '{catalog}' "
@@ -126,7 +132,7 @@ def _missing_floors(client: MlflowClient, chosen: list[ScoredRun]) -> list[Score
     )
     added: dict[str, ScoredRun] = {}
     for run in _scored(client, condition):
-        if run.is_floor and run.model not in present:
+        if run.is_floor and run.model not in present and run.protocol == protocol:
             added.setdefault(run.model, run)
     return list(added.values())
 

@@ -14,7 +14,7 @@ from recdistill.errors import UserError
 from recdistill.serving._names import ItemNames
 from recdistill.serving._served_model import SIGNATURE
 from recdistill.serving._top_k import FILES
-from recdistill.students import read_student
+from recdistill.students import read_student, require_no_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,8 @@ def gather_student(
     Raises
     ------
     UserError
-        When ``model`` is no student: floors and teachers are not served.
+        When ``model`` is no student (floors and teachers are not served), or one that reads
+        times, which requests do not say.
     """
     config = parse_description(model / "config.json", "model")
     if config.get("family") != "student":
@@ -61,6 +62,7 @@ def gather_student(
             "a student as its model."
         )
     student, config = read_student(model)  # whole, or this ends here
+    require_no_times(student.query_time, f"The student in {model}", "served")
     folder.mkdir(parents=True, exist_ok=True)
     names = [name for name in (*FILES, "text.safetensors") if (model / name).is_file()]
     for name in {*names, catalog.name}:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         item_embedding,
     )
     from recdistill.students._ligr import LiGR
-    from recdistill.students._model import SequentialModel, score_histories
+    from recdistill.students._model import SequentialModel
+    from recdistill.students._query_time import QueryTime, require_no_times
     from recdistill.students._recommender import (
         StudentRecommender,
         load_model,
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
         save_model,
     )
     from recdistill.students._sasrec import SASRec
+    from recdistill.students._score import score_histories
+    from recdistill.students._times import (
+        ReadsTimes,
+        Times,
+        encode_at,
+        times_of,
+    )
 
 __all__ = [
     "HSTU",
@@ -45,22 +53,28 @@ __all__ = [
     "LiGR",
     "NewRows",
     "Positions",
+    "QueryTime",
+    "ReadsTimes",
     "SASRec",
     "SequentialModel",
     "StudentConfig",
     "StudentKind",
     "StudentRecommender",
+    "Times",
     "add_text",
     "append_items",
     "build_student",
+    "encode_at",
     "fold_text",
     "grow_student",
     "item_embedding",
     "load_model",
     "new_items",
     "read_student",
+    "require_no_times",
     "save_model",
     "score_histories",
+    "times_of",
 ]
 
 import_on_first_use(__name__)

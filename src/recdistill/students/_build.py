@@ -58,6 +58,7 @@ def _build(config: StudentConfig, n_items: int) -> SequentialModel:
             n_heads=n_heads,
             max_length=max_length,
             dropout=dropout,
+            query_time=config.query_time,
         )
     make, usual_width = (LiGR, 4) if config.kind == "ligr" else (SASRec, 1)
     return make(

@@ -7,13 +7,15 @@ from typing import Literal, get_args
 
 from recdistill.errors import UserError, require_choice, require_least
 from recdistill.students._item_content import ItemContent, ItemKind
+from recdistill.students._query_time import QueryTime
 
 StudentKind = Literal["sasrec", "ligr", "hstu", "gru4rec"]
 STUDENT_KINDS: tuple[str, ...] = get_args(StudentKind)
 ItemStart = Literal["random", "cooccurrence"]
 Positions = Literal["rotary", "relative", "decay", "oldest", "none"]
 
-_CHOICES = {"item_start": ItemStart, "positions": Positions}
+_CHOICES = {"item_start": ItemStart, "positions": Positions, "query_time": QueryTime}
+_READ_TIMES = ("hstu",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,9 @@ class Architecture:
     positions : "rotary", "relative", "decay", "oldest" or "none"
         How attention knows where an item stands (SASRec, LiGR); docs/students.md compares them.
         HSTU learns a bias per distance, GRU4Rec reads in order.
+    query_time : "none", "last" or "known"
+        What it is told of the time (HSTU): nothing, the times of the items it read, or also when
+        the target happens. The last is a protocol of its own: no other model knows as much.
     item, id_dropout, delta
         What an item's vector is made of: ``ItemContent``.
     """
@@ -49,6 +54,7 @@ class Architecture:
     dropout: float = 0.2
     item_start: ItemStart = "cooccurrence"
     positions: Positions = "rotary"
+    query_time: QueryTime = "none"
     item: ItemKind = "id"
     id_dropout: float = 0.0
     delta: float = 0.0
@@ -95,6 +101,11 @@ class StudentConfig(Architecture):
             raise UserError(
                 "student.positions=rotary turns pairs of coordinates, and student.dim / "
                 f"student.n_heads is {self.dim // self.n_heads}: make it even, or choose relative."
+            )
+        if self.query_time != "none" and self.kind not in _READ_TIMES:
+            raise UserError(
+                f"student.query_time is {self.query_time!r}, and {self.kind} does not read the "
+                f"time: take {' or '.join(_READ_TIMES)}, or set student.query_time=none."
             )
 
     @property

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recdistill.data import Sequences
+    from recdistill.students._query_time import QueryTime
 
 
 class SequentialModel(nn.Module, ABC):
@@ -26,11 +25,14 @@ class SequentialModel(nn.Module, ABC):
         Width of the states and of the item table.
     max_length : int
         Longest history the model reads; of a longer one only the newest items count.
+    query_time : "none", "last" or "known"
+        What it is told of the time; anything but "none" is for ``ReadsTimes``.
     """
 
     n_items: int
     dim: int
     max_length: int
+    query_time: QueryTime = "none"
 
     @abstractmethod
     def encode(self, items: Tensor) -> Tensor:
@@ -62,40 +64,6 @@ class SequentialModel(nn.Module, ABC):
         """
         states = self.encode(items)  # [batch, length, dim]
         return states[torch.arange(len(items), device=items.device), lengths - 1]
-
-
-@torch.inference_mode()
-@parametrize.cached()
-def score_histories(model: SequentialModel, histories: Sequences) -> Tensor:
-    """Score the whole catalog after each history.
-
-    A user without history gets the same score for every item. Rows are read in groups of similar
-    length, so a short history never pays for the padding of a long one.
-
-    Returns
-    -------
-    float32 tensor, shape [n_rows, n_items + 1], on the model's device
-        Column 0 (padding) is ``-inf``; the history is not masked.
-    """
-    was_training = model.training
-    model.eval()
-    table = model.item_table()
-    newest = histories.tail(model.max_length)
-    lengths = torch.from_numpy(newest.lengths)
-    states = torch.zeros(len(newest), model.dim, device=table.device)
-    order = torch.argsort(lengths)
-    for rows in torch.split(order[lengths[order] > 0], _ROWS_PER_PASS):
-        items = torch.from_numpy(newest.take(rows.numpy()).padded()).to(table.device)
-        state = model.encode_newest(items, lengths[rows].to(table.device))
-        states[rows.to(table.device)] = state.float()
-    scores = states @ table.float().T
-    scores[:, 0] = -torch.inf
-    model.train(was_training)
-    return scores
-
-
-# Enough rows for efficient matrix products, few enough to keep the activations in cache.
-_ROWS_PER_PASS = 64
 
 
 def small_start(module: nn.Module) -> None:

@@ -19,7 +19,7 @@ from recdistill.errors import UserError
 from recdistill.students._build import build_student
 from recdistill.students._config import StudentConfig
 from recdistill.students._item_table import TextMap
-from recdistill.students._model import score_histories
+from recdistill.students._score import score_histories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from recdistill.data import Catalog, Sequences
     from recdistill.students._model import SequentialModel
+    from recdistill.students._query_time import QueryTime
 
 # 2: states no longer depend on how many items follow. 3: with checksums.
 _FORMAT, _READABLE = 3, (2, 3)
@@ -53,6 +54,11 @@ class StudentRecommender:
     catalog_digest: str
     split_digest: str
     text: TextMap | None = None
+
+    @property
+    def query_time(self) -> QueryTime:
+        """What the student must be told of the time; see ``evaluation.Recommender``."""
+        return self.model.query_time
 
     def score(self, histories: Sequences) -> Tensor:
         """Return scores [n_rows, n_items + 1]; column 0 is -inf, the history is not masked."""

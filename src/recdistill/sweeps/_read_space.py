@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECTIONS = ("knobs", "points", "fixed")
+_TOLD = "student.query_time"
 _KEYS = ("range", "choices", "log", "zero", "when")
 
 
@@ -61,7 +62,8 @@ def build_space(plain: Mapping[str, Any], types: Mapping[str, type], stage: str)
     Raises
     ------
     UserError
-        For a setting the stage does not have, or a knob that cannot be searched.
+        For a setting the stage does not have, a knob that cannot be searched, or trials of
+        another protocol than the baseline's.
     """
     for section in plain:
         if section not in _SECTIONS:
@@ -78,6 +80,13 @@ def build_space(plain: Mapping[str, Any], types: Mapping[str, type], stage: str)
     built = {name: _knob(name, spec, type_of(name, types)) for name, spec in knobs.items()}
     if not built:
         raise UserError("The search space has no knobs, so there is nothing to search.")
+    searched = built[_TOLD].choices if _TOLD in built else ()
+    if "known" in (*searched, fixed.get(_TOLD)):
+        raise UserError(
+            f"The search space has {_TOLD}=known, and a sweep measures its trials beside a "
+            "baseline that is not told when targets happen: leave it out, and train such models "
+            "with train_baseline."
+        )
     earlier: set[str] = set(fixed)
     for name, knob in built.items():
         if late := [other for other in knob.when if other not in earlier]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from recdistill.testing._readers import Interaction, ReaderSuite
     from recdistill.testing._students import StudentSuite
     from recdistill.testing._terms import TermStep, TermSuite
+    from recdistill.testing._timed_students import TimedStudentSuite
 
 __all__ = [
     "FloorSuite",
@@ -21,6 +22,7 @@ __all__ = [
     "StudentSuite",
     "TermStep",
     "TermSuite",
+    "TimedStudentSuite",
 ]
 
 import_on_first_use(__name__)

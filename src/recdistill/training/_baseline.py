@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recdistill.config import parse, stage_module
 from recdistill.floors import FLOOR_KINDS
+from recdistill.students import require_no_times
 from recdistill.training._recipe_file import load_recipe
 
 if TYPE_CHECKING:
@@ -21,14 +22,19 @@ def find_baseline(reference: str, finder: RunFinder, data: PreparedData) -> RunR
     Raises
     ------
     UserError
-        When there is none on these data.
+        When there is none on these data, or it reads times, which what learns like it or beside it
+        is not given.
     """
-    if reference != "latest":
-        return finder.find(reference, "train_baseline", data=data)
-    from recdistill.runs import FinishedRuns  # stages import this before they know their settings
+    if reference == "latest":
+        from recdistill.runs import FinishedRuns  # stages import this before they know settings
 
-    runs = FinishedRuns(finder.client)
-    return runs.find(reference, "train_baseline", data=data, unlike={"model": FLOOR_KINDS})
+        runs = FinishedRuns(finder.client)
+        found = runs.find(reference, "train_baseline", data=data, unlike={"model": FLOOR_KINDS})
+    else:
+        found = finder.find(reference, "train_baseline", data=data)
+    query_time = found.tags.get("query_time", "none")  # runs of earlier versions say nothing
+    require_no_times(query_time, f"Run '{found.name}' ({found.id[:8]})", "a baseline here")
+    return found
 
 
 def baseline_settings(baseline: RunReference, of_data: Mapping[str, Any]) -> Any:

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from recdistill.students import Times
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,6 +34,8 @@ class Batch:
         Position of each window's first item in its row.
     share : float
         Factor on the mean loss, where ranks share a batch out; see ``ranks.share_of``.
+    times : Times, optional
+        Of the items and of their targets, where the sequences have times.
     """
 
     items: Tensor
@@ -39,11 +43,13 @@ class Batch:
     rows: Tensor
     starts: Tensor
     share: float = 1.0
+    times: Times | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``."""
         names = ("items", "targets", "rows", "starts")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        moved = {name: getattr(self, name).to(device) for name in names}
+        return replace(self, **moved, times=self.times and self.times.to(device))
 
     def target_keys(self) -> tuple[Tensor, Tensor]:
         """Return row and position of every real target, in the order the losses see them.
@@ -136,6 +142,8 @@ class WindowDataset(Dataset[Batch]):
     def __init__(self, sequences: Sequences) -> None:
         self.items = torch.from_numpy(sequences.items)
         self.offsets = sequences.offsets
+        times = sequences.times
+        self.times = None if times is None else torch.from_numpy(times)
 
     def __getitem__(self, windows: NDArray[np.int64]) -> Batch:
         row, start, length = windows.T
@@ -146,7 +154,11 @@ class WindowDataset(Dataset[Batch]):
         at = at.clamp_(max=len(self.items) - 2)
         items = self.items[at].masked_fill_(padding, 0)
         targets = self.items[at + 1].masked_fill_(padding, 0)
-        return Batch(items, targets, torch.from_numpy(row), torch.from_numpy(start))
+        batch = Batch(items, targets, torch.from_numpy(row), torch.from_numpy(start))
+        if self.times is not None:
+            # A target is asked for when it happens; what stands at padding is read by nobody.
+            batch.times = Times(self.times[at], self.times[at + 1])
+        return batch
 
 
 def window_loader(

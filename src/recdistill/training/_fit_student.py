@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recdistill.data import training_counts
+from recdistill.data import as_read_by, training_counts
 from recdistill.errors import UserError
 from recdistill.students import (
     StudentConfig,
@@ -61,7 +61,7 @@ def fit_student(
     ----------
     recipe : StudentRecipe
     data : PreparedData
-        ``data.test`` is never read.
+        ``data.test`` is never read. A student that reads times gets those of the folder.
     seed : int
     vectors : ItemVectors, optional
         Of the items' texts, for an architecture whose ``item`` has text.
@@ -70,6 +70,7 @@ def fit_student(
     checkpoint_folder : Path, optional
         A fit that was interrupted here goes on; see ``training.fit``.
     """
+    data = as_read_by(recipe.architecture, data)
     n_items = data.catalog.n_items
     student = build_student(recipe.architecture, n_items, seed=seed, train=data.train)
     take_in_text(student, recipe.architecture, vectors, data, seed=seed)

@@ -11,6 +11,7 @@ import torch
 from torch.nn.utils import parametrize
 
 from recdistill.ranks import current
+from recdistill.students import encode_at
 from recdistill.training._row_adamw import RowAdamW
 from recdistill.training._step import Step
 from recdistill.training._touched_rows import touched_table
@@ -71,7 +72,7 @@ class TrainingModule(pl.LightningModule):
         # An item table made of parts (an id and a text) is put together once per step: input and
         # output then see the same one, dropped parts included.
         with parametrize.cached():
-            states = self.model.encode(batch.items)[real]  # [n_targets, dim]
+            states = encode_at(self.model, batch.items, batch.times)[real]  # [n_targets, dim]
             table, targets = self.model.item_table(), batch.targets[real]
         progress = self.global_step / self.n_steps
         total, means = self.objective(Step(states, table, targets, batch), progress)

@@ -35,6 +35,7 @@ class Validated:
 
     def __init__(self, model: SequentialModel, catalog_digest: str) -> None:
         self.model, self.catalog_digest = model, catalog_digest
+        self.query_time = model.query_time
 
     def score(self, histories: Sequences) -> Tensor:
         """See ``evaluation.Recommender``."""

@@ -1,7 +1,10 @@
 import pytest
 
 from recdistill.errors import UserError
-from recdistill.reporting import find_scored_run, require_same_data, select_runs
+from recdistill.evaluation import KNOWN_TIME, PROTOCOL
+from recdistill.reporting import find_scored_run, load_groups, require_same_data, select_runs
+
+from .small_runs import per_user
 
 
 def test_default_takes_the_newest_settings_of_each_kind_in_all_their_seeds(store):
@@ -71,6 +74,22 @@ def test_other_data_or_protocol_is_refused_naming_both_runs(store, tag):
     runs = select_runs(store.client, "one,two", floors=False)
     with pytest.raises(UserError, match=r"'two' .* and 'one' .* cannot be compared.*" + tag):
         require_same_data(runs)
+
+
+def test_runs_told_when_their_targets_happen_stand_with_their_like_only(store):
+    table = per_user(2.0, 1, protocol=KNOWN_TIME)
+    blind = store.write("hstu", name="blind", table=per_user(2.0, 2, protocol=PROTOCOL))
+    floor = store.write("counter", table=per_user(1.0, 3, protocol=PROTOCOL))
+    told = [store.write("hstu", name=f"told{s}", seed=s, table=table) for s in (0, 1)]
+    assert {run.id for run in select_runs(store.client)} == set(told)
+    assert {run.id for run in select_runs(store.client, "told0")} == {told[0]}
+    assert {run.id for run in select_runs(store.client, "blind")} == {blind, floor}
+    runs = select_runs(store.client, "blind,told0", floors=False)
+    for refuse in (require_same_data, load_groups):
+        with pytest.raises(UserError, match="told when each target happens") as refused:
+            refuse(runs)
+        assert "'blind'" in str(refused.value)
+        assert "'told0'" in str(refused.value)
 
 
 def test_seeds_of_one_distillation_are_equal_although_their_baselines_are_two_runs(store):

@@ -4,7 +4,7 @@ import json
 import pickle
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -13,13 +13,14 @@ import torch
 from recdistill.checksums import write_description
 from recdistill.data import Sequences
 from recdistill.errors import UserError
+from recdistill.saved_models import load_recommender
 from recdistill.serving import (
     Registry,
     TopK,
     gather_student,
 )
 from recdistill.serving._in_catalog import InCatalog
-from recdistill.students import save_model
+from recdistill.students import StudentConfig, StudentRecommender, build_student, save_model
 from recdistill.students._item_table import TextMap
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from recdistill.data import Catalog
-    from recdistill.students import StudentRecommender
 
 
 def histories(n: int, longest: int = 30) -> Sequences:
@@ -114,6 +114,21 @@ def test_items_that_training_never_met_are_shifted_by_what_was_learnt(
     np.testing.assert_allclose(scores, plain[:, 1:].sort(1, descending=True)[0], atol=1e-3)
     in_catalog = InCatalog(top_k, catalog).score(rows)
     np.testing.assert_allclose(in_catalog[:, 1:], plain[:, 1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("query_time", ["last", "known"])
+def test_a_student_that_reads_times_is_not_served(
+    query_time: Literal["last", "known"], catalog: Catalog, tmp_path: Path
+) -> None:
+    config = StudentConfig("hstu", max_length=12, query_time=query_time, dim=16)
+    model = build_student(config, catalog.n_items, seed=0)
+    save_model(StudentRecommender(model, config, catalog.digest, "split"), tmp_path / "model")
+    with pytest.raises(UserError, match=f"query_time={query_time} and cannot be served"):
+        gather_student(tmp_path / "model", tmp_path / "catalog.csv", tmp_path / "student")
+    with pytest.raises(UserError, match="cannot be a teacher or a champion"):
+        load_recommender(tmp_path / "model", catalog)
+    read = load_recommender(tmp_path / "model", catalog, with_times=True)
+    assert read.query_time == query_time  # type: ignore[attr-defined]
 
 
 class Planted:

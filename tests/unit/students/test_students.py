@@ -9,7 +9,7 @@ import torch
 
 from recdistill.errors import UserError
 from recdistill.students import STUDENT_KINDS, Positions, StudentConfig, build_student
-from recdistill.testing import StudentSuite
+from recdistill.testing import StudentSuite, TimedStudentSuite
 
 if TYPE_CHECKING:
     from recdistill.students import SequentialModel
@@ -29,13 +29,16 @@ class OneOfOurs(StudentSuite):
 
 def _suite(name: str, **knobs: object) -> type[StudentSuite]:
     config = StudentConfig(**SMALL | knobs)  # type: ignore[arg-type]
-    return type(f"Test{name}", (OneOfOurs,), {"config": config})
+    kept = (OneOfOurs,) if config.query_time == "none" else (OneOfOurs, TimedStudentSuite)
+    return type(f"Test{name}", kept, {"config": config})
 
 
 for _kind in STUDENT_KINDS:
     globals()[f"Test_{_kind}"] = _suite(_kind, kind=_kind)
 for _positions in get_args(Positions):
     globals()[f"Test_positions_{_positions}"] = _suite(_positions, positions=_positions)
+for _query_time in ("last", "known"):
+    globals()[f"Test_hstu_{_query_time}"] = _suite(_query_time, kind="hstu", query_time=_query_time)
 
 
 def test_every_kind_is_built_as_asked():
@@ -72,6 +75,8 @@ def test_building_leaves_the_generator_alone():
         ({"dropout": 1.0}, "student.dropout"),
         ({"max_length": 0}, "student.max_length"),
         ({"ffn_multiplier": 0}, "student.ffn_multiplier"),
+        ({"query_time": "now"}, "student.query_time"),
+        *(({"kind": k, "query_time": "last"}, "take hstu") for k in ("sasrec", "ligr", "gru4rec")),
     ],
 )
 def test_impossible_students_are_refused_in_a_sentence(knobs: dict[str, object], word: str):

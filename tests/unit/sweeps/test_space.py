@@ -88,6 +88,24 @@ def test_a_wrong_space_is_refused_in_one_sentence(knobs: dict[str, Any], sentenc
         build_space({"knobs": knobs}, TYPES, "distill")
 
 
+@pytest.mark.parametrize(
+    ("knob", "fixed"),
+    [
+        ({"student.query_time": {"choices": ["none", "known"]}}, {}),
+        ({}, {"student.query_time": "known"}),
+    ],
+)
+def test_trials_that_are_told_of_their_targets_are_refused_beside_a_baseline(
+    knob: dict[str, Any], fixed: dict[str, Any]
+) -> None:
+    types = setting_types(stage_module("train_baseline").Config)
+    knobs = {"student.dropout": {"range": [0.1, 0.5]}}
+    with pytest.raises(UserError, match="query_time=known"):
+        build_space({"knobs": knobs | knob, "fixed": fixed}, types, "train_baseline")
+    last = {"student.query_time": {"choices": ["none", "last"]}}
+    assert len(build_space({"knobs": knobs | last}, types, "train_baseline").knobs) == 2
+
+
 def test_a_point_outside_is_refused() -> None:
     with pytest.raises(UserError, match="weight=99, outside of"):
         space().parameters({"weight": 99}, {"kind": "all"})

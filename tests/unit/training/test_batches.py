@@ -76,3 +76,20 @@ def test_the_learned_context_of_a_long_row_changes_with_the_epoch():
         sampler.set_epoch(epoch)
         cuts.add(int(min(start for batch in sampler for _, start, _ in batch.tolist() if start)))
     assert len(cuts) == 10
+
+
+@settings(max_examples=40, deadline=None)
+@given(lengths=lists, max_length=st.integers(1, 9), tokens=st.integers(1, 40))
+def test_times_are_those_of_items_and_targets(lengths: list[int], max_length: int, tokens: int):
+    sequences = _sequences(lengths)
+    if sum(length > 1 for length in lengths) == 0:
+        return
+    bare = window_loader(sequences, max_length=max_length, tokens=tokens, seed=0)
+    assert all(batch.times is None for batch in bare)
+    timed = Sequences(sequences.items, sequences.offsets, 100 * sequences.items.astype(np.int64))
+    for batch in window_loader(timed, max_length=max_length, tokens=tokens, seed=0):
+        real = batch.targets > 0
+        assert torch.equal(batch.times.seen[real], 100 * batch.items[real].long())
+        assert torch.equal(batch.times.asked[real], 100 * batch.targets[real].long())
+        moved = batch.to(torch.device("cpu"))
+        assert torch.equal(moved.times.seen, batch.times.seen)
