@@ -203,6 +203,8 @@ def blocks() -> list[Block]:
         return []
     of = {(one["variant"], one["seed"]): one for one in found}
     seeds = sorted({seed for _, seed in of if all((name, seed) in of for name in VARIANTS)})
+    if not seeds:
+        return []
     lines = [
         "| taught with | student's recall@10 | NDCG@10 | over lists of 30 | its pool's NDCG@10 |",
         "|---|---|---|---|---|",
