@@ -67,6 +67,7 @@ NETWORK: tuple[Words, ...] = tuple(
 )
 DROPPED_IDS: tuple[Words, ...] = tuple({"id_dropout": share} for share in (0.1, 0.3, 0.5))
 WIDTHS: tuple[Words, ...] = tuple({"dim": dim} for dim in (64, 256, 384))
+OF_NETWORK, OF_TEXT = ("dropout", "label_smoothing"), ("id_dropout", "dim")
 START: Words = NETWORK[1] | {"id_dropout": 0.0, "dim": 128}
 
 
@@ -185,9 +186,13 @@ def chosen(row: str) -> Words:
     trials = _trials(of)
     if not trials:
         raise SystemExit("Run `try` first.")
-    metric = "ndcg_at_10" if row == IDS else "new"
-    words: Words = max(trials, key=lambda trial: float(trial[metric]))["words"]
-    return words
+    network = max(
+        (trial for trial in trials if all(trial["words"][n] == START[n] for n in OF_TEXT)),
+        key=lambda trial: float(trial["ndcg_at_10"]),
+    )["words"]
+    alike = [t for t in trials if all(t["words"][n] == network[n] for n in OF_NETWORK)]
+    words: Words = max(alike, key=lambda trial: float(trial["new"]))["words"]
+    return network if row == IDS else words
 
 
 def _trials(row: str) -> list[dict[str, Any]]:
