@@ -160,8 +160,8 @@ class Bench:
         self, lessons: Lessons, *, halves: int = 1, start: dict[str, Any] | None = None
     ) -> Recommender:
         """Distil with the settings of the results' page."""
-        config = self.shop._distilling(STUDENT)
-        baseline = self.shop._recipe(BASELINE, self.seed)
+        config = self.shop.distilling(STUDENT)
+        baseline = self.shop.recipe(BASELINE, self.seed)
         changes = config.resolved(baseline, self.data.train, lessons.sequences)
         assert changes.max_epochs is not None
         changes = replace(changes, max_epochs=changes.max_epochs // halves)

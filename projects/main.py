@@ -81,7 +81,7 @@ class Config(OnData):
             )
         own = {f"control_settings.{name}": told for name, told in self.control_settings.items()}
         for name, told in {"student_settings": self.student_settings, **own}.items():
-            require_students(name, told)
+            runs.require_settings("distill", told, name)
         if len(set(self.teaching)) < len(self.teaching):
             raise UserError(f"teaching names one of {', '.join(self.teaching)} twice.")
         taught = self.teaching or self.pools == "one"
@@ -113,15 +113,6 @@ class Config(OnData):
         if self.pools == "one":
             return seed + OTHER_SEED
         return OTHER_SEED * (seed + 1) + self.teaching.index(kind)
-
-
-def require_students(name: str, settings: dict[str, Any]) -> None:
-    """Refuse what `distill` would: here, not after an hour of what its student learns from."""
-    try:
-        if settings:
-            runs.stage_config("distill", settings)
-    except UserError as refused:
-        raise UserError(f"{name}: {refused}") from None
 
 
 @dataclass(frozen=True)

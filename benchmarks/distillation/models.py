@@ -98,7 +98,8 @@ class Workshop:
             words.append("--student.item=id+text")
         return parse(train_baseline.Config, "train_baseline", words)
 
-    def _recipe(self, name: str, seed: int, *more: str) -> StudentRecipe:
+    def recipe(self, name: str, seed: int, *more: str) -> StudentRecipe:
+        """Return how a network is trained, with these words on top."""
         config = self._config(name, seed, *more)
         return config.recipe(train_baseline.student_kind(config))
 
@@ -106,7 +107,7 @@ class Workshop:
         return _told(self._fitted(name, self.seed, self._checkpoints(name)))
 
     def _fitted(self, name: str, seed: int, at: Path, *more: str) -> FittedStudent:
-        recipe, texts = self._recipe(name, seed, *more), self._texts(name)
+        recipe, texts = self.recipe(name, seed, *more), self._texts(name)
         return fit_student(recipe, self.data, seed=seed, vectors=texts, checkpoint_folder=at)
 
     def _texts(self, name: str) -> ItemVectors | None:
@@ -123,8 +124,8 @@ class Workshop:
     def _on_views(self, name: str) -> tuple[Recommender, Figures]:
         """Train on the same views as the student of this seed, without a word about them."""
         views = draw_views(self.data.train, self.setting.views, seed=self.seed).sequences
-        config = self._distilling(name)
-        baseline = self._recipe(self.setting.recipes[name].of, self.seed)
+        config = self.distilling(name)
+        baseline = self.recipe(self.setting.recipes[name].of, self.seed)
         changes = replace(
             StudentChanges(effort=config.effort).resolved(baseline, self.data.train),
             **{n: v for n, v in config.asked().items() if v is not None},
@@ -135,8 +136,8 @@ class Workshop:
     def _student(self, name: str) -> tuple[Recommender, Figures]:
         """Train on what this seed's pool says about this seed's views."""
         lessons, facts = self._lessons()
-        config = self._distilling(name)
-        baseline = self._recipe(self.setting.recipes[name].of, self.seed)
+        config = self.distilling(name)
+        baseline = self.recipe(self.setting.recipes[name].of, self.seed)
         changes = config.resolved(baseline, self.data.train, lessons.sequences)
         teaching = Teaching(
             lessons.shortened(config.top_k),
@@ -149,14 +150,15 @@ class Workshop:
         model, more = self._distilled(name, changes, teaching)
         return model, facts | more
 
-    def _distilling(self, name: str) -> distill.Config:
+    def distilling(self, name: str) -> distill.Config:
+        """Return the settings of ``distill`` that were chosen for a recipe."""
         words = ["--dataset", self.data.dataset, "--preset", "full", *self.chosen[name]]
         return parse(distill.Config, "distill", words)
 
     def _distilled(
         self, name: str, changes: StudentChanges, teaching: Teaching
     ) -> tuple[Recommender, Figures]:
-        recipe = changes.applied_to(self._recipe(self.setting.recipes[name].of, self.seed))
+        recipe = changes.applied_to(self.recipe(self.setting.recipes[name].of, self.seed))
         recipe = replace(recipe, loop=replace(recipe.loop, validate_every=1))
         at = self._checkpoints(name)
         fitted = distil_student(

@@ -63,7 +63,7 @@ def copy_to(folder: Path, address: Address) -> bool:
     """
     manifest = (folder / _MANIFEST).read_bytes()
     if object_store.version(address / _MANIFEST) is not None:
-        if _split_of(object_store.read(address / _MANIFEST)) == _split_of(manifest):
+        if _digests(object_store.read(address / _MANIFEST)) == _digests(manifest):
             return False
         raise UserError(
             f"{address} holds another prepared folder than {folder}: give this one an address of "
@@ -85,10 +85,10 @@ def _fetched(address: Address) -> Path:
     folder = ROOT / address.name
     if (folder / _MANIFEST).is_file():
         there = object_store.read(address / _MANIFEST)
-        if _split_of((folder / _MANIFEST).read_bytes()) == _split_of(there):
+        if _digests((folder / _MANIFEST).read_bytes()) == _digests(there):
             return folder
         raise UserError(
-            f"{folder} holds another split than {address}: remove it, or give the copy in the "
+            f"{folder} holds other data than {address}: remove it, or give the copy in the "
             "store another name."
         )
     ROOT.mkdir(parents=True, exist_ok=True)
@@ -101,5 +101,7 @@ def _fetched(address: Address) -> Path:
     return folder
 
 
-def _split_of(manifest: bytes) -> str:
-    return str(json.loads(manifest)["split_digest"])
+def _digests(manifest: bytes) -> tuple[str, str]:
+    """Return what says which data they are: the items with their words, and who took what when."""
+    said = json.loads(manifest)
+    return str(said["catalog_digest"]), str(said["split_digest"])

@@ -233,9 +233,15 @@ def test_a_prepared_folder_goes_to_the_store_and_comes_back_on_another_machine(
     other = prepare(DataConfig("shop", data_path=str(shop), max_users=9), tmp_path / "o" / "data")
     with pytest.raises(UserError, match="holds another prepared folder"):
         data_runs.copy_to(other.folder, address)
+    titles = (shop / "items.csv").read_text()
+    (shop / "items.csv").write_text(titles.replace("Thing", "Object"))
+    renamed = prepare(DataConfig("shop", data_path=str(shop)), tmp_path / "renamed" / "data")
+    assert renamed.split_digest == here.split_digest
+    with pytest.raises(UserError, match="holds another prepared folder"):
+        data_runs.copy_to(renamed.folder, address)
     elsewhere = Address("lake", f"{tmp_path.name}/elsewhere/shop-prepared")
     data_runs.copy_to(other.folder, elsewhere)
-    with pytest.raises(UserError, match="holds another split"):
+    with pytest.raises(UserError, match="holds other data"):
         data_runs.folder_of(str(elsewhere), finder)
     # Changed in the store: the checksums of the manifest say so, and nothing is left behind.
     broken = Address("lake", f"{tmp_path.name}/broken")

@@ -7,7 +7,7 @@ from recdistill._lazy import import_on_first_use
 if TYPE_CHECKING:
     from recdistill.runs._content_key import code_digest
     from recdistill.runs._dead_runs import process_tags
-    from recdistill.runs._in_process import run_configured, run_stage, stage_config
+    from recdistill.runs._in_process import require_settings, run_configured, run_stage
     from recdistill.runs._launch import launch
     from recdistill.runs._listing import list_runs, page_of_run
     from recdistill.runs._names import metric_word
@@ -69,12 +69,12 @@ __all__ = [
     "process_tags",
     "read_record",
     "repeat",
+    "require_settings",
     "run_configured",
     "run_stage",
     "run_url",
     "search",
     "stage",
-    "stage_config",
     "step_costs",
     "ui_base",
     "view_url",

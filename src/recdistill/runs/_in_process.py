@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow import MlflowClient
 
 from recdistill.config import parse, stage_module
+from recdistill.errors import UserError
 from recdistill.runs._open_run import open_run
 from recdistill.runs._references import RunReference, find_run
 
@@ -32,19 +33,28 @@ def run_stage(name: str, /, *, parent: str | None = None, **settings: Any) -> Ru
     UserError
         As the stage itself would say it.
     """
-    return run_configured(name, stage_config(name, settings), parent=parent)
+    return run_configured(name, _config(name, settings), parent=parent)
 
 
-def stage_config(name: str, settings: Mapping[str, Any]) -> Any:
-    """Build a stage's settings from parameters as ``run_stage`` takes them, and run nothing.
+def require_settings(name: str, settings: Mapping[str, Any], where: str) -> None:
+    """Refuse now what a stage would refuse later, after all that it waits for.
+
+    Parameters
+    ----------
+    name : the stage
+    settings : its parameters, as ``run_stage`` takes them
+    where : what the sentence begins with: the setting that holds them
 
     Raises
     ------
     UserError
         As the stage itself would say it.
     """
-    words = [f"--{key}={_word(v)}" for key, v in settings.items()]
-    return parse(stage_module(name).Config, name, words)
+    try:
+        if settings:
+            _config(name, settings)
+    except UserError as refused:
+        raise UserError(f"{where}: {refused}") from None
 
 
 def run_configured(name: str, config: Any, *, parent: str | None = None) -> RunReference:
@@ -52,6 +62,11 @@ def run_configured(name: str, config: Any, *, parent: str | None = None) -> RunR
     with open_run(name, config, parent=parent) as run:
         stage_module(name).run(config, run)
     return find_run(MlflowClient(), run.id, stages=(name,))
+
+
+def _config(name: str, settings: Mapping[str, Any]) -> Any:
+    words = [f"--{key}={_word(v)}" for key, v in settings.items()]
+    return parse(stage_module(name).Config, name, words)
 
 
 def _word(value: object) -> str:
