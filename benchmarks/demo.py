@@ -3,7 +3,7 @@
     make demo
     python -m benchmarks.demo           # keeps the newest as docs/assets/demo.json, writes pages
     python -m benchmarks.demo --busy    # as demo_busy.json: one of a machine that had other work
-    python -m benchmarks.demo --full    # what `main --preset=full` took, as full.json
+    python -m benchmarks.demo --full amazon-beauty  # what `main --preset=full` of these data took
 
 Nothing is measured here. The demo reads that file to say beforehand what its steps will take.
 """
@@ -22,7 +22,6 @@ from recdistill.reporting import ALPHA
 from recdistill.runs import newest_of
 
 RESULT = ROOT / "docs" / "assets" / "demo.json"
-FULL = RESULT.with_name("full.json")
 BUSY = RESULT.with_name("demo_busy.json")
 # The step whose end a step of this kind waits for; several of a kind are ready with the first.
 AFTER = {"floors": "data", "baseline": "data", "network": "data", "teacher": "baseline",
@@ -208,15 +207,16 @@ def main() -> None:
     """Take the newest demo of the tracking store in use."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--busy", action="store_true", help="the machine had other work")
-    parser.add_argument("--full", action="store_true", help="keep what preset=full took")
+    parser.add_argument("--full", metavar="DATASET", help="keep what preset=full took")
     asked = parser.parse_args()
     if asked.busy and asked.full:
         parser.error("--busy is about the demo, --full about another run")
-    result, preset = (BUSY if asked.busy else RESULT), "quick"
+    result, preset, dataset = (BUSY if asked.busy else RESULT), "quick", "ml-100k"
     if asked.full:
-        result, preset = FULL, "full"
+        preset, dataset = "full", asked.full
+        result = RESULT.with_name(f"full-{dataset}.json")
     client = MlflowClient()
-    named = ["attributes.status = 'FINISHED'", f"attributes.run_name = 'ml-100k-{preset}-main'"]
+    named = ["attributes.status = 'FINISHED'", f"attributes.run_name = '{dataset}-{preset}-main'"]
     newest = newest_of(client, ["main"], named)
     if newest is None:
         raise SystemExit(f"This store has no finished run of main --preset={preset}.")

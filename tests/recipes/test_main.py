@@ -138,6 +138,37 @@ def test_main_gives_every_student_a_pool_of_its_own_where_asked(
     assert seeds == [0, 1], "who taught is no baseline"
 
 
+def test_main_with_texts_reads_them_once_for_baseline_teachers_and_students(
+    recipe: Recipe, in_this_process: None
+) -> None:
+    asked = ["--model=sasrec-text", "--beside=[sasrec]", "--teaching=[sasrec-text,tfidf]"]
+    asked += ["--floors=[]", "--pools=each", "--n_seeds=1", "--with_teacher=false", "--controls=[]"]
+    told = ["--network_settings={sasrec-text: {student.dropout: 0.3}}", "--at_once=1"]
+    told += [
+        "--teaching_settings={sasrec-text: {student.dropout: 0.1}}",
+        "--text_settings={dim: 16}",
+    ]
+    run = recipe("main", "--preset=quick", *asked, *told, *SMALL)
+    children = MlflowClient().search_runs(["0"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
+    (texts,) = (c for c in children if c.data.tags["stage"] == "embed_items")
+    networks = [c for c in children if c.data.tags.get("model") == "sasrec"]
+    with_texts = [c for c in networks if c.data.params["config.student.item"] == "id+text"]
+    (ids,) = (c for c in networks if c not in with_texts)
+    baseline, teacher = sorted(with_texts, key=seed_of)
+    assert {c.data.tags["text_run_id"] for c in with_texts} == {texts.info.run_id}
+    assert [c.data.params["config.student.dropout"] for c in (baseline, teacher)] == ["0.3", "0.1"]
+    assert "text_run_id" not in ids.data.tags
+    student = next(c for c in children if c.data.tags["stage"] == "distill")
+    assert student.data.tags["baseline_run_id"] == baseline.info.run_id
+    transfer = next(c for c in children if c.data.tags["stage"] == "make_transfer_set")
+    assert transfer.data.tags["teacher_run_id"].split(",")[0] == teacher.info.run_id
+    compared = next(c for c in children if c.data.tags["stage"] == "compare")
+    told_apart = compared.data.tags["compared_runs"].split(",")
+    assert ids.info.run_id in told_apart
+    assert baseline.info.run_id in told_apart
+    assert teacher.info.run_id not in told_apart
+
+
 def seed_of(run: mlflow.entities.Run) -> int:
     return int(run.data.tags["seed"])
 

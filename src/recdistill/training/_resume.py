@@ -106,5 +106,14 @@ def resumable_checkpoint(
 
 
 def _difference(saved: str, wanted: str) -> str:
-    pairs = zip(saved.splitlines(), wanted.splitlines(), strict=False)
-    return "; ".join(f"it has {a}, asked for is {b}" for a, b in pairs if a != b) or "other fields"
+    has, asked = (_by_name(lines) for lines in (saved, wanted))
+    names = [name for name in sorted({**has, **asked}) if has.get(name) != asked.get(name)]
+    return "; ".join(f"it has {_fact(n, has)}, asked for is {_fact(n, asked)}" for n in names)
+
+
+def _by_name(lines: str) -> dict[str, str]:
+    return {name: value for name, _, value in (line.partition("=") for line in lines.splitlines())}
+
+
+def _fact(name: str, facts: Mapping[str, str]) -> str:
+    return f"{name}={facts[name]}" if name in facts else f"no {name}"

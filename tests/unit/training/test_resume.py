@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from recdistill.errors import UserError
-from recdistill.training import FitConfig, OptimizerConfig, Softmax
+from recdistill.training import FitConfig, OptimizerConfig, Softmax, signature_lines
+from recdistill.training._resume import resumable_checkpoint
 
 from .test_fit import FIT, Killed, _fit, _timeless
 
@@ -108,6 +109,19 @@ def test_a_damaged_or_planted_checkpoint_is_one_sentence(
     torch.save({"callbacks": Planted()}, path)
     with pytest.raises(UserError, match="is damaged or no checkpoint of ours"):
         _fit(walks, tmp_path, short)
+
+
+def test_a_checkpoint_of_a_version_with_fewer_settings_says_which_one_is_new(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"facts": "dim=64\nseed=0"}, path)
+    wanted = signature_lines({"dim": 64, "query_time": "none", "seed": 1})
+    with pytest.raises(UserError) as refused:
+        resumable_checkpoint(path, wanted, lambda saved: str(saved["facts"]))
+    assert (
+        "it has no query_time, asked for is query_time=none; it has seed=0, asked for is seed=1."
+    ) in str(refused.value)
 
 
 def test_ctrl_c_leaves_as_ctrl_c_and_can_be_pressed_again(

@@ -1,0 +1,27 @@
+"""What is said beforehand: every step once, in its order, and as often as it is done."""
+
+from __future__ import annotations
+
+from recdistill.experiment import ExperimentSettings, plan
+
+
+def test_steps_stand_in_their_order_and_are_counted() -> None:
+    asked = ExperimentSettings(
+        model="sasrec-text",
+        beside=["sasrec", "gru4rec"],
+        n_seeds=3,
+        teaching=["sasrec", "tfidf"],
+        floors=["counter"],
+        pools="each",
+        controls=["no_lists"],
+        with_teacher=False,
+    )
+    planned = plan(asked)
+    assert [(step.kind, step.n) for step in planned.steps] == [
+        ("data", 1), ("texts", 1), ("floors", 1), ("baseline", 3), ("beside", 6), ("network", 3),
+        ("transfer", 3), ("student", 3), ("control", 3), ("comparison", 1),
+    ]  # fmt: skip
+    said = planned.text("main")
+    assert "count the floors counter, tfidf" in said
+    assert "ask sasrec, tfidf together" in said
+    assert "tfidf" in next(line for line in said.splitlines() if "texts" in line)
