@@ -2,8 +2,8 @@
 
     python -m benchmarks.language_page build/language.html
 
-Their ranks are files (`benchmarks.language_verdict`); users' targets are not, so the data must be at
-hand. Every arm had one setting, chosen before; nothing is trained or opened here.
+Their ranks are files (`benchmarks.language_verdict`); users' targets are not, so the data must be
+at hand. Every arm had one setting, chosen before; nothing is trained or opened here.
 """
 
 from __future__ import annotations
