@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 DATASET = "online-retail"
 RESULTS = Path(__file__).parent / "results" / "language" / DATASET
+TEST = RESULTS.with_name(f"{DATASET}-test")
 WORK = cache_root() / "benchmarks" / "language" / DATASET
 PAGE = "docs/research/language.md"
 # Seven weeks before the cut validate. Shares of all purchases, since dates cannot be asked for.
@@ -216,7 +217,7 @@ def run() -> None:
     ndcg: dict[str, list[NDArray[np.float64]]] = {row: [] for row in rows}
     for (row, seed), model in shifted.items():
         found = evaluate(model, cases, on.catalog, on.train).per_user
-        path = RESULTS / "test" / f"{row.replace(' ', '-')}-s{seed}.parquet"
+        path = TEST / f"{row.replace(' ', '-')}-s{seed}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         found[["user", "n_above", "n_tied"]].to_parquet(path, compression="zstd")
         ndcg[row].append(outcome(found, "ndcg"))

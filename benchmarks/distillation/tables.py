@@ -24,6 +24,7 @@ NAMES = {
     "ml-1m-sasrec": "MovieLens-1M",
     "ml-100k": "MovieLens-100K",
 }
+LOOKED_AT = NAMES | {"online-retail": "Online Retail"}
 NOTHING_YET = "No model of this experiment has met the test part yet."
 
 
@@ -203,8 +204,8 @@ def looks_table() -> str:
         places = (dataset, f"{dataset}-test")
         files = [f for f in RESULTS.parent.rglob("*.parquet") if f.parent.name in places]
         past = sum(entry["looks"] for entry in entries)
-        lines.append(f"| {NAMES[dataset]} | {len(files)} | {past} | {len(files) + past} |")
-        told += [f"- {NAMES[dataset]}: {e['looks']}, {e['what']}." for e in entries]
+        lines.append(f"| {LOOKED_AT[dataset]} | {len(files)} | {past} | {len(files) + past} |")
+        told += [f"- {LOOKED_AT[dataset]}: {e['looks']}, {e['what']}." for e in entries]
     return "\n".join([*lines, "", "In the history alone:", "", *told])
 
 
