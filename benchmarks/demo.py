@@ -3,7 +3,6 @@
     make demo
     python -m benchmarks.demo           # keeps the newest as docs/assets/demo.json, writes pages
     python -m benchmarks.demo --busy    # as demo_busy.json: one of a machine that had other work
-    python -m benchmarks.demo --full amazon-beauty  # what `main --preset=full` of these data took
 
 Nothing is measured here. The demo reads that file to say beforehand what its steps will take.
 """
@@ -203,34 +202,30 @@ def _costs(record: dict[str, Any], names: dict[str, str]) -> list[tuple[str, int
     return [(names[kind], len(all_), sum(all_) / len(all_)) for kind, all_ in taken.items()]
 
 
-def main() -> None:
-    """Take the newest demo of the tracking store in use."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--busy", action="store_true", help="the machine had other work")
-    parser.add_argument("--full", metavar="DATASET", help="keep what preset=full took")
-    asked = parser.parse_args()
-    if asked.busy and asked.full:
-        parser.error("--busy is about the demo, --full about another run")
-    result, preset, dataset = (BUSY if asked.busy else RESULT), "quick", "ml-100k"
-    if asked.full:
-        preset, dataset = "full", asked.full
-        result = RESULT.with_name(f"full-{dataset}.json")
+def newest_record(dataset: str, preset: str) -> dict[str, Any]:
+    """Read what the newest run of ``main`` wrote about itself; it must have computed everything."""
     client = MlflowClient()
     named = ["attributes.status = 'FINISHED'", f"attributes.run_name = '{dataset}-{preset}-main'"]
     newest = newest_of(client, ["main"], named)
     if newest is None:
         raise SystemExit(f"This store has no finished run of main --preset={preset}.")
-    record = load_dict(f"runs:/{newest.info.run_id}/steps.json")
+    record: dict[str, Any] = load_dict(f"runs:/{newest.info.run_id}/steps.json")
     if any(step["reused"] for step in record["steps"]):
         raise SystemExit(
             f"The newest one reused steps: recdistill main --preset={preset} --use_cache=false"
         )
-    if preset == "quick":
-        record["quiet_seconds"] = quiet_seconds(record)
+    return record
+
+
+def main() -> None:
+    """Take the newest demo of the tracking store in use."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--busy", action="store_true", help="the machine had other work")
+    asked = parser.parse_args()
+    record = newest_record("ml-100k", "quick")
+    record["quiet_seconds"] = quiet_seconds(record)
+    result = BUSY if asked.busy else RESULT
     result.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    if preset != "quick":
-        print(f"{len(record['steps'])} steps, {record['cpu_seconds']:.0f} CPU seconds: {result}")
-        return
     for block in blocks():
         block.write()
     print(times(record))

@@ -6,12 +6,13 @@ from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from recdistill.experiment._networks import NETWORKS, WITH_TEXTS, network_parameters
-    from recdistill.experiment._plan import plan
+    from recdistill.experiment._plan import MEASURED, plan
     from recdistill.experiment._settings import ExperimentSettings
     from recdistill.experiment._trained import Trained
     from recdistill.experiment._verdict import as_plain, differences, words
 
 __all__ = [
+    "MEASURED",
     "NETWORKS",
     "WITH_TEXTS",
     "ExperimentSettings",
