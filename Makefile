@@ -28,7 +28,7 @@ ifneq ($(wildcard ../shared/data),)
 export RECDISTILL_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: help install demo ui server server-stop test lint unit slow recipes e2e faults test-faults soak docs menu tables bench gpu-check notebooks lock ranges lowest clean
+.PHONY: help install demo ui server server-stop test lint unit slow units recipes e2e faults test-faults soak docs menu tables bench gpu-check notebooks lock ranges lowest clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,7 +44,9 @@ ifneq ($(UV),)
 	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[$*]' || { echo "$(NOT_INSTALLED)"; exit 1; }
 else
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet -c requirements.lock -e '.[$*]' || { echo "$(NOT_INSTALLED)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade pip || true # a new one takes half as long as Debian's
+	@$(BIN)/python -m pip install --quiet --no-compile -c requirements.lock -e '.[$*]' || { echo "$(NOT_INSTALLED)"; exit 1; }
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true # by every core; some files are templates
 endif
 	@for extra in $$(echo '$*' | tr , ' '); do touch "$(VENV)/.with-$$extra"; done
 	@case '$*' in *dev*) touch $(VENV)/.with-llm;; esac # dev has it
@@ -66,7 +68,9 @@ server-stop: ## End the team server cleanly
 	@(umask 077 && $(BIN)/python -m tracking secrets > $@)
 	@echo "Wrote fresh secrets to .env: keep it, and keep it to yourself."
 
-test: install lint docs unit slow recipes faults e2e ## Everything CI checks: style, types, layers, all tests
+test: install ## Everything CI checks: style, types, layers, documentation, all tests
+	@$(MAKE) --no-print-directory -j 2 lint docs faults # one core each
+	@$(MAKE) --no-print-directory units recipes e2e # two cores each
 
 lint: $(VENV)/.with-dev ## Style, types, dependency directions
 	ruff check .
@@ -80,8 +84,11 @@ unit: $(VENV)/.with-dev ## Unit tests but those that take seconds each: some two
 slow: $(VENV)/.with-dev ## Unit tests that take seconds each
 	pytest tests/unit -n 2 --dist worksteal -m slow
 
+units: $(VENV)/.with-dev ## Both kinds of unit tests in one go, the slow ones first
+	pytest tests/unit -n 2 --dist worksteal
+
 recipes: $(VENV)/.with-dev ## Every entry point, small
-	pytest tests/recipes -n 2 --dist loadfile # a module's stage runs are made once
+	pytest tests/recipes -n 2 --dist loadfile --no-loadscope-reorder # a module's stage runs are made once
 
 faults: install ## The part of test-faults that is over in seconds: settings and spaces that are wrong
 	pytest tests/faults -m "not slow"
@@ -93,7 +100,7 @@ soak: install ## An hour of sweeps, servers and scoring: memory, files, threads 
 	OMP_NUM_THREADS=1 python -m tests.faults.soak --minutes $(or $(MINUTES),60)
 
 e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures in build/screenshots
-	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e -n 2 --dist loadfile -k "not five_deaths" # make test-faults has those
+	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e -n 2 --dist loadgroup --no-loadscope-reorder -k "not five_deaths" # make test-faults has those
 
 docs: install ## Build the documentation into site/, every warning an error
 	mkdocs build --quiet

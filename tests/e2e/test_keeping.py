@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -29,10 +30,11 @@ STEPS = 50
 
 
 @pytest.fixture(scope="module")
-def local_store() -> Iterator[tuple[str, dict[str, str]]]:
+def local_store(empty_database: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """A store as people have it before they need a server: SQLite and folders."""
     with tempfile.TemporaryDirectory(prefix="recdistill-local-") as name:
         folder = Path(name)
+        shutil.copy(empty_database, folder / "mlflow.db")
         uri = f"sqlite:///{folder}/mlflow.db"
         client = MlflowClient(uri)
         experiment_id = client.create_experiment("ml-100k", (folder / "mlruns" / "1").as_uri())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,10 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """A report over two models in two seeds and a floor."""
     folder = tmp_path_factory.mktemp("report")
+    shutil.copy(empty_database, folder / "mlflow.db")
     before, uri = mlflow.get_tracking_uri(), f"sqlite:///{folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
     client = MlflowClient(uri)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from recdistill.students import StudentConfig, StudentRecommender, build_student
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from _browser import Browser
 
@@ -30,9 +32,10 @@ TITLES = ["Toy Story", "Sabrina", "Sabrina", *(f"Film {i}" for i in range(4, 41)
 
 
 @pytest.fixture(scope="module")
-def champion(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+def champion(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> tuple[str, str]:
     """A store with a registered student: the store's address and the student's."""
     folder = tmp_path_factory.mktemp("champion")
+    shutil.copy(empty_database, folder / "mlflow.db")
     years = range(1961, 1961 + len(TITLES))
     items = pd.DataFrame(
         {

@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -52,8 +53,7 @@ def check(words: list[str], place: str) -> None:
         stage, flags = called
         assert stage in MENU, f"{place}: there is no entry point {stage}"
         if flags != ["--help"]:
-            config = importlib.import_module(f"projects.{stage}").Config
-            parse(config, stage, [f for f in flags if not f.startswith("--config=")])
+            accept(stage, *(f for f in flags if not f.startswith("--config=")))
     elif words[0] == "make":
         makefile = (ROOT / "Makefile").read_text()
         for target in words[1:]:
@@ -65,6 +65,12 @@ def check(words: list[str], place: str) -> None:
         check_mlflow(words[1:], place)
     elif words[0] not in ("recdistill", *SHELL):
         assert words[0].startswith(".venv/bin/"), f"{place}: nobody knows the command {words}"
+
+
+@cache
+def accept(stage: str, *flags: str) -> None:
+    """Hold a command's flags to its stage; pages say many a command alike."""
+    parse(importlib.import_module(f"projects.{stage}").Config, stage, flags)
 
 
 def check_module(name: str, flags: list[str], place: str) -> None:

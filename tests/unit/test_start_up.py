@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -63,11 +64,12 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_floor_is_trained_evaluated_and_compared_without_training_libraries(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_floors_are_trained_evaluated_and_compared_without_training_libraries(
+    tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    floor = ("--dataset=ml-100k", "--max_users=60", "--model=popularity")
+    floor = ("--dataset=ml-100k", "--max_users=60", "--model=popularity,markov")
     status, imported, said = start("projects.train_baseline", *floor, where=tmp_path)
     assert (status, imported) == (0, {"torch", "mlflow"}), said
     status, imported, said = start("projects.train_baseline", *floor, where=tmp_path)
@@ -77,7 +79,6 @@ def test_a_floor_is_trained_evaluated_and_compared_without_training_libraries(
                                    where=tmp_path)  # fmt: skip
     assert (status, imported) == (0, {"torch", "mlflow"}), said
 
-    start("projects.train_baseline", *floor[:2], "--model=markov", where=tmp_path)
     # Neither is torch needed to compare what a store holds, nor to look at it.
     without = ",".join(("torch", *TRAINING))
     status, imported, said = start("projects.compare", where=tmp_path, absent=without)
@@ -119,7 +120,10 @@ stage(run, Config, "trial", [])
 
 
 @pytest.mark.slow
-def test_a_stage_starts_without_searching_for_garbage_and_computes_with_it(tmp_path: Path) -> None:
+def test_a_stage_starts_without_searching_for_garbage_and_computes_with_it(
+    tmp_path: Path, empty_database: Path
+) -> None:
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     done = subprocess.run(
         [sys.executable, "-c", _COLLECTOR], cwd=tmp_path, capture_output=True, text=True,
         check=True,

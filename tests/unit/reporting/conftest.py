@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import mlflow
@@ -15,26 +17,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the tables once; creating them takes seconds."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+@contextmanager
+def opened(folder: Path, empty_database: Path) -> Iterator[Store]:
+    """Give an empty store in a folder that is also the process's tracking store."""
+    shutil.copy(empty_database, folder / "mlflow.db")
+    before, uri = mlflow.get_tracking_uri(), f"sqlite:///{folder}/mlflow.db"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("MLFLOW_TRACKING_URI", uri)
+        patched.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
+        mlflow.set_tracking_uri(uri)
+        client = MlflowClient(uri)
+        experiment = client.create_experiment("reports", str(folder / "artifacts"))
+        patched.setenv("MLFLOW_EXPERIMENT_ID", experiment)
+        try:
+            yield Store(client, folder, experiment)
+        finally:
+            mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture
-def store(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(tmp_path: Path, empty_database: Path) -> Iterator[Store]:
     """Return an empty store that is also the process's tracking store."""
-    database = tmp_path / "mlflow.db"
-    database.write_bytes(empty_database.read_bytes())
-    uri = f"sqlite:///{database}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    client = MlflowClient(uri)
-    experiment = client.create_experiment("reports", artifact_location=str(tmp_path / "artifacts"))
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment)
-    yield Store(client, tmp_path, experiment)
-    mlflow.set_tracking_uri(before)
+    with opened(tmp_path, empty_database) as made:
+        yield made

@@ -1,18 +1,12 @@
 import json
 
-import pytest
 from mlflow import MlflowClient
 
 from recdistill.runs import _views as views
 
 
-@pytest.fixture
-def client(tmp_path) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-
-
-def test_views_are_written_once_and_other_peoples_stay(client: MlflowClient) -> None:
-    experiment_id = client.create_experiment("e")
+def test_views_are_written_once_and_other_peoples_stay(store: MlflowClient) -> None:
+    client, experiment_id = store, store.create_experiment("e")
     client.set_experiment_tag(experiment_id, "mlflow.sharedViewState.mine", "my own view")
     assert len(views.save_views(client, experiment_id)) == len(views.VIEWS)
     assert views.save_views(client, experiment_id) == {}
