@@ -102,6 +102,23 @@ def first_purchases(cases: Cases, on: PreparedData) -> Cases:
     return _some(cases, ~had & (on.train.lengths[cases.users] > 0))
 
 
+def of_new_products(cases: Cases, on: PreparedData) -> Cases:
+    """Keep known users' first purchases of products that training never met."""
+    cases = first_purchases(cases, on)
+    return _some(cases, never_met(on)[cases.targets])
+
+
+def counted(cases: Cases) -> dict[str, float]:
+    """Count cases, users and items, and the share of the ten items that are targets most often."""
+    often = np.sort(np.bincount(cases.targets))[::-1]
+    return {
+        "cases": len(cases.targets),
+        "users": len(np.unique(cases.users)),
+        "items": int((often > 0).sum()),
+        "share_of_ten": float(often[:10].sum() / often.sum()),
+    }
+
+
 def _some(cases: Cases, kept: NDArray[np.bool_]) -> Cases:
     at = np.flatnonzero(kept)
     return Cases(cases.users[at], cases.history.take(at), cases.targets[at])
@@ -212,8 +229,7 @@ def run() -> None:
             shift = calibrated(model, on).chosen.shift
             shifted[row, seed] = Shifted(model, never_met(on), shift)
             print(row, seed, f"shift {shift:.3f}", flush=True)
-    cases = first_purchases(on.test, on)
-    cases = _some(cases, never_met(on)[cases.targets])
+    cases = of_new_products(on.test, on)
     ndcg: dict[str, list[NDArray[np.float64]]] = {row: [] for row in rows}
     for (row, seed), model in shifted.items():
         found = evaluate(model, cases, on.catalog, on.train).per_user
@@ -232,8 +248,7 @@ def run() -> None:
         for a, b in (PRIMARY, *SECONDARY)
     }
     means = {row: [float(one.mean()) for one in ones] for row, ones in ndcg.items()}
-    counts = {"cases": len(cases.targets), "users": len(np.unique(cases.users))}
-    counts["items"] = len(np.unique(cases.targets))
+    counts = {"test": counted(cases), "validation": counted(of_new_products(on.val, on))}
     _write(RESULTS / "verdict.json", {"counts": counts, "means": means, "tests": tests})
 
 
@@ -280,9 +295,12 @@ def verdict_table() -> str:
     for row, means in sorted(found["means"].items(), key=lambda pair: -float(np.mean(pair[1]))):
         spread = f"{np.std(means, ddof=1):.4f}"
         lines.append(f"| {row} | {len(means)} | {np.mean(means):.4f} | {spread} |")
-    counts = {name: f"{count:,}" for name, count in found["counts"].items()}
-    lines += ["", f"{counts['cases']} first purchases by {counts['users']} users of "
-              f"{counts['items']} new products.", ""]  # fmt: skip
+    told = {
+        part: f"{n['cases']:,} first purchases by {n['users']:,} users of {n['items']:,} new "
+        f"products, {n['share_of_ten']:.0%} of them of the ten bought most"
+        for part, n in found["counts"].items()
+    }
+    lines += ["", f"{told['test']}; validation has {told['validation']}.", ""]
     for place, (pair, tests) in enumerate(found["tests"].items()):
         said = "; ".join(
             f"over {over} [{test['low']:+.4f}, {test['high']:+.4f}], p {p_of(test['p'])}"
