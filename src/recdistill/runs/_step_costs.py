@@ -40,7 +40,8 @@ def step_costs(path: Path) -> StepCosts | None:
     Parameters
     ----------
     path : Path
-        Written by ``python -m benchmarks.demo`` from what a run of ``main`` kept about itself.
+        Written by ``benchmarks.demo`` or ``benchmarks.full_price`` from what a run of ``main`` kept
+        about itself.
 
     Returns
     -------

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
+from projects.main import Config
+from recdistill.config import parse
 from recdistill.experiment import ExperimentSettings, plan
+
+
+@pytest.mark.parametrize("dataset", ["ml-100k", "amazon-beauty"])
+def test_a_published_row_is_planned_with_its_price(dataset: str) -> None:
+    planned = plan(parse(Config, "main", [f"--dataset={dataset}", "--preset=full"]))
+    assert planned.costs is not None
+    unknown = {step.kind for step in planned.steps} - set(planned.costs.seconds)
+    assert not unknown, f"measure them: python -m benchmarks.full_price {dataset}"
 
 
 def test_steps_stand_in_their_order_and_are_counted() -> None:
