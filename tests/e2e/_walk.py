@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -54,20 +55,25 @@ def ports(processes: list[psutil.Process]) -> set[tuple[str, int]]:
     """Return every address and port on which the processes listen."""
     return {
         (connection.laddr.ip, connection.laddr.port)
-        for process in processes
-        for connection in process.net_connections("tcp")
+        for connection in _connections(processes, "tcp")
         if connection.status == psutil.CONN_LISTEN
     }
 
 
 def sockets(processes: list[psutil.Process]) -> set[str]:
     """Return the socket files on which the processes listen."""
-    found = set()
-    for process in processes:
-        for connection in process.net_connections("unix"):
-            if connection.laddr and not connection.raddr:
-                found.add(str(connection.laddr))
+    found = {
+        str(connection.laddr)
+        for connection in _connections(processes, "unix")
+        if connection.laddr and not connection.raddr
+    }
     return {path for path in found if path.startswith("/")}
+
+
+def _connections(processes: list[psutil.Process], kind: str) -> Iterator[Any]:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it served a connection that has ended since
+            yield from process.net_connections(kind)
 
 
 def answers(port: int, host: str | None) -> Iterator[Answer]:

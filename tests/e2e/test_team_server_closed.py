@@ -52,8 +52,9 @@ def person(team_server: TeamServer) -> None:
     assert call(team_server, "api/2.0/mlflow/users/create", login=admin, **said).ok
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def processes(team_server: TeamServer) -> list[Any]:
+    """Those of now: PostgreSQL has one for every connection, other tests' too."""
     found = [one for name in NAMES for one in family(team_server.process_id(name))]
     assert len(found) > 5  # PostgreSQL alone has as many
     return found
