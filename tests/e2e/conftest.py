@@ -15,30 +15,19 @@ if TYPE_CHECKING:
 
     from _browser import Browser
 
-# What one worker runs, so that a server starts once: the tests that want it, else those of a file.
-SERVERS = ("team_server", "local_server")
-# The longest come first: no worker is left alone with one at the end.
 LONGEST = (
-    "test_nights",
     "test_sweeps",
-    "team_server",
-    "test_keeping",
     "test_day_two",
-    "test_wheel",
+    "test_nights",
+    "test_keeping",
+    "test_files_in_a_store",
+    "test_verify",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what stays together, and in which order."""
-    groups = {item: _group(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: [*LONGEST, groups[item]].index(groups[item]))
-
-
-def _group(item: pytest.Item) -> str:
-    wanted = getattr(item, "fixturenames", ())
-    return next((server for server in SERVERS if server in wanted), item.path.stem)
+    """Begin with the longest files, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
 
 
 @pytest.fixture(scope="session")

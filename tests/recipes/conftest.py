@@ -21,7 +21,14 @@ TINY_STUDENT = ["--max_epochs=2", "--max_length=20", "--student.dim=16", "--toke
 
 Recipe = Callable[..., Run]
 
-LONGEST = ("test_notebooks", "test_main", "test_guides", "test_sweep", "test_audit_language")
+LONGEST = (
+    "test_audit_language",
+    "test_notebooks",
+    "test_main",
+    "test_sweep",
+    "test_make_transfer_set",
+    "test_serving",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
