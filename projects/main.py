@@ -78,7 +78,7 @@ def train(config: Config, run: Run, steps: Steps) -> Trained:
     run.log_data(prepare_for(config))
     texts = ""
     if config.reads_texts():
-        texts = steps.start("texts", "embed_items", shared | config.text_settings).result().id
+        texts = steps.start("texts", "embed_items", shared | config.texts()).result().id
 
     counted: Future[RunReference] | None = None
     if kinds := config.counted():

@@ -93,7 +93,12 @@ def _takes(hint: Any) -> str:
     if get_origin(hint) in (list, tuple):
         return f"list of {_takes(get_args(hint)[0])}s"
     if get_origin(hint) is dict:
-        return f"names with a {_takes(get_args(hint)[1])} each"
+        inner = get_args(hint)[1]
+        if inner is Any:
+            return "settings"
+        if get_origin(inner) is dict:
+            return f"{_takes(inner)} by name"
+        return f"names with a {_takes(inner)} each"
     if hint in _PLAIN:
         return _PLAIN[hint]
     kinds = [_PLAIN.get(one, _takes(one)) for one in get_args(hint) if one is not type(None)]

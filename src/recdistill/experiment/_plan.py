@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recdistill.config import home
 from recdistill.runs import Plan, PlannedStep, step_costs
@@ -23,7 +23,7 @@ def plan(asked: ExperimentSettings) -> Plan:
     n = asked.n_seeds
     steps = [PlannedStep("data", f"prepare {asked.dataset}")]
     if asked.reads_texts():
-        steps.append(PlannedStep("texts", f"read the items' texts{_by(asked.text_settings)}"))
+        steps.append(PlannedStep("texts", f"read the items' texts, {asked.encoder}"))
     if asked.counted():
         steps.append(PlannedStep("floors", f"count the floors {', '.join(asked.counted())}"))
     steps.append(PlannedStep("baseline", f"train the baseline, {asked.model}", n))
@@ -44,11 +44,6 @@ def plan(asked: ExperimentSettings) -> Plan:
     record = MEASURED.get((asked.preset, asked.dataset)) if measured else None
     costs = step_costs(home() / "docs" / "assets" / record) if record else None
     return Plan(steps, asked.at_once, costs)
-
-
-def _by(text_settings: dict[str, Any]) -> str:
-    encoder = text_settings.get("encoder")
-    return f", {encoder}" if encoder else ""
 
 
 def _of_students(asked: ExperimentSettings, n_pools: int) -> list[PlannedStep]:

@@ -40,7 +40,8 @@ class ExperimentSettings(OnData):
     control_settings: dict[str, Told] = field(default_factory=dict)
     network_settings: dict[str, Told] = field(default_factory=dict)
     teaching_settings: dict[str, Told] = field(default_factory=dict)
-    text_settings: Told = field(default_factory=lambda: {"encoder": "tfidf"})
+    encoder: str = "tfidf"
+    text_settings: Told = field(default_factory=dict)
     teaching: list[str] = field(default_factory=lambda: ["gru4rec", "ease", "counter"])
     pools: Pools = "one"
     at_once: int = 1
@@ -67,7 +68,7 @@ class ExperimentSettings(OnData):
         """Refuse now what a step would refuse when its turn comes."""
         told = {"distill": {"student_settings": self.student_settings}}
         told["distill"] |= {f"control_settings.{k}": v for k, v in self.control_settings.items()}
-        told["embed_items"] = {"text_settings": self.text_settings}
+        told["embed_items"] = {"text_settings": self.texts()}
         told["train_baseline"] = {
             f"{where}.{name}": network_parameters(name) | own
             for where in ("network_settings", "teaching_settings")
@@ -98,6 +99,10 @@ class ExperimentSettings(OnData):
     def reads_texts(self) -> bool:
         """Tell whether any network's items have texts."""
         return any(k.endswith(WITH_TEXTS) for k in (self.model, *self.beside, *self.networks()))
+
+    def texts(self) -> Told:
+        """Return the parameters of ``embed_items``."""
+        return {"encoder": self.encoder} | self.text_settings
 
     def pool_seeds(self) -> list[int]:
         """Return the seeds that pools and views are drawn with: one for all, or every student's."""
