@@ -80,7 +80,12 @@ def takes(hint: Any) -> str:
     if get_origin(hint) in (list, tuple):
         return f"list of {takes(get_args(hint)[0])}s"
     if get_origin(hint) is dict:
-        return f"names with a {takes(get_args(hint)[1])} each"
+        inner = get_args(hint)[1]
+        if inner is Any:
+            return "settings"
+        if get_origin(inner) is dict:
+            return f"{takes(inner)} by name"
+        return f"names with a {takes(inner)} each"
     plain = {int: "whole number", float: "number", str: "text", bool: "true, false"}
     return plain.get(hint, str(hint).replace("|", "or"))
 
