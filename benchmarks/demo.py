@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from statistics import mean
 from typing import Any
 
 from mlflow import MlflowClient
@@ -28,8 +29,11 @@ AFTER = {"floors": "data", "baseline": "data", "network": "data", "teacher": "ba
 ORDER = ("data", "floors", "baseline", "network", "teacher", "transfer", "student", "control")
 NAMES = {
     "data": "prepare the data",
-    "floors": "count five floors",
+    "texts": "read the items' texts",
+    "floors": "count the floors",
     "baseline": "train a baseline",
+    "beside": "train a network beside it",
+    "network": "train a network that teaches",
     "teacher": "adapt a language model",
     "transfer": "ask the teachers together",
     "student": "train a student",
@@ -146,25 +150,26 @@ def was_quiet(record: dict[str, Any]) -> bool:
 def table(record: dict[str, Any]) -> str:
     """Tell each kind of step, its number and its cost."""
     rows = ["| Step | Times | CPU seconds each |", "|---|---:|---:|"]
-    rows += [f"| {name} | {n} | {each:.0f} |" for name, n, each in _costs(record, NAMES)]
+    rows += [f"| {NAMES[k]} | {n} | {each:.0f} |" for k, (n, each) in costs(record).items()]
     return "\n".join(rows)
 
 
 def steps(record: dict[str, Any]) -> str:
     """Tell the cost of each kind of step in one sentence."""
-    costs = [
-        f"{name} {f'{n} x ' if n > 1 else ''}{each:.0f}" for name, n, each in _costs(record, NAMES)
+    told = [
+        f"{NAMES[k]} {f'{n} x ' if n > 1 else ''}{each:.0f}"
+        for k, (n, each) in costs(record).items()
     ]
-    return f"CPU seconds of its steps: {', '.join(costs)}."
+    return f"CPU seconds of its steps: {', '.join(told)}."
 
 
 def in_japanese(record: dict[str, Any]) -> str:
     """Say in Japanese what came out, how long it took on which machine, and what each step took."""
     found, machine, load = record["differences"], record["machine"], max(record["load"])
     users, (n, _) = found[0]["n_users"], found[0]["n_trainings"]
-    costs = [
-        f"{name} {f'{n} 回 × ' if n > 1 else ''}{each:.0f} 秒"
-        for name, n, each in _costs(record, IN_JAPANESE)
+    told = [
+        f"{IN_JAPANESE[k]} {f'{n} 回 × ' if n > 1 else ''}{each:.0f} 秒"
+        for k, (n, each) in costs(record).items()
     ]
     minutes = record["wall_seconds"] / 60
     shared = "" if was_quiet(record) else f"、他の仕事と共用、負荷 {load:.0f}"
@@ -177,7 +182,7 @@ def in_japanese(record: dict[str, Any]) -> str:
             "",
             f"{machine['cpu_count']} コア({machine['cpu']}{shared})で "
             f"{minutes:.1f} 分、CPU 時間は {record['cpu_seconds']:.0f} 秒でした。"
-            f"内訳(CPU 時間): {'、'.join(costs)}。",
+            f"内訳(CPU 時間): {'、'.join(told)}。",
         ]
     )
 
@@ -193,13 +198,13 @@ def beside(one: dict[str, Any]) -> str:
     return f"{other} に対して {figures}: {words}"
 
 
-def _costs(record: dict[str, Any], names: dict[str, str]) -> list[tuple[str, int, float]]:
-    """Return every kind of step by its name, how often it was done and its mean CPU seconds."""
+def costs(record: dict[str, Any]) -> dict[str, tuple[int, float]]:
+    """Return how often every kind of step was done, and its mean CPU seconds."""
     taken = {
         kind: [step["cpu_seconds"] for step in record["steps"] if step["kind"] == kind]
-        for kind in names
+        for kind in NAMES
     }
-    return [(names[kind], len(all_), sum(all_) / len(all_)) for kind, all_ in taken.items()]
+    return {kind: (len(all_), mean(all_)) for kind, all_ in taken.items() if all_}
 
 
 def newest_record(dataset: str, preset: str) -> dict[str, Any]:

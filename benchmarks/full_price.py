@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 import sys
-from statistics import mean
 from typing import TYPE_CHECKING
 
-from benchmarks.demo import newest_record
+from benchmarks.demo import NAMES, costs, newest_record
 from benchmarks.pages import ROOT, Block
 from projects.main import Config
 from recdistill.config import parse
@@ -24,18 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = "docs/guides/a_whole_experiment.md"
-NAMES = {
-    "data": "prepare the data",
-    "texts": "read the items' texts",
-    "floors": "count the floors",
-    "baseline": "train a baseline",
-    "beside": "train a network beside it",
-    "network": "train a network of a pool",
-    "transfer": "ask a pool about all views",
-    "student": "train a student",
-    "control": "train a control",
-    "comparison": "compare everything",
-}
 
 
 def path_of(dataset: str) -> Path:
@@ -43,37 +30,27 @@ def path_of(dataset: str) -> Path:
     return ROOT / "docs" / "assets" / MEASURED["full", dataset]
 
 
-def costs(dataset: str) -> dict[str, float]:
-    """Read the CPU seconds of one step of each kind."""
-    steps = json.loads(path_of(dataset).read_text("utf-8"))["steps"]
-    return {
-        kind: mean([step["cpu_seconds"] for step in steps if step["kind"] == kind])
-        for kind in {step["kind"] for step in steps}
-    }
-
-
 def table() -> str:
-    """One line a step, its number and its cost on each data set; then all of them together."""
-    measured = {d: costs(d) for preset, d in MEASURED if preset == "full" and path_of(d).is_file()}
-    planned = {
-        dataset: {
-            step.kind: step.n
-            for step in plan(parse(Config, "main", ["--preset=full", f"--dataset={dataset}"])).steps
-        }
-        for dataset in measured
-    }
+    """One line a kind of step, its number and its cost on each data set; then the hours of all."""
+    measured, planned = {}, {}
+    for preset, dataset in MEASURED:
+        if preset == "full":
+            measured[dataset] = costs(json.loads(path_of(dataset).read_text("utf-8")))
+            config = parse(Config, "main", ["--preset=full", f"--dataset={dataset}"])
+            planned[dataset] = {step.kind: step.n for step in plan(config).steps}
     lines = [
         f"| CPU seconds of one core | {' | '.join(measured)} |",
         f"|---|{'---:|' * len(measured)}",
     ]
     for kind, words in NAMES.items():
         cells = [
-            f"{planned[d][kind]} x {own[kind]:.0f}" if kind in own and kind in planned[d] else ""
+            f"{planned[d][kind]} x {own[kind][1]:.0f}" if kind in planned[d] else ""
             for d, own in measured.items()
         ]
-        lines.append(f"| {words} | {' | '.join(cells)} |")
-    hours = [sum(own[k] * n for k, n in planned[d].items()) / 3600 for d, own in measured.items()]
-    lines.append(f"| all, hours | {' | '.join(f'{one:.1f}' for one in hours)} |")
+        if any(cells):
+            lines.append(f"| {words} | {' | '.join(cells)} |")
+    seconds = [sum(own[k][1] * n for k, n in planned[d].items()) for d, own in measured.items()]
+    lines.append(f"| all, hours | {' | '.join(f'{all_ / 3600:.1f}' for all_ in seconds)} |")
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from benchmarks.language import ARMS, DATASET, MINILM, RECIPE, RESULTS, SPEED, data
 from benchmarks.language_verdict import RANDOM, files_of
+from benchmarks.looks import n_looks
 from recdistill.audit import Arm, ArmResult, Setting, measure
 from recdistill.reporting import language_markdown, render_language_audit
 
@@ -37,11 +38,8 @@ AUDITED = {
 def audited(on: PreparedData) -> LanguageAudit:
     """Test the differences that an audit asks about."""
     results = [result(row, arm, on) for row, arm in AUDITED.items()]
-    past = json.loads((RESULTS.parent / "looks.json").read_text("utf-8"))[DATASET]
-    n_looks = len(list(RESULTS.parent.rglob(f"{DATASET}*/*.parquet")))
-    n_looks += sum(entry["looks"] for entry in past)
     about = {"dataset": DATASET, "model": "sasrec", "preset": "full"}
-    return measure(results, about, n_looks=n_looks)
+    return measure(results, about, n_looks=n_looks(DATASET))
 
 
 def result(row: str, arm: Arm, on: PreparedData) -> ArmResult:

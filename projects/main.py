@@ -72,7 +72,7 @@ def run(config: Config, run: Run) -> None:
 
 def train(config: Config, run: Run, steps: Steps) -> Trained:
     """Prepare, count, train, ask and teach."""
-    shared = config.given()
+    shared = config.of_data()
     sampled = {k: v for k, v in shared.items() if k != "data_seed"} | {"seed": config.data_seed}
     steps.start("data", "prepare_data", sampled).result()
     run.log_data(prepare_for(config))

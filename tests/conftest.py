@@ -33,6 +33,33 @@ for _name in (
 
 ROOT = Path(__file__).parents[1]
 
+# Files that take longest, each tier's longest first.
+LONGEST = (
+    "recipes/test_audit_language",
+    "recipes/test_notebooks",
+    "recipes/test_main",
+    "recipes/test_sweep",
+    "recipes/test_make_transfer_set",
+    "recipes/test_serving",
+    "e2e/test_sweeps",
+    "e2e/test_day_two",
+    "e2e/test_nights",
+    "e2e/test_keeping",
+    "e2e/test_files_in_a_store",
+    "e2e/test_verify",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        file = f"{item.path.parent.name}/{item.path.stem}"
+        is_slow = "unit" in item.path.parts and item.get_closest_marker("slow") is not None
+        return [*LONGEST, file].index(file), not is_slow
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks import baselines, language_verdict
 from benchmarks.distillation import worth
 from benchmarks.distillation.outcomes import Row, before_rotary, planned, versus
-from benchmarks.distillation.run import RESULTS, trials
+from benchmarks.distillation.run import trials
 from benchmarks.distillation.settings import CONTROL, POOL, SETTINGS, STUDENT, WITH_TEXT
 from benchmarks.pages import Block, p_of
 
@@ -24,7 +24,6 @@ NAMES = {
     "ml-1m-sasrec": "MovieLens-1M",
     "ml-100k": "MovieLens-100K",
 }
-LOOKED_AT = NAMES | {"online-retail": "Online Retail"}
 NOTHING_YET = "No model of this experiment has met the test part yet."
 
 
@@ -39,7 +38,7 @@ def blocks() -> list[Block]:
         ]
         if before_rotary(dataset).rows:
             made.append(Block(PAGE, f"before-rotary {dataset}", table(before_rotary(dataset))))
-    return [*made, Block(PAGE, "looks", looks_table())]
+    return made
 
 
 def table(experiment: Experiment) -> str:
@@ -190,23 +189,6 @@ def sentence(dataset: str, experiment: Experiment) -> str:
     if experiment.rows[experiment.baseline].files[0].is_relative_to(baselines.BEFORE_ROTARY):
         words += ". Models of the code before rotary positions, one pool for all students"
     return f"{words}."
-
-
-def looks_table() -> str:
-    """Count how often each data set's test part was met: in files, and in the history alone."""
-    known: dict[str, list[dict[str, Any]]] = json.loads((RESULTS.parent / "looks.json").read_text())
-    lines = [
-        "| data | models with a file here | in the history alone | together |",
-        "|---|---|---|---|",
-    ]
-    told = []
-    for dataset, entries in known.items():
-        places = (dataset, f"{dataset}-test")
-        files = [f for f in RESULTS.parent.rglob("*.parquet") if f.parent.name in places]
-        past = sum(entry["looks"] for entry in entries)
-        lines.append(f"| {LOOKED_AT[dataset]} | {len(files)} | {past} | {len(files) + past} |")
-        told += [f"- {LOOKED_AT[dataset]}: {e['looks']}, {e['what']}." for e in entries]
-    return "\n".join([*lines, "", "In the history alone:", "", *told])
 
 
 def _figures(row: Row | None, *, bold: bool = False) -> str:

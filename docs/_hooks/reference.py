@@ -7,11 +7,11 @@ import re
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import yaml
 
-from recdistill.config import COMMON, main_fields_of, read_notes, stage_names
+from recdistill.config import COMMON, in_words, main_fields_of, read_notes, stage_names
 
 ROOT = Path(__file__).parents[2]
 MARK = "<!-- entry points -->"
@@ -66,28 +66,11 @@ def table(kind: type, notes: Any, main: tuple[str, ...], prefix: str = "") -> An
         value = yaml.safe_dump(getattr(default, one.name), default_flow_style=True)
         value = value.replace("\n...\n", "").strip()
         meaning = shown(notes.of.get(name, "")) or MEANINGS.get(name, "")
-        yield f"| {label} | `{value}` | {takes(hint)} | {meaning} |"
+        yield f"| {label} | `{value}` | {shown(in_words(hint))} | {meaning} |"
 
 
 def _place(name: str, told: list[str]) -> int:
     return told.index(name) if name in told else len(told)
-
-
-def takes(hint: Any) -> str:
-    """Say a type in words."""
-    if get_origin(hint) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(hint))
-    if get_origin(hint) in (list, tuple):
-        return f"list of {takes(get_args(hint)[0])}s"
-    if get_origin(hint) is dict:
-        inner = get_args(hint)[1]
-        if inner is Any:
-            return "settings"
-        if get_origin(inner) is dict:
-            return f"{takes(inner)} by name"
-        return f"names with a {takes(inner)} each"
-    plain = {int: "whole number", float: "number", str: "text", bool: "true, false"}
-    return plain.get(hint, str(hint).replace("|", "or"))
 
 
 def shown(text: str) -> str:

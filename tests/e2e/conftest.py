@@ -15,20 +15,6 @@ if TYPE_CHECKING:
 
     from _browser import Browser
 
-LONGEST = (
-    "test_sweeps",
-    "test_day_two",
-    "test_nights",
-    "test_keeping",
-    "test_files_in_a_store",
-    "test_verify",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
-
 
 @pytest.fixture(scope="session")
 def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

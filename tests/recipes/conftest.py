@@ -21,20 +21,6 @@ TINY_STUDENT = ["--max_epochs=2", "--max_length=20", "--student.dim=16", "--toke
 
 Recipe = Callable[..., Run]
 
-LONGEST = (
-    "test_audit_language",
-    "test_notebooks",
-    "test_main",
-    "test_sweep",
-    "test_make_transfer_set",
-    "test_serving",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: [*LONGEST, item.path.stem].index(item.path.stem))
-
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Path]:

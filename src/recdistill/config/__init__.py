@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         read_yaml,
     )
     from recdistill.config._help import help_text
+    from recdistill.config._in_words import in_words
     from recdistill.config._main_fields import main_fields, main_fields_of
     from recdistill.config._menu import mlproject
     from recdistill.config._notes import COMMON, Notes, read_notes
@@ -33,6 +34,7 @@ __all__ = [
     "from_plain",
     "help_text",
     "home",
+    "in_words",
     "main_fields",
     "main_fields_of",
     "merged",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import yaml
 
 from recdistill.config._files import conf_folder
+from recdistill.config._in_words import in_words
 from recdistill.config._main_fields import main_fields_of
 from recdistill.config._notes import COMMON, Notes, read_notes
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WIDTH = 100
-_PLAIN = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,7 @@ def _settings(
         value = yaml.safe_dump(getattr(default, one.name), default_flow_style=True, width=10_000)
         meaning = notes.of.get(name) or of_data.of.get(name) or COMMON.get(name, "")
         shown = value.replace("\n...\n", "").strip()
-        yield _Setting(name, shown, _takes(hint), meaning, prefix.rstrip("."))
-
-
-def _takes(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return " | ".join(map(str, get_args(hint)))
-    if get_origin(hint) in (list, tuple):
-        return f"list of {_takes(get_args(hint)[0])}s"
-    if get_origin(hint) is dict:
-        inner = get_args(hint)[1]
-        if inner is Any:
-            return "settings"
-        if get_origin(inner) is dict:
-            return f"{_takes(inner)} by name"
-        return f"names with a {_takes(inner)} each"
-    if hint in _PLAIN:
-        return _PLAIN[hint]
-    kinds = [_PLAIN.get(one, _takes(one)) for one in get_args(hint) if one is not type(None)]
-    return " or ".join([*kinds, "null"]) if kinds else str(hint)
+        yield _Setting(name, shown, in_words(hint), meaning, prefix.rstrip("."))
 
 
 def _notes(stage: str) -> Notes:

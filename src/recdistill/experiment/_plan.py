@@ -40,7 +40,7 @@ def plan(asked: ExperimentSettings) -> Plan:
     if asked.with_students:
         steps += _of_students(asked, n_pools)
     steps.append(PlannedStep("comparison", "compare all of them"))
-    measured = asked.given() == {"dataset": asked.dataset, "preset": asked.preset}
+    measured = asked.of_data() == {"dataset": asked.dataset, "preset": asked.preset}
     record = MEASURED.get((asked.preset, asked.dataset)) if measured else None
     costs = step_costs(home() / "docs" / "assets" / record) if record else None
     return Plan(steps, asked.at_once, costs)

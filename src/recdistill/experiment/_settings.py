@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OTHER_SEED = 100  # a teacher that is the baseline once more has nothing to add
 Pools = Literal["one", "each"]
-Told = dict[str, Any]
+Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class ExperimentSettings(OnData):
     teacher_teaches: bool = True
     with_students: bool = True
     controls: list[Control] = field(default_factory=list)
-    student_settings: Told = field(default_factory=dict)
-    control_settings: dict[str, Told] = field(default_factory=dict)
-    network_settings: dict[str, Told] = field(default_factory=dict)
-    teaching_settings: dict[str, Told] = field(default_factory=dict)
+    student_settings: Parameters = field(default_factory=dict)
+    control_settings: dict[str, Parameters] = field(default_factory=dict)
+    network_settings: dict[str, Parameters] = field(default_factory=dict)
+    teaching_settings: dict[str, Parameters] = field(default_factory=dict)
     encoder: str = "tfidf"
-    text_settings: Told = field(default_factory=dict)
+    text_settings: Parameters = field(default_factory=dict)
     teaching: list[str] = field(default_factory=lambda: ["gru4rec", "ease", "counter"])
     pools: Pools = "one"
     at_once: int = 1
@@ -66,19 +66,17 @@ class ExperimentSettings(OnData):
 
     def _require_children(self) -> None:
         """Refuse now what a step would refuse when its turn comes."""
-        told = {"distill": {"student_settings": self.student_settings}}
-        told["distill"] |= {f"control_settings.{k}": v for k, v in self.control_settings.items()}
-        told["embed_items"] = {"text_settings": self.texts()}
-        told["train_baseline"] = {
-            f"{where}.{name}": network_parameters(name) | own
-            for where in ("network_settings", "teaching_settings")
-            for name, own in getattr(self, where).items()
-        }
-        for stage, settings in told.items():
-            for where, own in settings.items():
-                runs.require_settings(stage, own, where)
+        if self.reads_texts():
+            runs.require_settings("embed_items", self.texts(), "text_settings")
+        runs.require_settings("distill", self.student_settings, "student_settings")
+        for name, own in self.control_settings.items():
+            runs.require_settings("distill", own, f"control_settings.{name}")
+        for where in ("network_settings", "teaching_settings"):
+            for name, own in getattr(self, where).items():
+                asked = network_parameters(name) | own
+                runs.require_settings("train_baseline", asked, f"{where}.{name}")
 
-    def given(self) -> Told:
+    def of_data(self) -> Parameters:
         """Name the data's settings that differ from their defaults, as a step's parameters."""
         asked = as_dotted(changed_part(self, OnData, always=("dataset", "preset")))
         return {name: value for name, value in asked.items() if name != "seed"}
@@ -100,7 +98,7 @@ class ExperimentSettings(OnData):
         """Tell whether any network's items have texts."""
         return any(k.endswith(WITH_TEXTS) for k in (self.model, *self.beside, *self.networks()))
 
-    def texts(self) -> Told:
+    def texts(self) -> Parameters:
         """Return the parameters of ``embed_items``."""
         return {"encoder": self.encoder} | self.text_settings
 
@@ -115,11 +113,11 @@ class ExperimentSettings(OnData):
             return seed + OTHER_SEED
         return OTHER_SEED * (seed + 1) + self.teaching.index(name)
 
-    def network(self, name: str, seed: int, text_run: str, *, teaches: bool = False) -> Told:
+    def network(self, name: str, seed: int, text_run: str, *, teaches: bool = False) -> Parameters:
         """Return the parameters of ``train_baseline`` that train a network on this data."""
         own = self.network_settings.get(name, {})
         own = own | self.teaching_settings.get(name, {}) if teaches else own
-        return self.given() | network_parameters(name, text_run) | own | {"seed": seed}
+        return self.of_data() | network_parameters(name, text_run) | own | {"seed": seed}
 
 
 def _require_known(setting: str, named: Collection[str], known: tuple[str, ...]) -> None:

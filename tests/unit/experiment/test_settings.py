@@ -30,7 +30,7 @@ FREE = {"with_teacher": False}
             {"teaching_settings": {"sasrec-text": {"epochs": 3}}},
             r"teaching_settings\.sasrec-text: .*epochs",
         ),
-        ({"text_settings": {"dim": 0}}, "text_settings: dim is 0"),
+        ({"model": "sasrec-text", "text_settings": {"dim": 0}}, "text_settings: dim is 0"),
         ({"pools": "each", "teaching": [], **FREE}, "nobody teaches"),
     ],
 )
