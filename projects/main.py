@@ -29,6 +29,9 @@ QUICK = (
     "This is a quick run: models are cut short, so what it finds holds for such short trainings "
     "and proves nothing about longer ones. preset=full is the real one."
 )
+ONE_TRAINING = (
+    "One training of each says nothing about a method: n_seeds=5 gives a verdict, and reuses these."
+)
 NEXT = (
     "recdistill prepare_data --dataset=shop --data_path=your.csv\n"
     "    (the six commands from there to a service: "
@@ -64,6 +67,8 @@ def run(config: Config, run: Run) -> None:
     if said:
         n = next(iter(found.values())).n_users
         said = [f"NDCG@10 on {n} test users, users and trainings drawn:", *(f"  {w}" for w in said)]
+    elif trained.students:
+        said = [ONE_TRAINING]
     print("\n".join([*said, *quick]))
     print(f"Report:  {compared.artifact('report.html')}")
     print(f"Picture: {compared.artifact('plots/deltas.png')}")

@@ -149,7 +149,8 @@ def size(made: Lessons) -> str:
 
 def model_of(teacher: RunReference) -> str:
     """Say which model a teacher is."""
-    return teacher.tags.get("model", teacher.name)
+    text = "-text" if "text_run_id" in teacher.tags else ""
+    return f"{teacher.tags['model']}{text}" if "model" in teacher.tags else teacher.name
 
 
 if __name__ == "__main__":

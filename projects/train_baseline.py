@@ -82,8 +82,14 @@ class Config(StudentTraining, Devices):
         if not set(self.models()) & set(STUDENT_KINDS):
             of_data = {f.name for f in fields(OnData)}
             own = {f.name for kind in (StudentTraining, Devices) for f in fields(kind)}
-            unused |= own - of_data | {"text_run"}
+            unused |= own - of_data
+        if self.items() == "id":
+            unused |= {"text_run"}
         return unused
+
+    def items(self) -> str:
+        """Say what an item's vector is made of; a floor knows numbers alone."""
+        return self.student.item if set(self.models()) & set(STUDENT_KINDS) else "id"
 
 
 def run(config: Config, run: Run) -> None:
@@ -109,12 +115,12 @@ def run(config: Config, run: Run) -> None:
 def train(config: Config, run: Run, data: PreparedData) -> str:
     """Fit one model on train, select on val, keep it, evaluate it once on test; say the result."""
     run.log_data(data)
-    run.rename(config.model, f"s{config.seed}-baseline")
+    text = "" if config.items() == "id" else "-text"
+    run.rename(f"{config.model}{text}", f"s{config.seed}-baseline")
     run.set_tags({"model": config.model})
     is_floor = config.model in FLOOR_KINDS
     data = data if is_floor else as_read_by(config.student, data)
-    item = "id" if is_floor else config.student.item
-    texts = text_runs.find_texts(config.text_run, item, run, data)
+    texts = text_runs.find_texts(config.text_run, config.items(), run, data)
     run.set_tags(texts.tags())
     inputs = {"catalog": data.catalog.digest, "split": data.split_digest} | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache):

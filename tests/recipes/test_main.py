@@ -159,6 +159,8 @@ def test_main_with_texts_reads_them_once_for_baseline_teachers_and_students(
     assert {c.data.tags["text_run_id"] for c in with_texts} == {texts.info.run_id}
     assert [c.data.params["config.student.dropout"] for c in (baseline, teacher)] == ["0.3", "0.1"]
     assert "text_run_id" not in ids.data.tags
+    names = [one.data.tags["mlflow.runName"] for one in (baseline, teacher, ids)]
+    assert names == ["sasrec-text-s3-baseline", "sasrec-text-s400-baseline", "sasrec-s3-baseline"]
     student = next(c for c in children if c.data.tags["stage"] == "distill")
     assert student.data.tags["baseline_run_id"] == baseline.info.run_id
     transfer = next(c for c in children if c.data.tags["stage"] == "make_transfer_set")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from recdistill.experiment._networks import NETWORKS, WITH_TEXTS, network_parameters
+    from recdistill.experiment._networks import NETWORKS, network_parameters
     from recdistill.experiment._plan import MEASURED, plan
     from recdistill.experiment._settings import ExperimentSettings
     from recdistill.experiment._trained import Trained
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MEASURED",
     "NETWORKS",
-    "WITH_TEXTS",
     "ExperimentSettings",
     "Trained",
     "as_plain",

@@ -12,6 +12,7 @@ from projects.train_baseline import Config
 from recdistill.errors import UserError
 from recdistill.floors import COUNTING_FLOORS, FLOOR_KINDS
 from recdistill.runs._used_settings import used_settings
+from recdistill.students import StudentConfig
 
 
 @pytest.mark.parametrize("kind", FLOOR_KINDS)
@@ -29,8 +30,15 @@ def test_a_floor_has_its_own_settings_and_its_datas(kind: str) -> None:
 
 def test_a_students_settings_are_all_but_the_floors() -> None:
     used = used_settings(Config(model="gru4rec"))
-    assert {"optimizer.lr", "student.dim", "loss_options.label_smoothing", "text_run"} <= set(used)
+    assert {"optimizer.lr", "student.dim", "loss_options.label_smoothing"} <= set(used)
     assert not {name.partition(".")[0] for name in used} & set(FLOOR_KINDS)
+
+
+def test_whose_vectors_items_have_means_something_for_items_with_texts_alone() -> None:
+    texts = StudentConfig(item="id+text")
+    assert "text_run" in used_settings(Config(student=texts))
+    assert "text_run" not in used_settings(Config())
+    assert "text_run" not in used_settings(Config(model="counter", student=texts))
 
 
 def test_settings_without_a_choice_are_all_used() -> None:
