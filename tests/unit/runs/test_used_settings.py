@@ -12,7 +12,7 @@ from projects.train_baseline import Config
 from recdistill.errors import UserError
 from recdistill.floors import COUNTING_FLOORS, FLOOR_KINDS
 from recdistill.runs._used_settings import used_settings
-from recdistill.students import StudentConfig
+from recdistill.students import Architecture
 
 
 @pytest.mark.parametrize("kind", FLOOR_KINDS)
@@ -35,7 +35,7 @@ def test_a_students_settings_are_all_but_the_floors() -> None:
 
 
 def test_whose_vectors_items_have_means_something_for_items_with_texts_alone() -> None:
-    texts = StudentConfig(item="id+text")
+    texts = Architecture(item="id+text")
     assert "text_run" in used_settings(Config(student=texts))
     assert "text_run" not in used_settings(Config())
     assert "text_run" not in used_settings(Config(model="counter", student=texts))
