@@ -89,7 +89,7 @@ def test_six_commands_lead_from_a_file_to_a_service(served: str) -> None:
     assert all(title.split()[0] in ("cup", "plate", "lamp") for title in row["titles"])
 
 
-def test_texts_are_one_command_and_one_flag_more_and_the_student_has_them(shop: Path, served: str) -> None:
+def test_a_student_has_the_texts_of_its_baseline(shop: Path, served: str) -> None:
     *_, asked, taught = [follow(words, shop) for words in TEXTS]
     assert "Teachers and weights: sasrec-text-s0-baseline" in asked
     assert "against baseline sasrec-text-s0-baseline" in taught
