@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import load_dict
 
 from benchmarks.pages import ROOT, Block
+from recdistill.evaluation import holm
 from recdistill.reporting import ALPHA
 from recdistill.runs import newest_of
 
@@ -87,18 +88,24 @@ def blocks() -> list[Block]:
 
 def win(record: dict[str, Any]) -> str:
     """Say what came out, each difference with its interval."""
-    found = record["differences"]
+    found = corrected(record)
     users, (n, _) = found[0]["n_users"], found[0]["n_trainings"]
     lines = [f"- {difference(one)}" for one in found]
     return "\n".join(
         [
             f"What it finds, in NDCG@10 on {users} users, with {n} short trainings of each model "
-            "(intervals and tests over users *and* trainings; p-values before the correction for "
-            "several tests, which the report applies):",
+            "(intervals and tests over users *and* trainings; p corrected for their number, Holm):",
             "",
             *lines,
         ]
     )
+
+
+def corrected(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the differences with p-values that count how many of them there are."""
+    found = record["differences"]
+    adjusted = holm([one["p"] for one in found])
+    return [one | {"p": p} for one, p in zip(found, adjusted, strict=True)]
 
 
 def difference(one: dict[str, Any]) -> str:
@@ -165,7 +172,7 @@ def steps(record: dict[str, Any]) -> str:
 
 def in_japanese(record: dict[str, Any]) -> str:
     """Say in Japanese what came out, how long it took on which machine, and what each step took."""
-    found, machine, load = record["differences"], record["machine"], max(record["load"])
+    found, machine, load = corrected(record), record["machine"], max(record["load"])
     users, (n, _) = found[0]["n_users"], found[0]["n_trainings"]
     told = [
         f"{IN_JAPANESE[k]} {f'{n} 回 × ' if n > 1 else ''}{each:.0f} 秒"
@@ -176,7 +183,7 @@ def in_japanese(record: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"結果は NDCG@10 の差です(テストユーザー {users} 人、各モデル {n} 回の短い学習。"
-            "区間と検定はユーザーと学習の両方を数え、p 値は多重検定の補正前):",
+            "区間と検定はユーザーと学習の両方を数え、p 値は多重検定を補正済み、Holm):",
             "",
             *(f"- {beside(one)}" for one in found),
             "",

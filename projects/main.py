@@ -66,7 +66,10 @@ def run(config: Config, run: Run) -> None:
     run.note("\n\n".join([*quick, *said, steps.table()]))
     if said:
         n = next(iter(found.values())).n_users
-        said = [f"NDCG@10 on {n} test users, users and trainings drawn:", *(f"  {w}" for w in said)]
+        said = [
+            f"NDCG@10 on {n} test users, users and trainings drawn, p corrected (Holm):",
+            *(f"  {w}" for w in said),
+        ]
     elif trained.students:
         said = [ONE_TRAINING]
     print("\n".join([*said, *quick]))

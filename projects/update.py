@@ -23,6 +23,7 @@ from recdistill import (
 )
 from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, prepare_for
+from recdistill.evaluation import p_words
 from recdistill.runs import stage
 from recdistill.updating import UpdateConfig
 
@@ -166,7 +167,7 @@ def beside(run: Run, test: Evaluation, champion: Champion) -> list[str]:
     )
     return [
         f"NDCG@10 against the champion as it was ({found.value_b:.4f}): {found.delta:+.4f} "
-        f"[{found.low:+.4f}, {found.high:+.4f}], p {found.p:.3f} (these two trained models)"
+        f"[{found.low:+.4f}, {found.high:+.4f}], {p_words(found.p)} (these two trained models)"
     ]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-INTERVAL = "+0.0144 [+0.0059, +0.0230] p 0.003"
+INTERVAL = "+0.0144 [+0.0059, +0.0230] p=0.003"
 RECALLS = {"popularity": 0.0811, "sasrec-s0": 0.2513, "lam0.3-s0-distill": 0.2661}
 
 

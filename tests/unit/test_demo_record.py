@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,11 @@ def test_a_word_of_victory_needs_a_test() -> None:
     assert "no significant difference" in demo.difference(one)
     assert demo.difference(one | {"low": 0.005, "p": 0.001}).startswith("**the student beats")
     assert "is worse than" in demo.difference(one | {"delta": -0.01, "high": -0.001, "p": 0.01})
+
+
+def test_what_is_said_counts_how_many_tests_there_were() -> None:
+    found = demo.corrected({"differences": [{"p": p} for p in (0.02, 0.03, 0.9)]})
+    assert [one["p"] for one in found] == pytest.approx([0.06, 0.06, 0.9])
 
 
 def test_small_values_are_written_as_in_the_reports() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from recdistill.audit._measure import measure
     from recdistill.audit._plan import AuditPlan
     from recdistill.audit._trainings import ArmTrainer
-    from recdistill.audit._verdict import caveats, p_words, signed, verdict
+    from recdistill.audit._verdict import caveats, signed, verdict
 
 __all__ = [
     "Arm",
@@ -29,7 +29,6 @@ __all__ = [
     "arms_of",
     "caveats",
     "measure",
-    "p_words",
     "signed",
     "verdict",
 ]

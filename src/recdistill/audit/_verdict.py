@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from recdistill.audit._findings import LEVEL
+from recdistill.evaluation import p_words
 
 if TYPE_CHECKING:
     from recdistill.audit._findings import Difference, LanguageAudit
@@ -149,8 +150,3 @@ MINUS = "\u2212"
 def signed(value: float) -> str:
     """Four decimals with a true minus sign."""
     return f"{value:+.4f}".replace("-", MINUS)
-
-
-def p_words(p: float) -> str:
-    """``p = .031``, or ``p < .0001``."""
-    return "p < .0001" if p < 0.0001 else f"p = {p:.4f}".replace("0.", ".", 1)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         holm,
         mcnemar_exact,
         n_users_for_power,
+        p_words,
         permutation_test,
     )
     from recdistill.evaluation._trainings import NOTHING_DRAWN, SeedNoise, Trainings, boil_down
@@ -69,6 +70,7 @@ __all__ = [
     "mcnemar_exact",
     "n_users_for_power",
     "outcome",
+    "p_words",
     "permutation_test",
     "plan_verdict",
     "protocols_differ",

@@ -133,6 +133,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in adjusted]
 
 
+def p_words(p: float) -> str:
+    """Say a p-value with the digits that mean something.
+
+    Examples
+    --------
+    >>> [p_words(p) for p in (0.0002, 0.0312, 0.4)]
+    ['p<0.001', 'p=0.031', 'p=0.40']
+    """
+    if p < 0.001:
+        return "p<0.001"
+    return f"p={p:.3f}" if p < 0.1 else f"p={p:.2f}"
+
+
 def n_users_for_power(
     share_first: float, share_second: float, *, power: float = 0.8, level: float = 0.05
 ) -> float:

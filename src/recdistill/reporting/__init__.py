@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from recdistill.reporting._clock_plot import draw_clocks
     from recdistill.reporting._clock_report import clocks_markdown, write_backtest
     from recdistill.reporting._comparison import ALPHA, Comparison, Row, compare_groups
-    from recdistill.reporting._contrast import Contrast, Resampling
+    from recdistill.reporting._contrast import Contrast, Resampling, adjust_for_all
     from recdistill.reporting._diagnosis import Rung, diagnose, render_diagnosis
     from recdistill.reporting._differences import contrast_trainings, log_differences
     from recdistill.reporting._groups import Group, load_groups, read_per_user
@@ -36,6 +36,7 @@ __all__ = [
     "Row",
     "Rung",
     "ScoredRun",
+    "adjust_for_all",
     "as_markdown",
     "caveats",
     "clocks_markdown",

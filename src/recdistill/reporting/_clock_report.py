@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recdistill.evaluation import p_words
 from recdistill.reporting._clock_plot import draw_clocks
-from recdistill.reporting._verdict import p_words
 from recdistill.updating import by_age, compare_clocks, later_windows
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from recdistill.evaluation import p_words
 from recdistill.reporting._case_outcomes import HEADLINE, K
 from recdistill.reporting._contrast import Contrast, Resampling, contrast
 from recdistill.reporting._groups import read_groups
@@ -78,7 +79,7 @@ def _figures(found: Contrast, name: str) -> dict[str, float]:
 def _cell(found: Contrast) -> str:
     """Say it in one column of the run table, where a metric has one number."""
     words = f"{found.delta:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
-    return f"{words} p {found.p:.3f}" if found.about == "methods" else words
+    return f"{words} {p_words(found.p)}" if found.about == "methods" else words
 
 
 def _sentence(found: Contrast, other: str) -> str:
@@ -87,7 +88,7 @@ def _sentence(found: Contrast, other: str) -> str:
         f"[{found.low:+.4f}, {found.high:+.4f}]"
     )
     if found.about == "methods":
-        return f"{words}, p {found.p:.3f} (over users and trainings)"
+        return f"{words}, {p_words(found.p)} (over users and trainings)"
     more = ""
     if math.isfinite(found.seeds_needed):
         more = f"; a verdict on the methods takes {found.seeds_needed:.0f} or more trainings a side"

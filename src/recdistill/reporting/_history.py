@@ -68,15 +68,19 @@ class History:
         )
 
     def tried_before(self, group: Group) -> int:
-        """Count other settings of the group's kind that met the test part before its first run."""
-        first = min(run.started for run in group.runs)
+        """Count other settings of the group's kind that met the test part before its first run.
+
+        What one command started side by side was chosen before any of it met the test part.
+        """
+        first = min(group.runs, key=lambda run: run.started)
         return len(
             {
                 run.key
                 for run in self.runs
-                if run.started < first
-                and (run.stage, run.model) == (group.newest.stage, group.newest.model)
-                and run.key != group.newest.key
+                if run.started < first.started
+                and not (run.parent and run.parent == first.parent)
+                and (run.stage, run.model) == (first.stage, first.model)
+                and run.key != first.key
             }
         )
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter
 
-from recdistill.audit import caveats, p_words, signed, verdict
+from recdistill.audit import caveats, signed, verdict
 from recdistill.data import STRATA
-from recdistill.evaluation import outcome
+from recdistill.evaluation import outcome, p_words
 from recdistill.reporting._plots import short_difference
 from recdistill.reporting._style import MUTED, PAPER, SERIES, TEXT, as_svg, new_figure, styled
 from recdistill.reporting._templates import fill_in

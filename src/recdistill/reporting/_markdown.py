@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recdistill.evaluation import p_words
 from recdistill.reporting._caveats import caveats
 from recdistill.reporting._details import duration, megabytes, noise_of, seeds_of
-from recdistill.reporting._verdict import p_words, signed, verdict
+from recdistill.reporting._verdict import signed, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from recdistill.evaluation import p_words
 from recdistill.reporting import _details as details
 from recdistill.reporting._caveats import caveats
 from recdistill.reporting._plots import pens
 from recdistill.reporting._style import variable
 from recdistill.reporting._templates import fill_in
-from recdistill.reporting._verdict import p_words, signed, verdict
+from recdistill.reporting._verdict import signed, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

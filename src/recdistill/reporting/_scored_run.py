@@ -61,6 +61,11 @@ class ScoredRun:
         return self.reference.stage
 
     @property
+    def parent(self) -> str:
+        """Id of the run that started it as one of its steps; empty where a user did."""
+        return self.reference.tags.get("mlflow.parentRunId", "")
+
+    @property
     def seed(self) -> str:
         """Seed as text; empty when the run names none."""
         tags, params = self.reference.tags, self.reference.params

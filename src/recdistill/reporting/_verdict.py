@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recdistill.evaluation import p_words
+
 if TYPE_CHECKING:
     from recdistill.reporting._comparison import Comparison
     from recdistill.reporting._contrast import Contrast
@@ -118,13 +120,6 @@ def signed(value: float) -> str:
     """Three decimals with a true minus sign."""
     rounded = round(value, 3) + 0.0
     return "0.000" if rounded == 0 else f"{rounded:+.3f}".replace("-", "\u2212")
-
-
-def p_words(p: float) -> str:
-    """``p=0.03``, or ``p<0.001`` where more digits mean nothing."""
-    if p < 0.001:
-        return "p<0.001"
-    return f"p={p:.3f}" if p < 0.1 else f"p={p:.2f}"
 
 
 def _counted(contrast: Contrast) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _TAG = "mlflow.sharedViewState."
 _PIXELS = {"name": 250, "created": 140, "duration": 80, "tag": 115, "letter": 7, "margin": 44}
-_LONGEST_DIFFERENCE = "+0.0144 [+0.0059, +0.0230] p 0.003"
+_LONGEST_DIFFERENCE = "+0.0144 [+0.0059, +0.0230] p=0.003"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def sentence(found, head: str) -> str:
 
 def test_shared_words_are_told_from_pretraining() -> None:
     found = audited(WITH_WORDS)
-    assert "p < .0001" in sentence(found, "Texts add: ")
+    assert "p<0.001" in sentence(found, "Texts add: ")
     assert sentence(found, "What pretraining adds beyond the words is not shown: minilm less ")
     assert sentence(found, "It matters whose text an item has: minilm less minilm-permuted")
 

@@ -130,6 +130,16 @@ def test_settings_tried_after_a_look_are_named(store):
     assert "lr=1" not in late
 
 
+def test_settings_started_by_one_command_were_not_tried_after_a_look(store):
+    store.write("counter")
+    for rate, parent in (("1", "p" * 32), ("2", "p" * 32), ("3", "q" * 32)):
+        store.write("sasrec", params={"lr": rate}, tags={"mlflow.parentRunId": parent})
+    said = [str(one) for one in caveats(compared(store))]
+    late = next(words for words in said if "after other settings" in words)
+    assert "lr=3" in late
+    assert "lr=2" not in late
+
+
 def student_and_teachers(store, strength, teachers=2.6):
     write_seeds(store, "sasrec", 3, strength=1.5)
     pool = store.write("together", stage="make_transfer_set", strength=teachers)
