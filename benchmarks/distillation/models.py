@@ -28,6 +28,8 @@ from recdistill.training import fit_student
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import Tensor
+
     from benchmarks.distillation.settings import Setting, Words
     from recdistill.data import PreparedData
     from recdistill.evaluation import Recommender
@@ -130,7 +132,8 @@ class Workshop:
             StudentChanges(effort=config.effort).resolved(baseline, self.data.train),
             **{n: v for n, v in config.asked().items() if v is not None},
         )
-        teaching = Teaching(Lessons.none(views), inspect_every=0)
+        start = self._start(name, config)
+        teaching = Teaching(Lessons.none(views), inspect_every=0, start=start)
         return self._distilled(name, changes, teaching)
 
     def _student(self, name: str) -> tuple[Recommender, Figures]:
@@ -146,9 +149,18 @@ class Workshop:
             config.annealing,
             loss_weight=1.0 if changes.loss_weight is None else changes.loss_weight,
             inspect_every=0,
+            start=self._start(name, config),
         )
         model, more = self._distilled(name, changes, teaching)
         return model, facts | more
+
+    def _start(self, name: str, config: distill.Config) -> dict[str, Tensor] | None:
+        """Return the weights to start from: of this seed's baseline where the words ask for it."""
+        if not config.warm_start:
+            return None
+        of = self.setting.recipes[name].of
+        baseline = self._fitted(of, self.seed, self._checkpoints(of)).recommender
+        return dict(baseline.model.state_dict())
 
     def distilling(self, name: str) -> distill.Config:
         """Return the settings of ``distill`` that were chosen for a recipe."""
