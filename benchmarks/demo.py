@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import load_dict
 
 from benchmarks.pages import ROOT, Block
-from recdistill.evaluation import holm
+from recdistill.evaluation import holm, p_words
 from recdistill.reporting import ALPHA
 from recdistill.runs import newest_of
 
@@ -110,16 +110,11 @@ def corrected(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 def difference(one: dict[str, Any]) -> str:
     """Say how the student does beside another, in words where a word is allowed."""
-    figures = f"{one['delta']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}], p {p(one['p'])}"
+    figures = f"{one['delta']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}], {p_words(one['p'])}"
     if one["p"] >= ALPHA:
         return f"beside {one['against']}: {figures}; no significant difference"
     verb = "beats" if one["delta"] > 0 else "is worse than"
     return f"**the student {verb} {one['against']}**: {figures}"
-
-
-def p(value: float) -> str:
-    """Write a p-value as the reports do."""
-    return "< .001" if value < 0.001 else f"= {value:.3f}".replace("0.", ".")
 
 
 def times(record: dict[str, Any]) -> str:
@@ -201,7 +196,7 @@ def beside(one: dict[str, Any]) -> str:
     words = "有意な差はありません"
     if one["p"] < ALPHA:
         words = "生徒が上回ります" if one["delta"] > 0 else "生徒が下回ります"
-    figures = f"{one['delta']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}]、p {p(one['p'])}"
+    figures = f"{one['delta']:+.4f} [{one['low']:+.4f}, {one['high']:+.4f}]、{p_words(one['p'])}"
     return f"{other} に対して {figures}: {words}"
 
 
