@@ -100,7 +100,8 @@ soak: install ## An hour of sweeps, servers and scoring: memory, files, threads 
 	OMP_NUM_THREADS=1 python -m tests.faults.soak --minutes $(or $(MINUTES),60)
 
 e2e: install ## Servers, browser, kills, the chain through mlflow run; pictures in build/screenshots
-	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder -k "not five_deaths" # make test-faults has those
+	@# Three: half of this tier's time is waiting for servers.
+	RECDISTILL_SCREENSHOTS=$(CURDIR)/build/screenshots pytest tests/e2e -n 3 --dist loadfile --no-loadscope-reorder -k "not five_deaths" # make test-faults has those
 
 docs: install ## Build the documentation into site/, every warning an error
 	mkdocs build --quiet

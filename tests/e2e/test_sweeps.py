@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _servers import ROOT, environment, free_port, running
 
+from recdistill.data import DataConfig, prepare
 from recdistill.sweeps import (
     first_attempt,
     load_study,
@@ -98,6 +99,7 @@ def test_a_second_machine_joins_with_two_addresses_only(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
     if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or os.geteuid() != 0:
         pytest.skip("needs PostgreSQL's server programs and the right to change users")
+    prepare(DataConfig(dataset="ml-100k"))  # neither machine can download it
     with _two_machines() as (hub, inside), _postgres(hub) as url:
         web = f"http://{hub}:{free_port()}"
         server = environment(
