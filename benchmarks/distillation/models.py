@@ -191,6 +191,7 @@ class Workshop:
         weights = (round(w, 4) for w in pool.weights)
         return pool, {
             "weights": dict(zip(self.setting.members, weights, strict=True)),
+            "member_words": {k: list(v) for k, v in self.setting.member_words.items()},
             "member_seeds": {
                 name: member_seed(self.seed, i)
                 for i, name in enumerate(self.setting.members)
