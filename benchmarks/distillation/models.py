@@ -76,6 +76,7 @@ class Workshop:
     def make(self, name: str) -> tuple[Recommender, Figures]:
         """Make the model of a recipe, or the pool, and say how."""
         began = time.process_time()
+        model: Recommender
         if name == POOL:
             model, facts = self._pool()
         else:
