@@ -95,7 +95,7 @@ COUNTER = Recipe(
     "counter",
     ((), ("--counter.window=5",), ("--counter.decay=0.9",), ("--counter.window=20",)),
 )
-WARM = ("--warm_start=true", "--max_epochs=3", "--lr=0.0005")
+WARM = ("--warm_start=true", "--max_epochs=5", "--lr=0.001")
 TWO_COUNTERS = Recipe("counts", "counter", COUNTER.tried[:2])
 
 SETTINGS = {
