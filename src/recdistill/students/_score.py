@@ -46,7 +46,7 @@ def score_histories(model: SequentialModel, histories: Sequences) -> Tensor:
     table = model.item_table()
     newest = histories.tail(model.max_length)
     lengths = torch.from_numpy(newest.lengths)
-    states = torch.zeros(len(newest), model.dim, device=table.device)
+    states = torch.zeros(len(newest), model.dim, dtype=torch.float32, device=table.device)
     order = torch.argsort(lengths)
     for rows in torch.split(order[lengths[order] > 0], _ROWS_PER_PASS):
         state = _newest_states(model, newest.take(rows.numpy()), table.device)

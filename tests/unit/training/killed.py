@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from recdistill.ranks import current
 from recdistill.students import build_student
-from recdistill.training import LossAlone, Softmax, fit
+from recdistill.training import LossAlone, Softmax, fit, fit_student
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from recdistill.data import PreparedData
-    from recdistill.training import Step, StudentRecipe
+    from recdistill.training import FittedStudent, Step, StudentRecipe
 
 
 class KilledOn1(LossAlone):
@@ -33,6 +36,27 @@ class KilledOn1(LossAlone):
         return super().__call__(step, progress)
 
 
+@contextmanager
+def doubles() -> Iterator[None]:
+    """Tensors of double precision, so that the order of sums shows in the last digits alone.
+
+    In single precision it would show anywhere: Adam divides a gradient by its own size, so where
+    one is zero but for rounding, rounding decides the step.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@doubles()
+def fit_in_doubles(recipe: StudentRecipe, data: PreparedData, **settings: Any) -> FittedStudent:
+    return fit_student(recipe, data, **settings)
+
+
+@doubles()
 def fit_until_killed(
     recipe: StudentRecipe,
     data: PreparedData,
