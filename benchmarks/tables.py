@@ -23,7 +23,6 @@ from benchmarks import (
     house,
     labelling_speed,
     language,
-    language_retail,
     language_verdict,
     large_catalogs,
     looks,
@@ -39,6 +38,7 @@ from benchmarks import (
     teacher_quality,
 )
 from benchmarks.distillation import tables as distillation
+from benchmarks.language_new_items import tables as language_new_items
 
 if TYPE_CHECKING:
     from benchmarks.pages import Block
@@ -59,7 +59,7 @@ def blocks() -> list[Block]:
         additions,
         house,
         language,
-        language_retail,
+        language_new_items,
         labelling_speed,
         language_verdict,
         large_catalogs,

@@ -95,9 +95,9 @@ COUNTER = Recipe(
     "counter",
     ((), ("--counter.window=5",), ("--counter.decay=0.9",), ("--counter.window=20",)),
 )
-WARM = ("--warm_start=true", "--max_epochs=5", "--lr=0.001")
+WARM = ("--warm_start=true", "--max_epochs=8", "--lr=0.001")
 # Without lists a start from the baseline wants a lower rate, and dropout.
-WARM_ALONE = ("--warm_start=true", "--max_epochs=5", "--lr=0.0003", "--dropout=0.1")
+WARM_ALONE = ("--warm_start=true", "--max_epochs=8", "--lr=0.0003", "--dropout=0.1")
 TWO_COUNTERS = Recipe("counts", "counter", COUNTER.tried[:2])
 
 SETTINGS = {
