@@ -52,7 +52,7 @@ endif
 	@case '$*' in *dev*) touch $(VENV)/.with-llm;; esac # dev has it
 	@touch '$@'
 
-demo: $(VENV)/.with-llm ## Run the whole story on MovieLens-100K (quick preset), some four minutes
+demo: $(VENV)/.with-llm ## Run the whole story on MovieLens-100K (quick preset), some three minutes on two quiet cores
 	@recdistill main --preset=quick
 
 ui: $(VENV)/.with-llm ## Browse the runs at http://127.0.0.1:5000 (PORT=... to change)

@@ -85,8 +85,9 @@ def write_run(client: MlflowClient, recipe: Recipe, seed: int, sources: dict[str
     """Write one training as its stage would have."""
     names = (f"{recipe.file}-s{seed}.parquet", f"{recipe.file}.parquet")
     path = next(f / name for name in names for f in TABLES if (f / name).is_file())
-    # Whose target was which item may not be redistributed; the digest in each file stands for it.
-    table = pd.read_parquet(path).assign(target=0)
+    # Whose target was which item may not be redistributed: the digest in each file stands for it,
+    # and every target counts as one that training met.
+    table = pd.read_parquet(path).assign(target=0, target_popularity=1)
     run_id = client.create_run(EXPERIMENT, run_name=f"{recipe.model}-s{seed}").info.run_id
     tags = {
         "stage": recipe.stage,

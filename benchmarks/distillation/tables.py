@@ -121,7 +121,10 @@ def trials_table(dataset: str) -> str:
 def headline() -> str:
     """Write the README's table, and what the test says about it in words."""
     experiments = {d: e for d in NAMES if (e := current(d)).rows}
-    names = [f"{NAMES[dataset]} recall@10 / NDCG@10" for dataset in experiments]
+    names = [
+        f"{NAMES[d]}{', older code' if _is_older(e) else ''}: recall@10 / NDCG@10"
+        for d, e in experiments.items()
+    ]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     said = {
         "sasrec": "SASRec (ours, width 64), the baseline",
@@ -186,9 +189,20 @@ def sentence(dataset: str, experiment: Experiment) -> str:
         words += (
             f". Set before: ahead of all {len(tests)} with p below {experiment.level:g}; {outcome}"
         )
-    if experiment.rows[experiment.baseline].files[0].is_relative_to(baselines.BEFORE_ROTARY):
+    if _is_older(experiment):
         words += ". Models of the code before rotary positions, one pool for all students"
+        words += _newer(dataset)
     return f"{words}."
+
+
+def _is_older(experiment: Experiment) -> bool:
+    return experiment.rows[experiment.baseline].files[0].is_relative_to(baselines.BEFORE_ROTARY)
+
+
+def _newer(dataset: str) -> str:
+    """Say which models of the present code are there while its student is not."""
+    found = [f"{r.said} {_figures(r)} ({len(r.files)})" for r in planned(dataset).rows.values()]
+    return f"; of the present code so far (trainings): {', '.join(found)}" if found else ""
 
 
 def _figures(row: Row | None, *, bold: bool = False) -> str:

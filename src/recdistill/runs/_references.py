@@ -13,7 +13,7 @@ from recdistill.errors import UserError
 from recdistill.runs._passing import fetch_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mlflow.entities import Run
@@ -123,7 +123,8 @@ def find_run(
     ----------
     reference : str
         ``latest`` is the newest finished run of these stages that carries ``tags`` (usually the
-        same catalog and split).
+        same catalog and split) and is no control: nobody wants to serve, teach by or go on with
+        what was trained to be compared with.
     stages : entry points whose runs are meant.
     tags : tags the run must carry; a named run that differs is refused.
     unlike : tags with the values that ``latest`` passes over; who names such a run means it.
@@ -139,7 +140,7 @@ def find_run(
         conditions = ["attributes.status = 'FINISHED'"]
         conditions += [f"tags.`{key}` = '{value}'" for key, value in wanted.items()]
         conditions += [f"tags.`{key}` != '{v}'" for key, of in (unlike or {}).items() for v in of]
-        if newest := newest_of(client, stages, conditions):
+        if newest := newest_of(client, stages, conditions, unless=_is_control):
             return _resolved(client, newest)
         on = (
             f" on this data ({', '.join(f'{k} {v[:12]}' for k, v in wanted.items())})"
@@ -173,16 +174,37 @@ def find_run(
     return _resolved(client, found)
 
 
+def _is_control(run: Run) -> bool:
+    # Not a filter of the store's: that would drop the runs that do not say, too.
+    return str(run.data.params.get("config.control", "none")) != "none"
+
+
 def children_of(client: MlflowClient, parent: str) -> list[RunReference]:
     """Find the finished runs that a run started below itself, in their order."""
     finished = ["attributes.status = 'FINISHED'", f"tags.`mlflow.parentRunId` = '{parent}'"]
     return [_resolved(client, run) for run in search(client, finished)][::-1]
 
 
-def newest_of(client: MlflowClient, stages: Sequence[str], conditions: Sequence[str]) -> Run | None:
-    """Find the newest run of these stages; one query for each, whatever else the store holds."""
+def newest_of(
+    client: MlflowClient,
+    stages: Sequence[str],
+    conditions: Sequence[str],
+    *,
+    unless: Callable[[Run], bool] = lambda _: False,
+) -> Run | None:
+    """Find the newest run of these stages; a query or two for each, whatever else the store holds.
+
+    ``unless``: says of a run that it is not meant; the newest that is meant is taken.
+    """
     found = [
-        next(search(client, [*conditions, f"tags.stage = '{stage}'"], first=1), None)
+        next(
+            (
+                run
+                for run in search(client, [*conditions, f"tags.stage = '{stage}'"], first=1)
+                if not unless(run)
+            ),
+            None,
+        )
         for stage in stages
     ]
     return max(filter(None, found), key=lambda run: run.info.start_time, default=None)
@@ -210,8 +232,8 @@ def search(client: MlflowClient, conditions: Sequence[str], *, first: int = _PAG
         token = page.token
         if not token:
             return
-        # A token counts runs, so that pages may grow.
-        size = _PAGE
+        # A token counts runs, so that pages may grow: who wanted the first may want a few.
+        size = min(20 * size, _PAGE)
 
 
 def by_id_or_name(client: MlflowClient, reference: str, stages: Sequence[str] = ()) -> Run | None:

@@ -98,6 +98,20 @@ def test_latest_skips_other_stages_other_data_and_unfinished_runs(store: MlflowC
         find_run(store, "latest", stages=("demo",), tags={"catalog.digest": "abc"})
 
 
+def test_latest_passes_over_controls_but_who_names_one_gets_it(store: MlflowClient) -> None:
+    good = compute(0.25)
+    with open_run("demo", Settings(seed=6)) as run:
+        run.log_params({"config.control": "none"})
+    taught = run.id
+    for seed in (7, 8, 9):
+        with open_run("demo", Settings(seed=seed)) as run:
+            run.log_params({"config.control": "no_lists"})
+    assert find_run(store, "latest", stages=("demo",)).id == taught
+    assert find_run(store, run.id, stages=("demo",)).id == run.id
+    store.delete_run(taught)
+    assert find_run(store, "latest", stages=("demo",)).id == good
+
+
 def fill(database: Path, n: int, tags: dict[str, str]) -> None:
     """Put ``n`` finished runs, newer than all there are, into a store: by SQL, or it takes long."""
     began = int(time.time() * 1000) + 60_000
