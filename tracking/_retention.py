@@ -1,10 +1,11 @@
 """Keep what somebody may still need; free the space of the rest.
 
 Kept are, in every experiment and stage: the best finished run by one metric and the newest ones;
-whatever those were built on (parents, baselines, teachers, the original of a cached result); every
-run behind a registered model; everything pinned by the tag ``keep``; every run still RUNNING.
-The rest loses its artifacts and models, and moves to MLflow's *Deleted* state: its parameters and
-metrics can still be looked at there, or brought back, until ``mlflow gc`` forgets them.
+whatever those were built on (parents, baselines, teachers and what they said, item vectors, the
+original of a cached result); every run behind a registered model and the student that it packaged;
+everything pinned by the tag ``keep``; every run still RUNNING. The rest loses its artifacts and
+models, and moves to MLflow's *Deleted* state: its parameters and metrics can still be looked at
+there, or brought back, until ``mlflow gc`` forgets them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,21 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_BUILT_ON = ("mlflow.parentRunId", "baseline_run_id", "teacher_run_id", "cache.hit_of")
+_STUDENT = "model_run_id"
+# The model that an update went on from and the transfer set that a longer one extends are missing:
+# both are contained in what was made of them, and every night would keep all nights before it.
+_BUILT_ON = (
+    "mlflow.parentRunId",
+    "baseline_run_id",
+    "teacher_run_id",
+    "table_run_id",
+    "transfer_run_id",
+    "text_run_id",
+    _STUDENT,
+    "student_run_id",
+    "cache.hit_of",
+    "cache.went_on_with",
+)
 _PAGE = 1000
 
 
@@ -104,10 +119,9 @@ def _registered(client: MlflowClient) -> dict[str, str]:
     while True:
         page = client.search_model_versions(max_results=_PAGE, page_token=token)
         for version in page:
-            if version.run_id:
-                reasons[version.run_id] = (
-                    f"is behind model {version.name} version {version.version}"
-                )
+            # The run that packaged the student, and the one that trained it: updates go on from it.
+            for run_id in filter(None, (version.run_id, version.tags.get(_STUDENT))):
+                reasons[run_id] = f"is behind model {version.name} version {version.version}"
         token = page.token
         if not token:
             return reasons

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Finding = Literal["better", "not worse", "undecided", "worse"]
 _LEVEL, _POWER = 0.05, 0.8
 _NO_MARGIN = 1e-9
+# Fewer users who differ, all in one direction, are no rarer than 1 in 16 by chance: not yet 5 %. A
+# bootstrap of them does not know that: of one user it has no width at all.
+_FEWEST = 5
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class NonInferiority:
         ``better``: surely above 0. ``not worse``: surely less than the margin below ``b``, or equal
         for every user.
         ``worse``: surely below 0, and not surely within the margin. Else ``undecided``: the users
-        are too few. "Surely" is one-sided at 5 %.
+        are too few. "Surely" is one-sided at 5 %, which fewer than five users cannot be.
     n_cases, n_users : int
         A user may have several cases; users are what is drawn.
     value_a, value_b, delta : float
@@ -108,11 +111,11 @@ def compare_to_margin(
     low, high = bootstrap_interval(difference, confidence=1 - 2 * _LEVEL, seed=seed)
     least, _ = bootstrap_interval(beyond, confidence=1 - 2 * _LEVEL, seed=seed)
     finding: Finding = "undecided"
-    if low > 0:
+    if low > 0 and _are_enough(difference):
         finding = "better"
-    elif least > 0 or not difference.any():
+    elif (least > 0 and _are_enough(beyond)) or not difference.any():
         finding = "not worse"
-    elif high < 0:
+    elif high < 0 and _are_enough(difference):
         finding = "worse"
     return NonInferiority(
         finding=finding,
@@ -126,6 +129,10 @@ def compare_to_margin(
         margin=margin,
         n_users_needed=_users_needed(difference, margin * float(second.mean())),
     )
+
+
+def _are_enough(values: NDArray[np.floating]) -> bool:
+    return int(np.count_nonzero(values)) >= _FEWEST
 
 
 def _users_needed(difference: NDArray[np.floating], margin: float) -> float:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from recdistill.floors._config import (
         COUNTING_FLOORS,
         FLOOR_KINDS,
+        REGRESSIONS,
         CounterConfig,
         EASEConfig,
         KNNConfig,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUNTING_FLOORS",
     "FLOOR_KINDS",
+    "REGRESSIONS",
     "CounterConfig",
     "EASEConfig",
     "Floor",

@@ -11,6 +11,8 @@ FloorKind = Literal["popularity", "markov", "ease", "knn", "counter", "tfidf", "
 FLOOR_KINDS: tuple[FloorKind, ...] = get_args(FloorKind)
 COUNTING_FLOORS: tuple[FloorKind, ...] = ("popularity", "markov", "ease", "knn", "counter")
 """Those that need interactions alone: every data set has them."""
+REGRESSIONS: tuple[FloorKind, ...] = ("ease", "ease_text")
+"""Those whose scores are a regression's, of any sign; the others count votes."""
 
 
 @dataclass(frozen=True)

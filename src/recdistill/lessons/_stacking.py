@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from recdistill.errors import UserError
+from recdistill.floors import REGRESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,7 +56,7 @@ def comparable(model: Recommender, scores: torch.Tensor) -> torch.Tensor:
     float tensor of the same shape, column 0 -inf
     """
     kind = getattr(model, "kind", "")
-    if kind == "ease":
+    if kind in REGRESSIONS:
         return standardised(scores)
     told = scores.clone()
     items = told[:, 1:]  # changed in place: with a large catalog, copies take most of the time

@@ -10,6 +10,7 @@ from recdistill.serving._challenge import challenge
 from recdistill.serving._registry import now
 from recdistill.serving._rules import CHALLENGER, CHAMPION
 from recdistill.serving._story import write_story
+from recdistill.serving._unseen import require_unseen
 
 if TYPE_CHECKING:
     from recdistill.runs import RunReference
@@ -79,12 +80,13 @@ def decide(
             raise UserError(
                 f"version {made.number} is this very model and was rolled back, {made.rolled_back}"
             )
+        unknown = require_unseen(champion, package.data)
         verdict = challenge(package.student, champion.student(), package.data, rules)
     except UserError as error:
         if not forced:
             raise
         return Decision("forced", f"Not compared with version {champion.number}: {error} {forced}")
-    words = f"Against version {champion.number}: {verdict.words()}."
+    words = f"Against version {champion.number}: {verdict.words()}. {unknown}".strip()
     if verdict.passed:
         return Decision("passed", words, verdict)
     if forced:

@@ -43,6 +43,7 @@ STATUS: dict[State, str] = {
     "pruned": "KILLED",
     "failed": "FAILED",
     "retried": "KILLED",
+    "unwanted": "KILLED",
 }
 _AGAINST = ("recall_at_10", "ndcg_at_10")
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-State = Literal["waiting", "running", "complete", "pruned", "failed", "retried"]
+State = Literal["waiting", "running", "complete", "pruned", "failed", "retried", "unwanted"]
 
 WORKER, ERROR, RUN_ID = "worker", "error", "mlflow_run_id"
 RETRY_OF, FIRST, ATTEMPT, POINT = "retry_of", "first_attempt", "attempt", "point"
-SECONDS, INTERRUPTED = "cpu_seconds", "interrupted"
+SECONDS, INTERRUPTED, UNWANTED = "cpu_seconds", "interrupted", "unwanted"
 _INHERITED = (FIRST, POINT, SECONDS)
 MAX_ATTEMPTS = 3
 FINISHED: tuple[State, ...] = ("complete", "pruned", "failed")
@@ -35,9 +35,12 @@ FINISHED: tuple[State, ...] = ("complete", "pruned", "failed")
 def state_of(trial: FrozenTrial) -> State:
     """Say what became of a trial; ``retried`` means that another one stands for it.
 
-    ``failed`` is a trial that raised an error of its own, or whose worker died every time.
+    ``failed`` is a trial that raised an error of its own, or whose worker died every time;
+    ``unwanted`` a place that was taken back before anybody began it.
     """
     if trial.state is TrialState.FAIL:
+        if UNWANTED in trial.user_attrs:
+            return "unwanted"
         spent = attempt_of(trial) >= MAX_ATTEMPTS and INTERRUPTED not in trial.user_attrs
         own = ERROR in trial.user_attrs or spent
         return "failed" if own else "retried"
@@ -79,10 +82,12 @@ def n_finished(counts: Mapping[State, int]) -> int:
 def top_up(study: Study, n_trials: int, points: Mapping[str, Mapping[str, Any]]) -> int:
     """Give the study ``n_trials`` places in all; return how many of them are still to be done.
 
-    An empty study gets ``points`` first. Call this while nobody else does: it belongs to the
-    process that owns the sweep.
+    An empty study gets ``points`` first. Of a study that was given more, the last places that
+    nobody began are taken back. Call this while nobody else does: it belongs to the process that
+    owns the sweep.
     """
     repeat_lost(study)
+    _take_back(study, n_trials)
     counts = tally(study)
     n_places = n_finished(counts) + counts["running"] + counts["waiting"]
     fresh = not study.get_trials(deepcopy=False)
@@ -92,6 +97,20 @@ def top_up(study: Study, n_trials: int, points: Mapping[str, Mapping[str, Any]])
     for _ in range(n_trials - n_places - len(named)):
         study.enqueue_trial({})
     return max(n_trials - n_finished(counts), 0)
+
+
+def _take_back(study: Study, n_trials: int) -> None:
+    counts = tally(study)
+    surplus = n_finished(counts) + counts["running"] + counts["waiting"] - n_trials
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    # A retry goes on with what was begun, and a known point was asked for by name: these go last.
+    by_worth = sorted(
+        waiting, key=lambda t: (RETRY_OF in t.user_attrs, POINT in t.user_attrs, -t.number)
+    )
+    for trial in by_worth[: max(surplus, 0)]:
+        storage = study._storage
+        storage.set_trial_user_attr(trial._trial_id, UNWANTED, value=True)
+        storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
 def claim(study: Study, storage: BaseStorage, worker: str) -> Trial | None:

@@ -57,7 +57,9 @@ def reconcile(study: Study, mirror: Mirror, space: Space) -> Repairs:
     runs: dict[str, list[Run]] = defaultdict(list)
     for run in trial_runs(mirror):
         runs[run.data.tags.get(NUMBER, "")].append(run)
-    begun = [t for t in study.get_trials(deepcopy=False) if state_of(t) != "waiting"]
+    begun = [
+        t for t in study.get_trials(deepcopy=False) if state_of(t) not in ("waiting", "unwanted")
+    ]
     for trial in begun:
         own = runs.pop(str(trial.number), [])
         kept = _kept(trial, own)

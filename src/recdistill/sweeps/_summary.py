@@ -36,7 +36,7 @@ def trial_table(study: Study, spec: StudySpec, space: Space) -> pd.DataFrame:
     rows = []
     for trial in study.get_trials(deepcopy=False):
         state = state_of(trial)
-        if state == "waiting":
+        if state in ("waiting", "unwanted"):
             continue
         row: dict[str, Any] = {"trial": trial.number, "state": state}
         result = trial.values or []  # noqa: PD011

@@ -11,6 +11,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from recdistill.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,6 +30,11 @@ class TfidfFeatures:
     ----------
     texts : sequence of str
         What vocabulary and weights are taken from.
+
+    Raises
+    ------
+    UserError
+        When the texts have nothing in common that could be counted.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -37,15 +44,29 @@ class TfidfFeatures:
             "dtype": np.float32,
             "max_features": _MAX_FEATURES,
         }
-        self._words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=_WORD, **shared)
-        self._characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), **shared)
-        self._words.fit(texts)
-        self._characters.fit(texts)
+        words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=_WORD, **shared)
+        characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), **shared)
+        self._halves = [half for half in (words, characters) if _knows_any(half, texts)]
+        if not self._halves:
+            raise UserError(
+                f"The {len(texts):,} texts have neither a word nor three characters in a row that "
+                "two of them share, so TF-IDF cannot tell what is alike: give the items titles, or "
+                "more columns by columns.text, or set student.item=id."
+            )
 
     def __call__(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Return unit rows of sparse features, [n_texts, n_features]; empty texts are zero."""
-        both = sparse.hstack([self._words.transform(texts), self._characters.transform(texts)])
-        return normalize(sparse.csr_matrix(both))
+        told = sparse.hstack([half.transform(texts) for half in self._halves])
+        return normalize(sparse.csr_matrix(told))
+
+
+def _knows_any(half: TfidfVectorizer, texts: Sequence[str]) -> bool:
+    """Fit a vectorizer, and say whether the texts have anything that it counts."""
+    try:
+        half.fit(texts)
+    except ValueError:  # an empty vocabulary, or one of which nothing is met often enough
+        return False
+    return True
 
 
 class TfidfEncoder:
@@ -69,7 +90,7 @@ class TfidfEncoder:
             texts = [texts[i] for i in np.sort(picked)]
         self.features = TfidfFeatures(texts)
         features = self.features(texts)
-        self.dim = min(dim, min(features.shape) - 1)
+        self.dim = max(1, min(dim, min(features.shape) - 1))
         self._svd = TruncatedSVD(self.dim, n_iter=4, random_state=seed).fit(features)
         sha = hashlib.sha256(f"tfidf {dim} {seed}\n".encode())
         for text in texts:

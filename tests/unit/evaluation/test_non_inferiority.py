@@ -58,6 +58,12 @@ def test_a_clear_case_is_found(moved: float, margin: float, finding: str) -> Non
     assert found.low <= found.delta <= found.high
 
 
+@pytest.mark.parametrize(("n", "finding"), [(1, "undecided"), (4, "undecided"), (5, "worse")])
+def test_a_handful_who_all_lost_is_no_verdict(n: int, finding: str) -> None:
+    hits, misses = table(np.ones(n, bool)), table(np.zeros(n, bool))
+    assert compare_to_margin(misses, hits, margin=0.1).finding == finding
+
+
 def test_few_users_who_differ_decide_nothing_and_the_number_that_would_is_said() -> None:
     draw = np.random.default_rng(3)
     first, second = draw.random(80) < 0.2, draw.random(80) < 0.2

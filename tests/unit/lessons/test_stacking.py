@@ -65,7 +65,8 @@ def test_votes_become_logarithms_and_regressions_are_standardised() -> None:
     votes = torch.tensor([[-torch.inf, 1.0, 10.0, 100.0]])
     logs = comparable(SimpleNamespace(kind="counter"), votes)[0, 1:]
     assert torch.allclose(logs.diff(), torch.full((2,), torch.tensor(10.0).log()))
-    ridge = comparable(SimpleNamespace(kind="ease"), votes)[0, 1:]
-    assert float(ridge.square().mean()) == pytest.approx(1.0)
+    for kind in ("ease", "ease_text"):
+        ridge = comparable(SimpleNamespace(kind=kind), votes)[0, 1:]
+        assert float(ridge.square().mean()) == pytest.approx(1.0)
     network = comparable(SimpleNamespace(), votes)[0, 1:]
     assert torch.equal(network.diff(), votes[0, 1:].diff())

@@ -60,6 +60,20 @@ def test_many_hands_take_every_place_exactly_once(hill: Hill) -> None:
     assert sorted(taken) == list(range(12))
 
 
+def test_who_asks_for_fewer_trials_gets_no_more_than_that(hill: Hill) -> None:
+    hill.fill(30)
+    for _ in range(5):
+        trial = claim(hill.study, hill.storage, "w")
+        assert trial is not None
+        hill.study.tell(trial, 0.1)
+    assert top_up(hill.study, 8, {}) == 3
+    assert tally(hill.study) == {"complete": 5, "waiting": 3, "unwanted": 22}
+    assert top_up(hill.study, 3, {}) == 0
+    assert claim(hill.study, hill.storage, "w") is None
+    assert top_up(hill.study, 6, {}) == 1, "and more again"
+    assert tally(hill.study)["waiting"] == 1
+
+
 def test_a_dead_worker_s_trial_is_done_again_with_the_same_parameters(hill: Hill) -> None:
     hill.fill(2)
     trial = claim(hill.study, hill.storage, "dead")
