@@ -87,7 +87,7 @@ def _small(
             drawn = _outcomes(rng, user, metric, n_seeds + extra, sd)
             sides.append(boil_down(drawn[:n_seeds]))
             noises.append(boil_down(drawn[n_seeds:]).noise() if extra else None)
-        found.append(_both_tests(*sides, noises))
+        found.append(_both_tests(sides[0], sides[1], noises))
     return found
 
 
@@ -127,7 +127,7 @@ def _large(
             sides.append(side)
             known = Trainings(means[i], rng.normal(size=KNOWN_FROM) * spread, shape[i].interaction)
             noises.append(known.noise() if n_seeds == 1 else None)
-        found.append(_both_tests(*sides, noises))
+        found.append(_both_tests(sides[0], sides[1], noises))
     return found
 
 

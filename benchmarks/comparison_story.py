@@ -88,7 +88,7 @@ def write_run(client: MlflowClient, recipe: Recipe, seed: int, sources: dict[str
     # Whose target was which item may not be redistributed: the digest in each file stands for it,
     # and every target counts as one that training met.
     table = pd.read_parquet(path).assign(target=0, target_popularity=1)
-    run_id = client.create_run(EXPERIMENT, run_name=f"{recipe.model}-s{seed}").info.run_id
+    run_id: str = client.create_run(EXPERIMENT, run_name=f"{recipe.model}-s{seed}").info.run_id
     tags = {
         "stage": recipe.stage,
         "seed": str(seed),

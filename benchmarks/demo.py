@@ -63,14 +63,15 @@ def quiet_seconds(record: dict[str, Any], n_cores: int = 2) -> float:
         (step for step in record["steps"] if step["kind"] in ORDER),
         key=lambda step: ORDER.index(step["kind"]),
     )
-    free, ends = [0.0] * n_cores, {}
+    free = [0.0] * n_cores
+    ends: dict[str, float] = {}
     for step in steps:
         first = min(range(n_cores), key=free.__getitem__)
         begin = max(free[first], ends.get(AFTER.get(step["kind"], ""), 0.0))
         free[first] = begin + step["cpu_seconds"]
         ends.setdefault(step["kind"], free[first])
-    rest = sum(step["cpu_seconds"] for step in record["steps"] if step["kind"] not in ORDER)
-    own = record["cpu_seconds"] - sum(step["cpu_seconds"] for step in record["steps"])
+    rest: float = sum(step["cpu_seconds"] for step in record["steps"] if step["kind"] not in ORDER)
+    own: float = record["cpu_seconds"] - sum(step["cpu_seconds"] for step in record["steps"])
     return max(free) + rest + own
 
 

@@ -88,7 +88,7 @@ def run(
 
 def facts_of(device: torch.device) -> dict[str, Any]:
     """Say what was measured on."""
-    found = {
+    found: dict[str, str | int | None] = {
         "device": platform.machine() + " CPU",
         "date": datetime.now(UTC).date().isoformat(),
         "torch": torch.__version__,

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ from recdistill.training import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RESULT = Path(__file__).parent / "results" / "large_catalogs.json"
 CASES = (
@@ -305,8 +306,10 @@ def transfer_table(found: dict[str, float]) -> str:
 
 def main(names: list[str]) -> None:
     results = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
-    cases = {case: lambda case=case: of_one_process(case) for case in CASES}
-    cases |= {f"training {n}": lambda n=n: training(n) for n in TRAINED}
+    cases: dict[str, Callable[[], dict[str, Any]]] = {
+        **{case: partial(of_one_process, case) for case in CASES},
+        **{f"training {n}": partial(training, n) for n in TRAINED},
+    }
     for case, work in cases.items():
         if not names or any(case.startswith(name) for name in names):
             results[case] = work()

@@ -124,7 +124,7 @@ class Bench:
     def member(self, name: str) -> Recommender:
         """Return one of a pool."""
         if name in FLOOR_KINDS:
-            return fit_floor(name, self.data.train, self.data.catalog)  # type: ignore[arg-type]
+            return fit_floor(name, self.data.train, self.data.catalog)
         return self.network(name)
 
     def pool(self, name: str) -> Pool:

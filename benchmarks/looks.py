@@ -38,7 +38,7 @@ def in_history(part: str) -> list[dict[str, Any]]:
 
 def n_looks(part: str) -> int:
     """Count all of them."""
-    return in_files(part) + sum(entry["looks"] for entry in in_history(part))
+    return in_files(part) + sum(int(entry["looks"]) for entry in in_history(part))
 
 
 def table() -> str:

@@ -79,7 +79,7 @@ def with_device(entry: dict[str, Any], device: str) -> MemorySettings:
     """Complete a grid entry; the CPU works in single precision unless told otherwise."""
     precision = "fp32" if device == "cpu" else "bf16"
     # Most of the grid is the head alone; the last rows add its table of pooled titles.
-    defaults = {"precision": precision, "device": device, "item_titles": False}
+    defaults: dict[str, Any] = {"precision": precision, "device": device, "item_titles": False}
     return MemorySettings(**(defaults | entry))
 
 

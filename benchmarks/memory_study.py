@@ -150,7 +150,7 @@ def replay() -> None:
             if (change, loop) in known:
                 continue
             settings = SEED.but(device="cpu", batch=REPLAY_BATCH, **change)
-            peak = measure(settings, loop=loop).peak_bytes  # type: ignore[arg-type]
+            peak = measure(settings, loop=loop).peak_bytes
             rows.append({"change": change, "loop": loop, "peak_bytes": peak,
                          "planned_bytes": plan(settings).peak_bytes})  # fmt: skip
             print(rows[-1], flush=True)

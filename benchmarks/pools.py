@@ -159,7 +159,7 @@ def figures(
 def member(name: str, on: PreparedData) -> Recommender:
     """Fit a floor, or take up a network from its checkpoint."""
     if name in FLOOR_KINDS:
-        return fit_floor(name, on.train, on.catalog)  # type: ignore[arg-type]
+        return fit_floor(name, on.train, on.catalog)
     arm_name, seed = ("id", 1) if name == SECOND else (name, 0)
     arm, at = ARMS[arm_name], WORK / "checkpoints" / f"{arm_name}-s{seed}"
     return fit_student(

@@ -123,7 +123,10 @@ def over_http(folder: Path, data: PreparedData, n_requests: int, seconds: float)
         session = requests.Session()
 
         def ask(some: list[list[str]]) -> float:
-            body = {"dataframe_records": [{"history": h} for h in some], "params": {"k": 10}}
+            body: dict[str, list[dict[str, list[str]]] | dict[str, int]] = {
+                "dataframe_records": [{"history": h} for h in some],
+                "params": {"k": 10},
+            }
             started = time.perf_counter()
             answer = session.post(f"{url}/invocations", json=body, timeout=120)
             taken = time.perf_counter() - started

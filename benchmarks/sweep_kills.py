@@ -210,9 +210,10 @@ def speed(options: argparse.Namespace, flags: list[str]) -> dict[str, Any]:
                 assert sweep.wait() == 0
             study, _ = load_study(name, open_storage("sqlite:///studies.db"))
             trials = study.get_trials(deepcopy=False)
-            started = min(trial.datetime_start for trial in trials)
-            ended = max(trial.datetime_complete for trial in trials)
-            seconds = (ended - started).total_seconds()
+            started = [t.datetime_start for t in trials if t.datetime_start is not None]
+            ended = [t.datetime_complete for t in trials if t.datetime_complete is not None]
+            assert len(started) == len(ended) == len(trials), "a trial is not done"
+            seconds = (max(ended) - min(started)).total_seconds()
             turns.append(
                 {
                     "workers": n_workers,

@@ -45,7 +45,10 @@ from recdistill.teachers._windows import make_batch
 from recdistill.training import weighted_logsumexp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from recdistill.teachers import LLM
+    from recdistill.teachers._settings import AdapterKind, Prompt
 
 ON_GPU = torch.cuda.is_available()
 RESULT = Path(__file__).parent / "results" / "teacher_speed.json"
@@ -58,7 +61,7 @@ def clock() -> float:
     return time.perf_counter()
 
 
-def take_turns(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def take_turns(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time each work once per round, after one round that does not count."""
     taken: dict[str, list[float]] = {name: [] for name in works}
     for round_ in range(rounds + 1):
@@ -80,18 +83,20 @@ class Bench:
 
     def __init__(self, n_layers: int, n_users: int) -> None:
         self.data = prepare(DataConfig())
-        self.llm_args = {"n_layers": n_layers}
+        self.n_layers = n_layers
         # Users of middling history: neither the cheapest nor the dearest.
         lengths = self.data.train.lengths
         middle = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")
         self.histories = self.data.train.take(middle[:n_users])
 
-    def network(self, prompt: str = "compact", kind: str = "ilora", dropout: float = 0.1) -> tuple:
+    def network(
+        self, prompt: Prompt = "compact", kind: AdapterKind = "ilora", dropout: float = 0.1
+    ) -> tuple[TeacherNetwork, LLM]:
         """Build a teacher on an untrained baseline, and its language model."""
         torch.manual_seed(0)
         config = StudentConfig(max_length=100)
         student = build_student(config, self.data.catalog.n_items, seed=0)
-        llm = load_llm("smollm2-135m", **self.llm_args)
+        llm = load_llm("smollm2-135m", n_layers=self.n_layers)
         settings = TeacherSettings(
             prompt=prompt, adapter=kind, lora=LoraSettings(dropout=dropout), max_length=100
         )
@@ -112,13 +117,13 @@ class Bench:
                 table = network.item_table()[1:].float()
                 weights = states.new_full((len(states),), 1 / len(states))
                 hits = (states * table[targets]).sum() / len(states)
-                (weighted_logsumexp(states, table, weights) - hits).backward()
+                (weighted_logsumexp(states, table, weights) - hits).backward()  # type: ignore[no-untyped-call]
             network.zero_grad(set_to_none=True)
 
         return step, len(targets)
 
     def prompted_step(
-        self, network: TeacherNetwork, llm: object, n_candidates: int, n_rows: int
+        self, network: TeacherNetwork, llm: LLM, n_candidates: int, n_rows: int
     ) -> tuple[Callable[[], None], int]:
         """Return a step of the reference, one prompt per target."""
         teacher = GenerativeTeacher(network, llm.tokenizer, self.data.catalog)
@@ -133,7 +138,7 @@ class Bench:
 
         def step() -> None:
             with network.held_gate():
-                teacher.loss(prompts).backward()
+                teacher.loss(prompts).backward()  # type: ignore[no-untyped-call]
             network.zero_grad(set_to_none=True)
 
         return step, n_rows

@@ -68,7 +68,7 @@ class Config(StudentTraining, Devices):
             )
         for kind in self.models():
             if kind in STUDENT_KINDS:  # what no student of this kind can be is refused here
-                self.recipe(cast("StudentKind", kind))
+                self.recipe(kind)
 
     def models(self) -> tuple[str, ...]:
         """Return the models that are asked for, each once."""

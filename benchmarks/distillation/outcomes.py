@@ -122,29 +122,32 @@ def before_rotary(dataset: str) -> Experiment:
     folder = baselines.BEFORE_ROTARY / "distillation" / dataset
     networks = baselines.BEFORE_ROTARY / "baselines" / dataset
     floors = baselines.RESULTS / dataset
-    found = {
-        "sasrec": ("baseline (SASRec)", (networks, "sasrec-s*"), (folder, "baseline-s*")),
+    found: dict[str, tuple[str, list[tuple[Path, str]]]] = {
+        "sasrec": ("baseline (SASRec)", [(networks, "sasrec-s*"), (folder, "baseline-s*")]),
         CONTROL: (
             "baseline on the student's views, without lessons",
-            (folder, "untaught-on-views-s*"),
+            [(folder, "untaught-on-views-s*")],
         ),
-        "gru4rec": ("GRU4Rec", (floors, "gru4rec-s*")),
-        "counter": ("skip-gram counter", (floors, "counter-s*")),
+        "gru4rec": ("GRU4Rec", [(floors, "gru4rec-s*")]),
+        "counter": ("skip-gram counter", [(floors, "counter-s*")]),
     }
     for teacher in _teachers(folder):
         words = teacher.replace("-", " ").replace("all language", "all, language")
         # All students of these teachers share one pool and one draw of views.
         found[f"teacher-{teacher}"] = (
             f"teachers: {words}, one pool",
-            (folder, f"teacher-{teacher}"),
+            [(folder, f"teacher-{teacher}")],
         )
-        found[f"student-{teacher}"] = (f"**student** of {words}", (folder, f"student-{teacher}-s*"))
+        found[f"student-{teacher}"] = (
+            f"**student** of {words}",
+            [(folder, f"student-{teacher}-s*")],
+        )
     for file in sorted(folder.glob("student-tried-*-s0.parquet")):
         name = file.stem.removesuffix("-s0")
         words = name.removeprefix("student-tried-").replace("-", " ")
-        found[name] = (f"tried: {words}", (folder, f"{name}-s*"))
+        found[name] = (f"tried: {words}", [(folder, f"{name}-s*")])
     rows = {}
-    for name, (said, *places) in found.items():
+    for name, (said, places) in found.items():
         files = tuple(f for at, pattern in places for f in sorted(at.glob(f"{pattern}.parquet")))
         if files:
             rows[name] = Row(said, files, drawn=name != "counter")

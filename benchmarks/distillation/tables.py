@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import baselines, language_verdict
+from benchmarks import baselines, language
 from benchmarks.distillation import worth
 from benchmarks.distillation.outcomes import Row, before_rotary, planned, versus
 from benchmarks.distillation.run import trials
@@ -147,7 +147,7 @@ def headline() -> str:
 def _popularity(dataset: str) -> Row | None:
     places = (
         baselines.RESULTS / dataset / "popularity-s0.parquet",
-        language_verdict.RESULTS / f"{dataset}-test" / "floor-popularity.parquet",
+        language.RESULTS / f"{dataset}-test" / "floor-popularity.parquet",
     )
     return next((Row("", (place,)) for place in places if place.is_file()), None)
 

@@ -71,7 +71,7 @@ def one_step(step: StudentStep, precision: str, optimizer: Any = None) -> float:
         states = step.model.encode(step.items)[real]  # [n_targets, dim]
         value = step.loss(states, step.model.item_table(), step.targets[real], rows)
     step.model.zero_grad(set_to_none=True)
-    value.backward()
+    value.backward()  # type: ignore[no-untyped-call]
     if optimizer is not None:
         optimizer.step()
     return float(value.detach())

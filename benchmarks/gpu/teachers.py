@@ -11,7 +11,13 @@ import torch
 from benchmarks.gpu.clock import PRECISIONS, autocast, peak_bytes, timed
 from benchmarks.large_catalogs import drawn_data
 from recdistill.memory import MemorySettings
-from recdistill.teachers import TeacherRecommender, TrainingSettings, fit_teacher, teacher_step
+from recdistill.teachers import (
+    TeacherNetwork,
+    TeacherRecommender,
+    TrainingSettings,
+    fit_teacher,
+    teacher_step,
+)
 
 SETTINGS = MemorySettings(llm="smollm2-135m", batch=16, length=256, precision="bf16")
 
@@ -62,7 +68,7 @@ def export_speed(
     device: torch.device, *, settings: MemorySettings = SETTINGS, n_users: int = 200
 ) -> dict[str, float]:
     """Time the scoring of every position of some histories by a teacher of random weights."""
-    network = teacher_step(settings.but(device=_device_name(device)), device).model.eval()
+    network = _network(device, settings).eval()
     data = drawn_data(n_users, settings.n_items)
     scorer = TeacherRecommender(network, data.catalog.digest)
     n_positions = int((data.train.lengths - 1).sum())
@@ -118,9 +124,15 @@ def _resident_bytes(device: torch.device, settings: MemorySettings) -> int:
     return after - before
 
 
+def _network(device: torch.device, settings: MemorySettings) -> TeacherNetwork:
+    network = teacher_step(settings.but(device=_device_name(device)), device).model
+    assert isinstance(network, TeacherNetwork)
+    return network
+
+
 def _fit(device: torch.device, settings: MemorySettings, training: Any, data: Any) -> Any:
     torch.manual_seed(0)
-    network = teacher_step(settings.but(device=_device_name(device)), device).model
+    network = _network(device, settings)
     with tempfile.TemporaryDirectory() as folder:
         return fit_teacher(
             network,

@@ -10,7 +10,7 @@ from recdistill.students._item_content import ItemContent, ItemKind
 from recdistill.students._query_time import QueryTime
 
 StudentKind = Literal["sasrec", "ligr", "hstu", "gru4rec"]
-STUDENT_KINDS: tuple[str, ...] = get_args(StudentKind)
+STUDENT_KINDS: tuple[StudentKind, ...] = get_args(StudentKind)
 ItemStart = Literal["random", "cooccurrence"]
 Positions = Literal["rotary", "relative", "decay", "oldest", "none"]
 

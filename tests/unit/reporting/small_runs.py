@@ -50,8 +50,8 @@ def per_user(strength: float, seed: int, n_users: int = N_USERS, **attrs: str) -
         "cases_digest": "e" * 32,
         "n_items": N_ITEMS,
         "model": "Model",
-        **attrs,
     }
+    table.attrs.update(attrs.items())
     return table
 
 
@@ -81,7 +81,7 @@ class Store:
         self.n_written += 1
         if table is None:
             table = per_user(strength, 1000 * self.n_written)
-        run_id = self.client.create_run(
+        run_id: str = self.client.create_run(
             self.experiment,
             start_time=1_700_000_000_000 + 1000 * self.n_written,
             run_name=name or f"{model}-s{seed}",
@@ -115,7 +115,7 @@ class Store:
         """Write the light run that stands for a cached one."""
         self.n_written += 1
         run = self.client.get_run(origin)
-        run_id = self.client.create_run(
+        run_id: str = self.client.create_run(
             self.experiment, start_time=1_700_000_000_000 + 1000 * self.n_written
         ).info.run_id
         tags = {k: v for k, v in run.data.tags.items() if not k.startswith("mlflow.")}
