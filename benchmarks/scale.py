@@ -127,11 +127,16 @@ def full_softmax_seconds(n_items: int) -> float:
 
 
 def distill_epoch(log: Log) -> Cost:
-    """Every view's every position, compared with the whole catalog as the lists ask."""
+    """Every view's every position, compared with the whole catalog as the lists ask.
+
+    Every row of the item table is updated in every step, so each has its moments and its average.
+    """
     over = _result("distillation_speed")["ml-100k"]["ratio"]["listwise, 30 items and a tail"]
     seconds = N_VIEWS * log.rows * full_softmax_seconds(log.items) * over
-    held = _result("large_catalogs")["transfer 50000"]["read_bytes_a_position"]
-    return Cost(seconds / 3600, held * N_VIEWS * log.rows)
+    found = _result("large_catalogs")
+    lists = found["transfer 50000"]["read_bytes_a_position"] * N_VIEWS * log.rows
+    of_table = found["training 1000000"]["every-row"]["memory_over_table"] * table_bytes(log.items)
+    return Cost(seconds / 3600, lists + of_table)
 
 
 def position_bytes() -> tuple[float, float]:
