@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.language_new_items.studies import ROWS
 from benchmarks.language_new_items.trials import chosen, fitted, write
 from recdistill.evaluation import (
     boil_down,
@@ -32,11 +31,11 @@ def run(study: Study) -> None:
     on = study.data()
     ranked = {}
     for seed in SEEDS:
-        for row in ROWS:
+        for row in study.rows:
             ranked[row, seed] = study.ranked(fitted(study, row, chosen(study, row), seed, on), on)
             print(row, seed, "is trained", flush=True)
     cases = study.of_new_items(on.test, on)
-    ndcg: dict[str, list[NDArray[np.float64]]] = {row: [] for row in ROWS}
+    ndcg: dict[str, list[NDArray[np.float64]]] = {row: [] for row in study.rows}
     for (row, seed), model in ranked.items():
         found = evaluate(model, cases, on.catalog, on.train).per_user
         path = study.test / f"{row.replace(' ', '-')}-s{seed}.parquet"

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from recdistill.evaluation import Calibration, Recommender
 
 IDS, TFIDF, PRETRAINED, RANDOM = "ids", "ids and TF-IDF", "ids and MiniLM", "random weights"
-ROWS = (IDS, TFIDF, PRETRAINED, RANDOM)
 Words = dict[str, Any]
 # Far below every score: what is moved by it stands under all else.
 _BELOW_ALL = -1e6
@@ -37,6 +36,8 @@ class Study(ABC):
     ----------
     name : str
         Of its files and its tables.
+    rows : tuple of str
+        What is trained with every seed.
     primary : pair of rows
     secondary : tuple of pairs
     network : tuple of settings
@@ -47,6 +48,7 @@ class Study(ABC):
     """
 
     name: str
+    rows: tuple[str, ...]
     primary: tuple[str, str]
     secondary: tuple[tuple[str, str], ...]
     network: tuple[Words, ...]
@@ -195,6 +197,7 @@ def _grid(dropouts: tuple[float, ...]) -> tuple[Words, ...]:
 
 RETAIL = Retail(
     "online-retail",
+    rows=(IDS, TFIDF, PRETRAINED, RANDOM),
     primary=(PRETRAINED, TFIDF),
     secondary=((PRETRAINED, RANDOM), (RANDOM, TFIDF)),
     network=_grid((0.2, 0.4)),
@@ -205,6 +208,7 @@ RETAIL = Retail(
 )
 FILMS = Films(
     "ml-1m-films",
+    rows=(TFIDF, PRETRAINED, RANDOM),  # ids cannot rank films that nobody watched
     primary=(PRETRAINED, RANDOM),
     secondary=((PRETRAINED, TFIDF), (RANDOM, TFIDF)),
     network=_grid((0.1, 0.2)),
