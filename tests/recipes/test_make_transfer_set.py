@@ -119,6 +119,18 @@ def test_teachers_may_have_one_name_and_any_characters_in_it(
     assert len(weights) == 2
 
 
+def test_other_weights_make_another_set(recipe: Recipe, models: dict[str, str]) -> None:
+    said = ["0.9,0.1", "0.1,0.9", "0.9,0.1"]
+    runs = []
+    for first, second in (weights.split(",") for weights in said):
+        named = f"--teacher_run={models['baseline']}:{first},{models['floor']}:{second}"
+        runs.append(recipe("make_transfer_set", named, *FEW, *SMALL))
+    one, other, again = (run.data.tags for run in runs)
+    assert other["recipe.key"] != one["recipe.key"]
+    assert "cache.hit_of" not in other
+    assert again["cache.hit_of"] == runs[0].info.run_id
+
+
 def test_a_language_model_is_asked_as_well(recipe: Recipe, models: dict[str, str]) -> None:
     named = f"--teacher_run={models['teacher']}:0.5,{models['floor']}:0.5"
     run = recipe("make_transfer_set", named, *FEW, *SMALL)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         find_sources,
         teacher_names,
         weighted_references,
+        weights_input,
     )
     from recdistill.lessons._stacking import comparable, comparable_positions, stack, standardised
     from recdistill.lessons._table import TeacherTable
@@ -107,6 +108,7 @@ __all__ = [
     "weigh",
     "weigh_by_ndcg",
     "weighted_references",
+    "weights_input",
     "write_dllm2rec",
 ]
 

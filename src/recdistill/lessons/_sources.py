@@ -55,8 +55,9 @@ class Sources:
         return tags | self.texts.tags()
 
     def inputs(self) -> dict[str, str]:
-        """Ids of all runs read, for a stage's content key."""
+        """Ids of all runs read and the weights asked for, for a stage's content key."""
         inputs = {"baseline": self.baseline.id, "tables": ",".join(t.id for t in self.tables)}
+        inputs |= weights_input(self.weights)
         return inputs | ({"transfer": self.transfer.id} if self.transfer else {})
 
     def all_teachers(self) -> list[RunReference]:
@@ -103,6 +104,14 @@ def weighted_references(text: str) -> tuple[list[str], list[float] | None]:
         raise UserError(
             f"teacher_run={text} has a weight that is no number; write run:0.6."
         ) from None
+
+
+def weights_input(weights: Sequence[float] | None) -> dict[str, str]:
+    """Name the weights that were asked for, for a stage's content key; picked ones follow from it.
+
+    In the order of the teachers, whose ids stand there too.
+    """
+    return {"weights": ",".join(map(str, weights))} if weights else {}
 
 
 def teacher_names(teachers: Sequence[RunReference]) -> list[str]:

@@ -19,6 +19,7 @@ RECIPE = "recipe.key"
 
 _NOT_RECIPE = {"seed", "use_cache", "preset", "data_path"}
 _DATA = {"catalog", "split"}
+_SAID = {"weights"}  # inputs that a user says, in words of their own
 _IDS = re.compile(r"[0-9a-f]{16,}(,[0-9a-f]{16,})*")
 
 
@@ -31,8 +32,9 @@ def recipe_key(stage: str, settings: Mapping[str, object], inputs: Mapping[str, 
     ----------
     stage : entry point.
     settings : every setting by its dotted name; those that draw or find nothing new are left out.
-    inputs : for each input but the data its recipe or digest; names of runs (which have a seed in
-        them) are left out, since their recipes stand beside them.
+    inputs : for each input but the data its recipe or digest, and the weights that teachers were
+        given; names of runs (which have a seed in them) are left out, since their recipes stand
+        beside them.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def recipe_key(stage: str, settings: Mapping[str, object], inputs: Mapping[str, 
         for name, value in settings.items()
         if name not in _NOT_RECIPE and not name.endswith(("_run", "runs"))
     }
-    kept = {k: v for k, v in inputs.items() if k not in _DATA and _IDS.fullmatch(v)}
+    kept = {k: v for k, v in inputs.items() if k in _SAID or (k not in _DATA and _IDS.fullmatch(v))}
     text = json.dumps([stage, defining, kept], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -23,6 +23,14 @@ def test_names_of_runs_say_nothing_that_their_recipes_do_not():
     assert one != recipe_key("distill", {}, {"tables": "b" * 16})
 
 
+def test_weights_that_were_given_are_part_of_a_recipe():
+    tables = {"tables": "a" * 16 + "," + "b" * 16}
+    one = recipe_key("distill", {}, tables | {"weights": "0.9,0.1"})
+    assert one != recipe_key("distill", {}, tables | {"weights": "0.1,0.9"})
+    # Stores know the noise of recipes by their keys: without weights they are what they were.
+    assert recipe_key("distill", {"seed": 1, "lr": 0.1}, tables) == "c5eec264b1f31809"
+
+
 def test_a_run_is_tagged_and_stands_for_its_recipe_in_the_next(store):
     ids = []
     for seed in (0, 1):
