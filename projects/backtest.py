@@ -71,7 +71,7 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     recipe_of = run.find(config.model_run, *update.CHAMPIONS)
     run.rename(f"{data.dataset}-{config.windows}x{config.rolling.days}d", "backtest")
-    inputs = {"split": data.split_digest, "model": recipe_of.id}
+    inputs = data.inputs() | {"model": recipe_of.id}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
     with run.phase("prepare"):

@@ -73,7 +73,7 @@ def distil(
         config.baseline_run, config.teacher_run, run, data, config.transfer_run
     )
     run.set_tags(sources.tags())
-    inputs = {"split": data.split_digest, "teacher": config.teacher_run} | sources.inputs()
+    inputs = data.inputs() | {"teacher": config.teacher_run} | sources.inputs()
     if own := distillation.sources_digest(config.terms):
         inputs |= {"terms": own}
     if run.already_done(inputs, use_cache=config.use_cache):

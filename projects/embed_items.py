@@ -62,7 +62,7 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     teacher = find_teacher(config, run, data)
     run.rename(what_differs(config, teacher), f"d{config.dim}-texts")
-    inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
+    inputs = data.inputs()
     if teacher:
         run.set_tags({"teacher_run_id": teacher.id})
         inputs |= {"teacher": teacher.id}

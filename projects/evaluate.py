@@ -33,9 +33,8 @@ def run(config: Config, run: Run) -> None:
     model_run = run.find(config.model_run, *lessons.MODEL_STAGES, data=data)
     run.rename(model_run.name, "again")
     run.set_tags({"model_run_id": model_run.id})
-    if run.already_done(
-        {"split": data.split_digest, "model": model_run.id}, use_cache=config.use_cache
-    ):
+    inputs = data.inputs() | {"model": model_run.id}
+    if run.already_done(inputs, use_cache=config.use_cache):
         return
 
     folder = model_run.artifact("model")

@@ -59,7 +59,7 @@ def run(config: Config, run: Run) -> None:
     folds = f"f{config.folds}-" if config.folds else ""
     run.rename(teacher_run.name, f"{folds}table")
     run.set_tags({"teacher_run_id": teacher_run.id, "teacher": teacher_run.name})
-    inputs = {"split": data.split_digest, "teacher": teacher_run.id}
+    inputs = data.inputs() | {"teacher": teacher_run.id}
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 

@@ -63,7 +63,7 @@ def run(config: Config, run: Run) -> None:
     teachers = [run.find(r, *stages(r), data=on) for r in references]
     run.rename("+".join(map(model_of, teachers)), f"s{config.seed}-transfer")
     run.set_tags({"teacher_run_id": ",".join(t.id for t in teachers)})
-    inputs = {"split": data.split_digest, "teachers": ",".join(t.id for t in teachers)}
+    inputs = data.inputs() | {"teachers": ",".join(t.id for t in teachers)}
     inputs |= lessons.weights_input(asked)
     if older:
         run.set_tags({"extends_run_id": older.id})

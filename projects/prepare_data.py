@@ -63,8 +63,7 @@ def run(config: Config, run: Run) -> None:
         print(f"{data.folder} {'copied to' if copied else 'lies already at'} {config.copy_to}")
     report = summary(data)
     print(report)
-    inputs = {"catalog": data.catalog.digest, "split": data.split_digest}
-    if run.already_done(inputs, use_cache=config.use_cache):
+    if run.already_done(data.inputs(), use_cache=config.use_cache):
         return
     run.log_metrics(figures(data))
     for name in ("manifest.json", "catalog.csv", "leakage.json"):

@@ -122,7 +122,7 @@ def train(config: Config, run: Run, data: PreparedData) -> str:
     data = data if is_floor else as_read_by(config.student, data)
     texts = text_runs.find_texts(config.text_run, config.items(), run, data)
     run.set_tags(texts.tags())
-    inputs = {"catalog": data.catalog.digest, "split": data.split_digest} | texts.inputs()
+    inputs = data.inputs() | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache):
         return ""
 

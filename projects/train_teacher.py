@@ -85,9 +85,7 @@ def run(config: Config, run: Run) -> None:
     baseline_run = find_baseline(config.baseline_run, run, data)
     run.rename(config.label(), f"s{config.seed}-teacher")
     run.set_tags({"baseline_run_id": baseline_run.id, "model": config.label()})
-    inputs = {
-        "catalog": data.catalog.digest,
-        "split": data.split_digest,
+    inputs = data.inputs() | {
         "baseline": baseline_run.id,
         "llm": "none"
         if config.adapter == "head"

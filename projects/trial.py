@@ -45,7 +45,7 @@ def train(
     run.rename(config.model, f"s{config.seed}-trial")
     texts = text_runs.find_texts(config.text_run, config.student.item, run, data)
     run.set_tags({"model": config.model} | texts.tags())
-    inputs = {"catalog": data.catalog.digest, "split": data.split_digest} | texts.inputs()
+    inputs = data.inputs() | texts.inputs()
     if run.already_done(inputs, use_cache=config.use_cache) and run.reused:
         return run.reused.metrics["best/val/ndcg_at_10"]
 

@@ -80,7 +80,7 @@ def run(config: Config, run: Run) -> None:
     texts = text_runs.find_texts(config.text_run, needed_texts(config, champion), run, data)
     kept = {name: found.tags[name] for name in ("model",) if name in found.tags}
     run.set_tags({"champion_run_id": found.id} | texts.tags() | kept)
-    inputs = {"split": data.split_digest, "champion": found.id} | texts.inputs()
+    inputs = data.inputs() | {"champion": found.id} | texts.inputs()
     taught_by = None
     if config.transfer_run:
         taught_by = run.find(config.transfer_run, "make_transfer_set", data=data)

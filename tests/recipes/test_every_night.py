@@ -84,6 +84,23 @@ def test_a_champion_of_other_data_is_refused(recipe: Recipe, champion: str, shop
     assert "did not grow from what" in failed.data.tags["error"]
 
 
+def test_other_words_of_the_items_are_other_data(
+    recipe: Recipe, champion: str, nights: list[str], shop: str, tmp_path: Path
+) -> None:
+    items = pd.DataFrame({"item": sorted(pd.read_csv(shop)["item"].unique())})
+    items.assign(title="A step " + items["item"]).to_csv(tmp_path / "items.csv", index=False)
+    files = [f"--data_path={shop}", f"--reading.items_file={tmp_path / 'items.csv'}"]
+    words = ["--dataset=worded", "--split=rolling", "--until=1970-01-22"]
+    worded = recipe("prepare_data", *words, *files).data.tags["data.folder"]
+    asked = [f"--champion_run={champion}", "--full=true"]
+    one, other = (
+        recipe("update", *asked, "--dataset=steps", f"--prepared={folder}").data.tags
+        for folder in (nights[0], worded)
+    )
+    assert one["split.digest"] == other["split.digest"]
+    assert "cache.hit_of" not in other
+
+
 def test_a_backtest_runs_the_last_windows_as_they_would_have_run(
     recipe: Recipe, champion: str, shop: str
 ) -> None:

@@ -92,6 +92,14 @@ def assert_named(kind: type, given: dict[str, object], elsewhere: set[str], wher
             assert_named(hint, given[name], set(), f"{where}, {name}")  # type: ignore[arg-type]
 
 
+def test_finished_runs_are_known_by_the_data_whole() -> None:
+    sources = {p.stem: p.read_text() for p in (ROOT / "projects").glob("[a-z]*.py")}
+    reusing = {name for name, source in sources.items() if ".already_done(" in source}
+    assert {"update", "distill", "train_baseline"} <= reusing
+    # A split holds numbers of items: with other words of theirs its digest is the same.
+    assert {name for name in reusing if "data.inputs()" not in sources[name]} == set()
+
+
 def test_the_menu_is_what_the_settings_make_it() -> None:
     assert (ROOT / "MLproject").read_text() == mlproject(), "run: make menu"
     stages = {path.stem for path in (ROOT / "projects").glob("[a-z]*.py")}

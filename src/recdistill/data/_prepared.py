@@ -68,3 +68,10 @@ class PreparedData:
     def split_digest(self) -> str:
         """First 32 hex digits of a sha256 over the three parts of the split."""
         return str(self.manifest["split_digest"])
+
+    def inputs(self) -> dict[str, str]:
+        """Digests of the items with their words and of the split, for a stage's content key.
+
+        Both: a split is of item numbers, and the same with other words.
+        """
+        return {"catalog": self.catalog.digest, "split": self.split_digest}

@@ -76,6 +76,7 @@ def test_text_columns_of_every_format(kind: str, writer: object, tmp_path: Path)
     assert data.catalog.full_texts[0] == "Alien (1999), Drama, War. Fox & Co. one, two"
     assert data.catalog.digest != plain.catalog.digest
     assert data.split_digest == plain.split_digest
+    assert data.inputs() != plain.inputs(), "a stage computes again on other words"
     again = load_prepared(data.folder)
     assert again.catalog.digest == data.catalog.digest
     other = DataConfig(dataset="shop", data_path=str(source))
