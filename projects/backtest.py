@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from projects import embed_items, make_transfer_set, train_baseline, update
-from recdistill import data_runs, reporting, runs, training, updating
+from recdistill import data_runs, encoders, reporting, runs, training, updating
 from recdistill.config import main_fields, part_of
 from recdistill.data import OnData, Rolling, prepare_for
 from recdistill.errors import UserError
@@ -71,7 +71,7 @@ def run(config: Config, run: Run) -> None:
     run.log_data(data)
     recipe_of = run.find(config.model_run, *update.CHAMPIONS)
     run.rename(f"{data.dataset}-{config.windows}x{config.rolling.days}d", "backtest")
-    inputs = data.inputs() | {"model": recipe_of.id}
+    inputs = data.inputs() | {"model": recipe_of.id} | encoders.encoder_input(config.encoder)
     if run.already_done(inputs, use_cache=config.use_cache):
         return
     with run.phase("prepare"):

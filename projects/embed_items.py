@@ -66,6 +66,8 @@ def run(config: Config, run: Run) -> None:
     if teacher:
         run.set_tags({"teacher_run_id": teacher.id})
         inputs |= {"teacher": teacher.id}
+    else:
+        inputs |= encoders.encoder_input(config.encoder, config.weights)
     if run.already_done(inputs, use_cache=config.use_cache):
         return
 

@@ -39,6 +39,21 @@ def build_encoder(
     )
 
 
+def encoder_input(
+    name: str, weights: Literal["pretrained", "random"] = "pretrained"
+) -> dict[str, str]:
+    """Name the files that an encoder's name stands for now, for a stage's content key.
+
+    TF-IDF has none: its code and the texts that it is fitted on are in the key as they are.
+
+    Raises
+    ------
+    UserError
+        When the model cannot be found.
+    """
+    return {} if name == TFIDF else {"encoder": teachers.llm_content(name, weights)}
+
+
 def vectors_of_new_items(
     about: Mapping[str, Any], catalog: Catalog, n_known: int, finder: RunFinder
 ) -> NDArray[np.float32]:

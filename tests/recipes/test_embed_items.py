@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from safetensors.numpy import load_file, save_file
 
 from recdistill.runs import find_run
 from tests.recipes.conftest import SMALL, TINY_STUDENT, Recipe, artifacts
@@ -39,6 +43,21 @@ def test_a_language_model_of_any_kind_makes_vectors(recipe: Recipe, llama: str) 
     assert first.shape == second.shape
     assert np.abs(first - second).max() > 0.1
     assert pretrained.data.metrics["texts/n_texts"] == len(first) - 1
+
+
+def test_an_encoder_that_was_written_anew_in_its_folder_encodes_again(
+    recipe: Recipe, llama: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(llama, tmp_path / "encoder"))
+    words = ["embed_items", f"--encoder={folder}", "--dim=8", *SMALL]
+    before, same = (recipe(*words) for _ in range(2))
+    assert same.data.tags["cache.hit_of"] == before.info.run_id
+    weights = load_file(folder / "model.safetensors")
+    changed = {name: value + value.std() for name, value in weights.items()}
+    save_file(changed, folder / "model.safetensors", {"format": "pt"})
+    after = recipe(*words)
+    assert "cache.hit_of" not in after.data.tags
+    assert np.abs(values(before.info.run_id) - values(after.info.run_id)).max() > 0.01
 
 
 def test_permuted_vectors_are_the_same_vectors_at_other_items(recipe: Recipe, texts: str) -> None:

@@ -100,6 +100,14 @@ def test_finished_runs_are_known_by_the_data_whole() -> None:
     assert {name for name in reusing if "data.inputs()" not in sources[name]} == set()
 
 
+@pytest.mark.parametrize("name", stage_names())
+def test_finished_runs_are_known_by_the_files_of_an_encoder(name: str) -> None:
+    known = {f.name for f in fields(importlib.import_module(f"projects.{name}").Config)}
+    source = (ROOT / "projects" / f"{name}.py").read_text()
+    if "encoder" in known and ".already_done(" in source:
+        assert "encoder_input(" in source
+
+
 def test_the_menu_is_what_the_settings_make_it() -> None:
     assert (ROOT / "MLproject").read_text() == mlproject(), "run: make menu"
     stages = {path.stem for path in (ROOT / "projects").glob("[a-z]*.py")}

@@ -18,7 +18,9 @@ RECIPE = "recipe.key"
 """Tag of a run that :func:`recipe_key` names."""
 
 _NOT_RECIPE = {"seed", "use_cache", "preset", "data_path"}
-_DATA = {"catalog", "split"}
+# Inputs that are the data, and the files that an encoder's name stands for now: the name is a
+# setting, and stores know the noise of recipes that have the name alone.
+_BESIDE = {"catalog", "split", "encoder"}
 _SAID = {"weights"}  # inputs that a user says, in words of their own
 _IDS = re.compile(r"[0-9a-f]{16,}(,[0-9a-f]{16,})*")
 
@@ -32,9 +34,9 @@ def recipe_key(stage: str, settings: Mapping[str, object], inputs: Mapping[str, 
     ----------
     stage : entry point.
     settings : every setting by its dotted name; those that draw or find nothing new are left out.
-    inputs : for each input but the data its recipe or digest, and the weights that teachers were
-        given; names of runs (which have a seed in them) are left out, since their recipes stand
-        beside them.
+    inputs : for each input but the data and an encoder's files its recipe or digest, and the
+        weights that teachers were given; names of runs (which have a seed in them) are left out,
+        since their recipes stand beside them.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def recipe_key(stage: str, settings: Mapping[str, object], inputs: Mapping[str, 
         for name, value in settings.items()
         if name not in _NOT_RECIPE and not name.endswith(("_run", "runs"))
     }
-    kept = {k: v for k, v in inputs.items() if k in _SAID or (k not in _DATA and _IDS.fullmatch(v))}
+    kept = {k: v for k, v in inputs.items() if k in _SAID or _has_recipe(k, v)}
     text = json.dumps([stage, defining, kept], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -56,11 +58,15 @@ def input_recipes(client: MlflowClient, inputs: Mapping[str, str]) -> dict[str, 
     Digests, and runs that know no recipe, stay as they are.
     """
     return {
-        name: value
-        if name in _DATA or not _IDS.fullmatch(value)
-        else ",".join(_recipe_of(client, one) for one in value.split(","))
+        name: ",".join(_recipe_of(client, one) for one in value.split(","))
+        if _has_recipe(name, value)
+        else value
         for name, value in inputs.items()
     }
+
+
+def _has_recipe(name: str, value: str) -> bool:
+    return name not in _BESIDE and _IDS.fullmatch(value) is not None
 
 
 def _recipe_of(client: MlflowClient, run_id: str) -> str:

@@ -31,6 +31,12 @@ def test_weights_that_were_given_are_part_of_a_recipe():
     assert recipe_key("distill", {"seed": 1, "lr": 0.1}, tables) == "c5eec264b1f31809"
 
 
+def test_an_encoder_is_known_by_its_name():
+    one = recipe_key("embed_items", {"encoder": "minilm"}, {})
+    assert one == recipe_key("embed_items", {"encoder": "minilm"}, {"encoder": "a" * 32})
+    assert one != recipe_key("embed_items", {"encoder": "smollm"}, {})
+
+
 def test_a_run_is_tagged_and_stands_for_its_recipe_in_the_next(store):
     ids = []
     for seed in (0, 1):
