@@ -2,7 +2,8 @@
 
 mlflow run . --env-manager local -e make_transfer_set -P teacher_run=latest
 mlflow run . --env-manager local -e make_transfer_set -P teacher_run=my-baseline,my-floor
-mlflow run . --env-manager local -e make_transfer_set -P extends=latest -P teacher_run=my-teacher
+mlflow run . --env-manager local -e make_transfer_set -P prepared=days-2 -P extends_run=latest \
+    -P teacher_run=my-teacher
 mlflow run . --env-manager local -e distill -P transfer_run=latest
 """
 
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from recdistill.runs import Run, RunReference
 
 
-@main_fields("teacher_run", "extends", "n_views", "top_k")
+@main_fields("teacher_run", "extends_run", "n_views", "top_k")
 @dataclass(frozen=True)
 class Config(OnData):
     """Which teachers, and about how many views; conf/make_transfer_set.yaml says the cost."""
 
     teacher_run: str = "latest"
-    extends: str = ""
+    extends_run: str = ""
     n_views: int = 12
     crop: float = 0.5
     shortest_crop: float = 0.3
@@ -43,6 +44,11 @@ class Config(OnData):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.prepared and self.extends:
+            raise UserError(
+                "extends is a setting of the data, and prepared names data that are there: leave "
+                "extends out, or name the transfer set that goes on in extends_run."
+            )
         self.views()
         require_least("top_k", self.top_k, 1)
         require_least("folds", self.folds, 2)
@@ -57,7 +63,7 @@ def run(config: Config, run: Run) -> None:
     data = prepare_for(config)
     run.log_data(data)
     references, asked = lessons.weighted_references(config.teacher_run)
-    older = run.find(config.extends, "make_transfer_set") if config.extends else None
+    older = run.find(config.extends_run, "make_transfer_set") if config.extends_run else None
     # Teachers of a set that goes on may be older than the data: theirs is a slower clock.
     on = None if older else data
     teachers = [run.find(r, *stages(r), data=on) for r in references]
@@ -116,9 +122,9 @@ def trained_before(older: RunReference, data: PreparedData) -> PreparedData:
     found = ancestor_of_split(data, older.tags["split.digest"])
     if found is None or found.split_digest == data.split_digest:
         raise UserError(
-            f"extends={older.name} is of {older.tags['data.folder']}, which {data.folder.name} did "
-            "not grow from: name a transfer set of older days (prepare_data -P extends=...), or "
-            "leave extends empty to make a new one."
+            f"extends_run={older.name} is of {older.tags['data.folder']}, which {data.folder.name} "
+            "did not grow from: name data that did in prepared (prepare_data -P extends=... makes "
+            "them), or leave extends_run empty to make a new set."
         )
     return found
 

@@ -143,13 +143,21 @@ def read_csv(run: RunReference) -> pd.DataFrame:
 
 
 def test_a_transfer_set_goes_on_and_so_does_a_student_of_it(
-    recipe: Recipe, champion: str, nights: list[str]
+    recipe: Recipe,
+    champion: str,
+    nights: list[str],
+    shop: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     first, second = (["--dataset=steps", f"--prepared={folder}"] for folder in nights)
     floor = recipe("train_baseline", "--model=counter", *first).info.run_id
     few = [f"--teacher_run={floor},{champion}", "--n_views=2", "--top_k=4", "--folds=2"]
     old = recipe("make_transfer_set", *few, *first)
-    new = recipe("make_transfer_set", *few, *second, f"--extends={old.info.run_id}")
+    goes_on = ["make_transfer_set", *few, f"--extends_run={old.info.run_id}"]
+    grown = [*ROLLING, f"--data_path={shop}", "--until=1970-01-29", f"--extends={nights[0]}"]
+    new = recipe(*goes_on, *grown)
+    assert new.data.tags["data.folder"] == nights[1], "data that grew, and a set that does"
+    assert new.data.tags["extends_run_id"] == old.info.run_id
     manifests = [
         load_dict(f"runs:/{run.info.run_id}/transfer_set/manifest.json") for run in (old, new)
     ]
@@ -160,3 +168,8 @@ def test_a_transfer_set_goes_on_and_so_does_a_student_of_it(
     run = recipe("update", f"--champion_run={champion}", *own)
     assert run.data.tags["transfer_run_id"] == new.info.run_id
     assert run.data.metrics["train/loss_listwise"] > 0
+
+    for words, said in ((first, "did not grow from"), ([*second, "--extends=x"], "extends_run")):
+        with pytest.raises(SystemExit):
+            recipe(*goes_on, *words)
+        assert said in capsys.readouterr().err

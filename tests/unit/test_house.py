@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from recdistill.config import as_plain, merged, mlproject, stage_names
-from recdistill.data import OnData
+from recdistill.data import DataConfig, OnData
 
 ROOT = Path(__file__).parents[2]
 MENU = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]
@@ -98,6 +98,14 @@ def test_finished_runs_are_known_by_the_data_whole() -> None:
     assert {"update", "distill", "train_baseline"} <= reusing
     # A split holds numbers of items: with other words of theirs its digest is the same.
     assert {name for name in reusing if "data.inputs()" not in sources[name]} == set()
+
+
+@pytest.mark.parametrize("name", stage_names())
+def test_a_setting_of_the_data_means_one_thing_in_every_stage(name: str) -> None:
+    config = importlib.import_module(f"projects.{name}").Config
+    # A backtest cuts other windows by default; they are windows of the data all the same.
+    own = set(config.__annotations__) - {"rolling"} if issubclass(config, OnData) else set()
+    assert own & {f.name for f in fields(DataConfig)} == set()
 
 
 @pytest.mark.parametrize("name", stage_names())
