@@ -8,8 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests.unit.updating.conftest import write_shop
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,9 +31,15 @@ def start(checkout: Path, name: str, *words: str) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
-def test_a_run_is_verified_and_a_difference_is_named(store: MlflowClient, tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(checkout)], check=True)
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone of this repository."""
+    folder = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    return folder
+
+
+def test_a_run_is_verified_and_a_difference_is_named(store: MlflowClient, checkout: Path) -> None:
     made = start(checkout, "train_baseline", "--model=counter", "--max_users=60")
     assert made.returncode == 0, made.stderr
     run = store.search_runs(["0"], "tags.stage = 'train_baseline'")[0]
@@ -51,3 +62,28 @@ def test_a_run_is_verified_and_a_difference_is_named(store: MlflowClient, tmp_pa
     refused = start(checkout, "verify", f"--tracked_run={run.info.run_id}")
     assert refused.returncode == 2
     assert "cannot be repeated: missing is a clean tree" in refused.stderr
+
+
+def test_a_night_is_verified_on_the_data_of_then(store: MlflowClient, checkout: Path) -> None:
+    log = write_shop(checkout.parent / "steps.csv").name
+
+    def night(until: str, *words: str) -> None:
+        asked = ["--dataset=steps", "--split=rolling", f"--data_path=../{log}"]
+        made = start(checkout, "prepare_data", *asked, f"--until={until}", *words)
+        assert made.returncode == 0, made.stderr
+
+    def runs(name: str) -> list[Run]:
+        return list(store.search_runs(["0"], f"tags.stage = '{name}'"))
+
+    night("1970-01-22")
+    folder = runs("prepare_data")[0].data.tags["data.folder"]
+    before = ["--model=counter", "--dataset=steps", f"--prepared={folder}"]
+    assert start(checkout, "train_baseline", *before).returncode == 0
+    night("1970-01-25", "--extends=latest")
+    assert start(checkout, "update").returncode == 0
+    night("1970-01-29", "--extends=latest")  # what is latest now was not then
+
+    for run in (*runs("update"), *runs("train_baseline"), runs("prepare_data")[1]):
+        same = start(checkout, "verify", f"--tracked_run={run.info.run_id}")
+        assert same.returncode == 0, same.stdout + same.stderr
+        assert "the data is the same" in same.stdout

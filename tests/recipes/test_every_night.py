@@ -33,6 +33,7 @@ def nights(recipe: Recipe, shop: str) -> list[str]:
     second = recipe("prepare_data", *words, "--until=1970-01-29", "--extends=latest")
     assert second.data.metrics["data/n_new_items"] == 2
     assert second.data.tags["catalog.parent"] == first.data.tags["catalog.digest"]
+    assert second.data.tags["data.parent"] == first.data.tags["data.folder"]
     return [run.data.tags["data.folder"] for run in (first, second)]
 
 

@@ -22,6 +22,7 @@ from recdistill.ranks import Devices
 from recdistill.runs._content_key import code_digest
 from recdistill.runs._dead_runs import close_dead_runs, process_tags, reopen
 from recdistill.runs._environment import git_state, hardware, packages
+from recdistill.runs._found_anywhere import FOLDER
 from recdistill.runs._metric_buffer import deliver_waiting
 from recdistill.runs._passing import passing_files_in
 from recdistill.runs._run import STATE, Run
@@ -62,7 +63,7 @@ def open_run(
     run_id = os.environ.pop("MLFLOW_RUN_ID", None) if parent is None else None
     parent = parent or os.environ.pop("RECDISTILL_PARENT_RUN", None)
     # From its first moment a run says whose it is: whoever finds it can tell that it died.
-    own = process_tags() | {"stage": name}
+    own = process_tags() | {FOLDER: str(Path.cwd()), "stage": name}
     if run_id is None:
         source = {"mlflow.source.name": f"projects/{name}.py", "mlflow.source.type": "PROJECT"}
         run_id = client.create_run(

@@ -111,6 +111,7 @@ class RunWriter:
                 "data.folder": data.folder.name,
             }
             | ({"catalog.parent": data.catalog.parent} if data.catalog.parent else {})
+            | ({"data.parent": manifest["parent"]["folder"]} if "parent" in manifest else {})
         )
         inputs = []
         source = CodeDatasetSource(

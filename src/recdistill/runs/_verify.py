@@ -6,7 +6,6 @@ import re
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -14,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from recdistill.config import home
 from recdistill.errors import UserError
-from recdistill.object_store import is_address
+from recdistill.runs._found_anywhere import found_anywhere
 from recdistill.runs._launch import launch
 from recdistill.runs._lock import LOCK, Lock, build_environment
 from recdistill.runs._passing import fetch_artifact
@@ -22,6 +21,7 @@ from recdistill.runs._references import STANDS_FOR, by_id_or_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from mlflow import MlflowClient
 
@@ -40,7 +40,8 @@ class Recorded:
     Attributes
     ----------
     commit : of the code, whose tree was clean.
-    settings : as its stage resolved them; runs that it read stand in them by id.
+    settings : as its stage resolved them; runs that it read stand in them by id, files and folders
+        by whole paths.
     digests : of the data it saw.
     packages : installed then, as ``name==version``.
     """
@@ -91,7 +92,7 @@ def read_record(client: MlflowClient, reference: str) -> Recorded:
         run.info.run_name or str(run.info.run_id),
         tags["stage"],
         commit,
-        _found_anywhere(settings, tags),
+        found_anywhere(settings, tags),
         {key: tags[key] for key in _DIGESTS if key in tags},
         frozenset(installed.split()),
         dict(run.data.metrics),
@@ -228,20 +229,6 @@ def _rows(names: set[str], before: Mapping[str, object], after: Mapping[str, obj
         for name in sorted(names)
     }
     return [f"| {name} | {was} | {now} |" for name, (was, now) in said.items() if was != now]
-
-
-def _found_anywhere(settings: dict[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
-    """Name the runs that were read by their ids, which stages keep as tags, and data absolutely."""
-    named = dict(settings)
-    for key in settings:
-        # A student's teacher_run is the table it learnt from; its teachers are that table's.
-        of_student = key == "teacher_run" and "table_run_id" in tags
-        if key == "data_path" and settings[key] and not is_address(settings[key]):
-            named[key] = str(Path(settings[key]).absolute())
-        read = tags.get("table_run_id" if of_student else f"{key}_id")
-        if key.endswith("_run") and read:
-            named[key] = read
-    return named
 
 
 def _text(artifacts: str, name: str) -> str:
