@@ -95,6 +95,8 @@ def read_log(folder: Path, *, version: int, until: datetime, hours: float) -> Lo
     UserError
         When the folder holds no log at all.
     """
+    # The files' days are UTC's: east of it a day begins while the day before is written there.
+    until = until.astimezone(UTC)
     files = sorted(folder.glob("requests-*.jsonl"))
     if not files:
         raise UserError(

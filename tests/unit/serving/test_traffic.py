@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +92,18 @@ def test_a_log_gives_back_the_hours_and_the_version_that_are_asked_for(tmp_path:
 
     assert [n_requests(2, hours) for hours in (1, 5, 24, 100)] == [1, 5, 10, 10]
     assert [n_requests(1, hours) for hours in (10, 12, 24, 100)] == [0, 2, 14, 20]
+
+
+@pytest.mark.parametrize("east", [9, 0, -8])
+def test_the_same_moment_in_any_zone_gives_the_same_hours(tmp_path: Path, east: int) -> None:
+    clock = Clock()
+    log = RequestLog(tmp_path, clock)
+    for _ in range(72):
+        clock.forward(hours=1)
+        log.add(1, [["a"]], [ANSWER], NAMES)
+        log.flush()
+    until = datetime(2026, 11, 26, 21, 30, tzinfo=UTC).astimezone(timezone(timedelta(hours=east)))
+    assert read_log(tmp_path, version=1, until=until, hours=24).traffic.n_requests == 24
 
 
 def test_a_line_cut_off_by_a_kill_is_passed_over_and_counted(tmp_path: Path) -> None:
