@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from recdistill.errors import UserError
+from recdistill.serving._blanks import require_filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,8 @@ def read_parts(path: Path, raw_ids: NDArray[np.object_], size: int) -> Iterator[
     Raises
     ------
     UserError
-        When nothing can be read there, columns are missing, or a user's rows lie apart.
+        When nothing can be read there, columns are missing, a user's rows lie apart, or a row has
+        no user or no item.
     """
     catalog = pa.array(raw_ids[1:], pa.string())
     one_row_each = "history" in _dataset(path).schema.names
@@ -141,9 +143,12 @@ def _dataset(path: Path) -> ds.Dataset:
 def _batches(source: ds.Dataset, columns: list[str]) -> Iterator[pa.Table]:
     # In the order of the files and rows, and only a few row groups ahead: parts must come out the
     # same every time, and memory must not grow with the input.
+    n_before = 0
     for batch in source.to_batches(
         columns=columns, batch_size=_ROWS_AT_ONCE, batch_readahead=2, fragment_readahead=1
     ):
+        require_filled(batch, source, n_before)
+        n_before += len(batch)
         if len(batch):
             yield pa.Table.from_batches([batch])
 

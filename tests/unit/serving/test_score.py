@@ -128,6 +128,31 @@ def test_a_users_rows_lying_apart_are_refused(folder: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
+    [
+        ({"user": ["a", "a", None, "b"], "item": ["1", "2", "9", "5"]}, "no user"),
+        ({"user": [1.0, 1.0, None, 2.0], "item": [1, 2, 9, 5]}, "no user"),
+        ({"user": ["a", "a", "b", "b"], "item": ["1", "2", None, "5"]}, "no item"),
+        ({"user": ["a", "b", None], "history": [["1"], ["2"], ["3"]]}, "no user"),
+        (
+            {"user": ["a", "b", "c"], "history": [["1"], None, ["3", None]]},
+            "an item that is null in its history",
+        ),
+    ],
+)
+def test_a_row_without_a_user_or_an_item_is_refused_by_its_place(
+    tmp_path: Path, content: dict[str, list[object]], complaint: str
+) -> None:
+    table, source = pa.table(content), tmp_path / "users"
+    source.mkdir()
+    pq.write_table(table.slice(0, 1), source / "0.parquet")  # rows are counted in their own file
+    pq.write_table(table, source / "1.parquet", row_group_size=2)
+    raw_ids = pa.array(["", *map(str, range(1, 61))]).to_numpy(zero_copy_only=False)
+    with pytest.raises(UserError, match=rf"^Row 3 of \S+1\.parquet has {complaint}: fill it in"):
+        list(read_parts(source, raw_ids, 3))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
     [(None, "cannot be read as Parquet"), ({"id": [1]}, "has the columns id; it needs user and")],
 )
 def test_unreadable_users_are_refused(
