@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recdistill.data._strata import STRATA, strata, training_counts
     from recdistill.data._summary import read_leakage, summary
     from recdistill.data._times import as_read_by, with_times
+    from recdistill.data._whole_histories import whole_histories
 
 __all__ = [
     "STRATA",
@@ -47,6 +48,7 @@ __all__ = [
     "strata",
     "summary",
     "training_counts",
+    "whole_histories",
     "with_times",
 ]
 

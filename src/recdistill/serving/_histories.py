@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from recdistill.data import PreparedData
+    from recdistill.data import Sequences
 
 _ROWS_AT_ONCE = 65_536
 
@@ -85,24 +85,16 @@ def read_parts(path: Path, raw_ids: NDArray[np.object_], size: int) -> Iterator[
         yield Part(index, users, ids[known], offsets, int((~known).sum()), n_rows)
 
 
-def parts_of_data(data: PreparedData, size: int) -> Iterator[Part]:
-    """Yield all users of prepared data with everything they did, the test item included."""
-    held_out = dict(zip(data.test.users.tolist(), range(len(data.test.users)), strict=True))
-    for index, start in enumerate(range(0, len(data.users), size)):
-        rows = range(start, min(start + size, len(data.users)))
-        histories = []
-        for user in rows:
-            case = held_out.get(user)
-            if case is None:
-                histories.append(data.train.row(user))
-            else:
-                histories.append(np.append(data.test.history.row(case), data.test.targets[case]))
-        lengths = [len(history) for history in histories]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        items = np.concatenate(histories).astype(np.int64)
-        yield Part(
-            index, pa.array(data.users[rows.start : rows.stop]), items, offsets, 0, len(rows)
-        )
+def parts_of_everybody(
+    users: NDArray[np.object_], histories: Sequences, size: int
+) -> Iterator[Part]:
+    """Yield parts of ``size`` users of prepared data; see ``data.whole_histories``."""
+    offsets = histories.offsets
+    for index, start in enumerate(range(0, len(users), size)):
+        stop = min(start + size, len(users))
+        items = histories.items[offsets[start] : offsets[stop]].astype(np.int64)
+        of_part = offsets[start : stop + 1] - offsets[start]
+        yield Part(index, pa.array(users[start:stop]), items, of_part, 0, stop - start)
 
 
 def _tables(path: Path, size: int) -> Iterator[pa.Table]:

@@ -14,8 +14,9 @@ import pytorch_lightning as pl
 from torch.utils.data import DataLoader, IterableDataset
 
 from recdistill import object_store
+from recdistill.data import whole_histories
 from recdistill.progress import progress_of
-from recdistill.serving._histories import Part, n_rows_of, parts_of_data, read_parts
+from recdistill.serving._histories import Part, n_rows_of, parts_of_everybody, read_parts
 from recdistill.serving._names import ItemNames
 from recdistill.serving._output import Output, part_name
 from recdistill.serving._top_k import TopK
@@ -24,7 +25,11 @@ from recdistill.training import lightning_quiet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from recdistill.data import PreparedData
+    from numpy.typing import NDArray
+
+    from recdistill.data import PreparedData, Sequences
+
+    _Everybody = tuple[NDArray[np.object_], Sequences]
 
 _UNKNOWN, _EMPTY = b"recdistill.n_unknown", b"recdistill.n_empty"
 
@@ -95,25 +100,28 @@ def score(
     Parameters
     ----------
     student : a folder from ``gather_student``
-    data : the prepared data, where ``scoring.users`` is empty
+    data : the prepared data, where ``scoring.users`` is empty: everybody is scored with everything
+        they did, also what its split held back or left out
 
     Raises
     ------
     UserError
-        When ``output`` holds the result of another scoring, or the input cannot be read.
+        When ``output`` holds the result of another scoring, the input cannot be read, or ``data``
+        lacks interactions that its split left out.
     """
     force = workforce or Workforce()
     folder = Output.at(output)
+    everybody = None if data is None else whole_histories(data)
     n_earlier = len(folder.parts())
     folder.claim(asdict(scoring) | {"exclude": list(scoring.exclude)})
     with tempfile.TemporaryDirectory() as scratch:
         users = object_store.local_copy(scoring.users, Path(scratch), "users")
-        n_rows = n_rows_of(users) if data is None else len(data.users)
+        n_rows = n_rows_of(users) if everybody is None else len(everybody[0])
         with progress_of("score", "rows of users", n_rows) as line:
             # Processes of their own tell nothing.
             report = line.advance if force.devices == 1 else None
             with lightning_quiet():
-                _predict(student, scoring, folder, users, force, data, report)
+                _predict(student, scoring, folder, users, force, everybody, report)
     return _count(folder, n_earlier)
 
 
@@ -123,7 +131,7 @@ def _predict(
     output: Output,
     users: Path,
     force: Workforce,
-    data: PreparedData | None,
+    everybody: _Everybody | None,
     report: Callable[[int], None] | None,
 ) -> None:
     trainer = pl.Trainer(
@@ -137,7 +145,7 @@ def _predict(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    scorer = _Scorer(student, scoring, output, users, force, data, report)
+    scorer = _Scorer(student, scoring, output, users, force, everybody, report)
     trainer.predict(scorer, return_predictions=False)
 
 
@@ -177,18 +185,18 @@ class _Scorer(pl.LightningModule):
         output: Output,
         users: Path,
         force: Workforce,
-        data: PreparedData | None,
+        everybody: _Everybody | None,
         report: Callable[[int], None] | None,
     ) -> None:
         super().__init__()
         self.student, self.scoring, self.output, self.users = student, scoring, output, users
-        self.force, self.data, self.report = force, data, report
+        self.force, self.everybody, self.report = force, everybody, report
 
     def predict_dataloader(self) -> DataLoader[Part]:
         """Return this process's share of the parts."""
         size = self.scoring.part_size
-        if self.data is not None:
-            parts = parts_of_data(self.data, size)
+        if self.everybody is not None:
+            parts = parts_of_everybody(*self.everybody, size)
         else:
             names = ItemNames.read(self.student / "catalog.csv")
             parts = read_parts(self.users, names.raw_ids, size)

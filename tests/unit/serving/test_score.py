@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recdistill.data import DataConfig, prepare
 from recdistill.errors import UserError
 from recdistill.serving import Scoring, TopK, Workforce, score
 from recdistill.serving._histories import n_rows_of, read_parts
@@ -60,6 +61,25 @@ def flat(histories: list[list[int]]) -> tuple[object, object]:
 
     sequences = Sequences.from_lists(histories)
     return sequences.items.astype("int64"), sequences.offsets
+
+
+def test_without_an_input_nobody_is_recommended_what_they_had_before(
+    folder: Path, tmp_path: Path
+) -> None:
+    log = [
+        (f"u{u}", f"i{7 * u + day}", day * 86_400 + u)
+        for u in range(5)
+        for day in range(28)
+        if day < 20 or u % 2 == 0
+    ]
+    lines = [f"{user},{item},{when}" for user, item, when in log]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,timestamp", *lines]))
+    asked = DataConfig("shop", str(tmp_path / "log.csv"), split="rolling")
+    data = prepare(asked, tmp_path / "data")  # tests the first item of the last week alone
+    done = score(folder, Scoring("run", "", k=60, part_size=2), tmp_path / "out", data=data)
+    assert (done.n_users, done.n_parts) == (5, 3)
+    n_rows = {user: len([row for row in log if row[0] == user]) for user, _, _ in log}
+    assert {row["user"]: 60 - len(row["items"]) for row in rows(tmp_path / "out")} == n_rows
 
 
 def test_an_interrupted_scoring_goes_on_and_leaves_finished_parts_alone(
