@@ -72,6 +72,7 @@ def run(config: Config, run: Run) -> None:
         config.keep_history,
         config.titles,
         config.part_size,
+        config.new_items,
     )
     workforce = serving.Workforce(config.devices, config.accelerator, config.shard, config.n_shards)
     of_data = None if config.users else data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,6 @@ from recdistill.serving._blanks import require_filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -52,6 +52,11 @@ class Part:
 def n_rows_of(path: Path) -> int:
     """Count the rows of a Parquet file or a folder of them; the files' footers say how many."""
     return int(_dataset(path).count_rows())
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that are read of a path, in their order."""
+    return [Path(name) for name in _dataset(path).files]
 
 
 def read_parts(path: Path, raw_ids: NDArray[np.object_], size: int) -> Iterator[Part]:

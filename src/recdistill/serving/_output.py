@@ -67,6 +67,33 @@ class Output(ABC):
         """Return the names of the parts that are there, in their order."""
         return sorted(n for n in self.names() if n.startswith("part-") and n.endswith(".parquet"))
 
+    def require(self, wanted: Mapping[str, Any]) -> bool:
+        """Return whether the folder is claimed; nothing is written.
+
+        Raises
+        ------
+        UserError
+            When it was claimed for something else.
+        """
+        if _SETTINGS not in self.names():
+            if self.parts():
+                raise UserError(
+                    f"{self} holds Parquet parts of something else: name another folder."
+                )
+            return False
+        held = json.loads(self.read(_SETTINGS))
+        differing = [key for key in wanted if held.get(key, "") != wanted[key]]
+        if not differing:
+            return True
+        why = (
+            f"holds results of another scoring ({', '.join(differing)} differ)"
+            if set(differing) & set(held)
+            else f"is of an earlier version, which did not note the {' and '.join(differing)}"
+        )
+        raise UserError(
+            f"{self} {why}: name another output folder, as one for every day, or remove this one."
+        )
+
     def claim(self, wanted: Mapping[str, Any]) -> None:
         """Write down what the folder is for.
 
@@ -75,17 +102,7 @@ class Output(ABC):
         UserError
             When it was claimed for something else.
         """
-        if _SETTINGS in self.names():
-            held = json.loads(self.read(_SETTINGS))
-            differing = [key for key in wanted if held.get(key) != wanted[key]]
-            if differing:
-                raise UserError(
-                    f"{self} holds results of another scoring ({', '.join(differing)} differ): "
-                    "name another output folder, or remove this one."
-                )
-        elif self.parts():
-            raise UserError(f"{self} holds Parquet parts of something else: name another folder.")
-        else:
+        if not self.require(wanted):
             text = json.dumps(wanted, indent=2) + "\n"
             self._take(_SETTINGS, lambda path: path.write_text(text, encoding="utf-8"))
 

@@ -15,7 +15,13 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from recdistill import object_store
 from recdistill.data import whole_histories
+from recdistill.errors import UserError
 from recdistill.progress import progress_of
+from recdistill.serving._contents import (
+    contents_of_everybody,
+    contents_of_student,
+    contents_of_users,
+)
 from recdistill.serving._histories import Part, n_rows_of, parts_of_everybody, read_parts
 from recdistill.serving._names import ItemNames
 from recdistill.serving._output import Output, part_name
@@ -38,6 +44,8 @@ _UNKNOWN, _EMPTY = b"recdistill.n_unknown", b"recdistill.n_empty"
 class Scoring:
     """What is computed; a folder of results holds one of these, and refuses another.
 
+    With it the folder notes what the student and the users held (``_contents``).
+
     Attributes
     ----------
     model : names the student, as by its run id
@@ -47,6 +55,7 @@ class Scoring:
     keep_history : whether items of a user's history may come back
     titles : whether to write titles beside the raw ids
     part_size : users per output file
+    new_items : the item file that the student was packaged with; empty for none
     """
 
     model: str
@@ -56,6 +65,7 @@ class Scoring:
     keep_history: bool = False
     titles: bool = False
     part_size: int = 20_000
+    new_items: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,22 +116,31 @@ def score(
     Raises
     ------
     UserError
-        When ``output`` holds the result of another scoring, the input cannot be read, or ``data``
-        lacks interactions that its split left out.
+        When ``output`` holds the result of another scoring, or of the same on other contents; the
+        input cannot be read or changes meanwhile; or ``data`` lacks interactions that its split
+        left out.
     """
     force = workforce or Workforce()
     folder = Output.at(output)
-    everybody = None if data is None else whole_histories(data)
     n_earlier = len(folder.parts())
-    folder.claim(asdict(scoring) | {"exclude": list(scoring.exclude)})
+    settings = asdict(scoring) | {"exclude": list(scoring.exclude)}
+    folder.require(settings)  # before anything is fetched
+    everybody = None if data is None else whole_histories(data)
     with tempfile.TemporaryDirectory() as scratch:
         users = object_store.local_copy(scoring.users, Path(scratch), "users")
+        held = contents_of_users(users) if everybody is None else contents_of_everybody(*everybody)
+        of_student = contents_of_student(student, with_new_items=bool(scoring.new_items))
+        folder.claim(settings | {"contents of users": held} | of_student)
         n_rows = n_rows_of(users) if everybody is None else len(everybody[0])
         with progress_of("score", "rows of users", n_rows) as line:
             # Processes of their own tell nothing.
             report = line.advance if force.devices == 1 else None
             with lightning_quiet():
                 _predict(student, scoring, folder, users, force, everybody, report)
+        if everybody is None and contents_of_users(users) != held:
+            raise UserError(
+                f"{users} was written while it was read: remove {folder} and start again."
+            )
     return _count(folder, n_earlier)
 
 
