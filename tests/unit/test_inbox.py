@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ class Shop:
     def come(self, *names: str) -> None:
         for name in names:
             (self.folder / "days" / name).write_text("rows")
+
+    def go(self, *names: str) -> None:
+        for name in names:
+            (self.folder / "days" / name).unlink()
+
+    def lose(self, grown: str) -> None:
+        (self.folder / grown / "files").unlink()
+        (self.folder / grown).rmdir()
 
     def prepare(self, file: str, extends: Path | None) -> Path:
         self.lives -= 1
@@ -71,11 +80,9 @@ def test_a_lost_note_and_a_lost_folder_are_made_again(shop: Shop) -> None:
     shop.newest()
     shop.inbox.note.unlink()
     assert shop.newest() == "123"
-    gone = shop.folder / "grown-12"
-    (gone / "files").unlink()
-    gone.rmdir()
+    shop.lose("grown-12")
     assert shop.newest() == "123"
-    assert gone.is_dir()
+    assert (shop.folder / "grown-12").is_dir()
 
 
 def test_a_name_that_sorts_before_what_is_taken_in_and_an_empty_inbox_are_refused(
@@ -89,3 +96,67 @@ def test_a_name_that_sorts_before_what_is_taken_in_and_an_empty_inbox_are_refuse
     with pytest.raises(UserError, match=r"1\.csv came after 2\.csv was taken in"):
         shop.newest()
     assert shop.n_prepared == 1
+
+
+def test_days_that_were_put_away_stay_in_what_grows(shop: Shop) -> None:
+    shop.come("1.csv", "2.csv")
+    shop.newest()
+    shop.go("1.csv", "2.csv")
+    assert shop.newest() == "12"  # an empty inbox is a night without news
+    shop.come("3.csv")
+    assert shop.newest() == "123"
+    assert [folder.name for folder in shop.inbox.take_in(shop.prepare)] == [
+        "grown-1", "grown-12", "grown-123",
+    ]  # fmt: skip
+    shop.lose("grown-1")  # nothing grows from it any more
+    shop.go("3.csv")
+    shop.come("4.csv")
+    assert shop.newest() == "1234"
+    assert shop.n_prepared == 4
+
+
+def test_a_day_put_away_whose_folder_is_gone_is_missed_and_not_left_out(shop: Shop) -> None:
+    shop.come("1.csv", "2.csv")
+    shop.newest()
+    shop.go("2.csv")
+    shop.lose("grown-12")
+    missed = r"grown-12, which 2\.csv and the days before it became, is gone, and so is that file"
+    with pytest.raises(UserError, match=missed):
+        shop.newest()
+    shop.come("3.csv")
+    with pytest.raises(UserError, match=missed):
+        shop.newest()
+    assert shop.n_prepared == 2
+    shop.come("2.csv")
+    assert shop.newest() == "123"
+    shop.go("1.csv", "2.csv", "3.csv")
+    (shop.folder / "days").rmdir()  # not an empty inbox: none
+    with pytest.raises(UserError, match="holds no file"):
+        shop.newest()
+
+
+def test_a_day_that_changed_after_it_was_taken_in_is_refused(shop: Shop) -> None:
+    shop.come("1.csv", "2.csv")
+    shop.newest()
+    (shop.folder / "days" / "1.csv").write_text("rows and a late one")
+    shop.come("3.csv")
+    with pytest.raises(UserError, match=r"days/1\.csv was taken in and changed since: put it back"):
+        shop.newest()
+    shop.come("1.csv")
+    assert shop.newest() == "123"
+
+
+def test_a_note_of_before_contents_were_noted_is_read_and_completed(shop: Shop) -> None:
+    shop.come("1.csv", "2.csv")
+    shop.newest()
+    noted = json.loads(shop.inbox.note.read_text())
+    assert set(noted["2.csv"]) == {"folder", "sha256"}
+    older = {name: one["folder"] for name, one in noted.items()}
+    shop.inbox.note.write_text(json.dumps(older))
+    assert shop.newest() == "12"
+    assert json.loads(shop.inbox.note.read_text()) == noted
+    shop.inbox.note.write_text(json.dumps(older))
+    shop.go("1.csv", "2.csv")
+    shop.come("3.csv")
+    assert shop.newest() == "123"
+    assert shop.n_prepared == 3

@@ -139,7 +139,8 @@ def _is_current(folder: Path, files: SourceFiles, root: Path) -> bool:
         ]
         raise UserError(
             f"{folder} was prepared from other content than is there now ({', '.join(changed)} "
-            "differ): give this data another dataset name, or remove the folder to prepare it anew."
+            f"differ): add what came since with extends={folder.name}, give this data another "
+            "dataset name, or remove the folder to forget what it holds."
         )
     return True
 
