@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from recdistill.serving import Registry
 
 DATA = Path("data")
+# By the section of settings: the stage that it is for, and what the night itself says to it.
+OF_STAGES = {
+    "preparing": ("prepare_data", ("dataset", "data_path", "extends")),
+    "training": ("train_baseline", ("prepared", "seed")),
+    "updating": ("update", ("prepared", "seed", "champion_run", "full")),
+    "promoting": ("promote", ("model_run", "prepared", "name")),
+    "watching": ("watch", ("name", "log")),
+}
 
 
 @main_fields("dataset", "inbox", "name", "full_every", "log")
@@ -49,6 +57,20 @@ class Config:
         if self.full_every < 0:
             raise UserError(f"full_every is {self.full_every}; it must be at least 0 (never).")
         check_paths({"inbox": self.inbox})
+        for section, (name, said) in OF_STAGES.items():
+            self._require_section(section, name, said)
+
+    def _require_section(self, section: str, name: str, said: tuple[str, ...]) -> None:
+        """Refuse now what the stage would refuse in the night."""
+        given = getattr(self, section)
+        if twice := [setting for setting in said if setting in given]:
+            raise UserError(
+                f"{section} sets {' and '.join(twice)}, which the night itself says to {name}: "
+                f"leave {'it' if len(twice) == 1 else 'them'} out of {section}."
+            )
+        if given:
+            later = {"extends": "the day before"} if section == "preparing" else {}
+            runs.require_settings(name, given | later, section)
 
     def model(self) -> str:
         """Return the name of the registered model."""
