@@ -70,7 +70,9 @@ server-stop: ## End the team server cleanly
 
 test: install ## Everything CI checks: style, types, layers, documentation, all tests
 	@$(MAKE) --no-print-directory -j 2 lint docs faults # one core each
-	@$(MAKE) --no-print-directory units recipes e2e # two cores each
+	@$(MAKE) --no-print-directory units # two cores
+	@# Half of the time of e2e is waiting for servers: recipes use it.
+	@$(MAKE) --no-print-directory -j 2 recipes e2e
 
 lint: $(VENV)/.with-dev ## Style, types, dependency directions
 	ruff check .

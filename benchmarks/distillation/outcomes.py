@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchmarks import baselines
-from benchmarks.distillation.run import RESULTS
+from benchmarks.distillation.run import RESULTS, SHORTER
 from benchmarks.distillation.settings import (
     BASELINE,
     CONTROL,
@@ -97,9 +97,14 @@ class Experiment:
         )
 
 
-def planned(dataset: str) -> Experiment:
+def shorter(dataset: str) -> Experiment:
+    """Read the models of settings that were chosen until a trial of a longer one was there."""
+    return planned(dataset, SHORTER)
+
+
+def planned(dataset: str, results: Path = RESULTS) -> Experiment:
     """Read what is there of the experiment that ``settings.py`` plans."""
-    setting, folder = SETTINGS[dataset], RESULTS / dataset
+    setting, folder = SETTINGS[dataset], results / dataset
     said = {
         BASELINE: "baseline (SASRec)",
         WITH_TEXT: "SASRec with texts",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from recdistill.data import PreparedData
 
 RESULTS = Path(__file__).parents[1] / "results" / "distillation"
+# Trainings of settings that were chosen until a trial of a longer one was there.
+SHORTER = RESULTS.with_name("shorter-training")
 KEPT = ["user", "n_above", "n_tied"]
 TRIAL_SEED = 0
 
@@ -51,6 +53,8 @@ def run(dataset: str, state: Path, n_seeds: int | None = None) -> None:
         for name in [*setting.recipes, POOL]:
             table = RESULTS / dataset / f"{name}-s{seed}.parquet"
             counted = name in setting.recipes and setting.recipes[name].kind == "counts"
+            if table.exists():
+                _require_words(table.with_suffix(".json"), chosen.get(name, ()))
             if table.exists() or (counted and seed):
                 continue
             model, facts = workshop.make(name)
@@ -59,6 +63,15 @@ def run(dataset: str, state: Path, n_seeds: int | None = None) -> None:
             # The figures first: a table without them would never be made again.
             keep(table.with_suffix(".json"), facts | _figures(found.metrics()))
             found.per_user[KEPT].to_parquet(table, compression="zstd")
+
+
+def _require_words(path: Path, words: tuple[str, ...]) -> None:
+    """Stop where a training is there of another setting than the one that was chosen."""
+    if (found := json.loads(path.read_text("utf-8"))["words"]) != list(words):
+        raise SystemExit(
+            f"{path.stem} was trained by {' '.join(found)}, and trials have chosen "
+            f"{' '.join(words)}: move it to {SHORTER.name}, where its look still counts"
+        )
 
 
 def choose(dataset: str) -> Chosen:

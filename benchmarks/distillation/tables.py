@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks import baselines, language
 from benchmarks.distillation import worth
-from benchmarks.distillation.outcomes import Row, before_rotary, planned, versus
+from benchmarks.distillation.outcomes import Row, before_rotary, planned, shorter, versus
 from benchmarks.distillation.run import trials
 from benchmarks.distillation.settings import CONTROL, POOL, SETTINGS, STUDENT, WITH_TEXT
 from benchmarks.pages import Block, p_of
@@ -36,6 +36,8 @@ def blocks() -> list[Block]:
             Block(PAGE, f"distillation {dataset}", table(planned(dataset))),
             Block(PAGE, f"worth {dataset}", worth.table(dataset)),
         ]
+        if shorter(dataset).rows:
+            made.append(Block(PAGE, f"shorter {dataset}", table(shorter(dataset))))
         if before_rotary(dataset).rows:
             made.append(Block(PAGE, f"before-rotary {dataset}", table(before_rotary(dataset))))
     return made
@@ -201,8 +203,12 @@ def _is_older(experiment: Experiment) -> bool:
 
 def _newer(dataset: str) -> str:
     """Say which models of the present code are there while its student is not."""
-    found = [f"{r.said} {_figures(r)} ({len(r.files)})" for r in planned(dataset).rows.values()]
-    return f"; of the present code so far (trainings): {', '.join(found)}" if found else ""
+    rows = shorter(dataset).rows | planned(dataset).rows
+    found = [f"{row.said} {_figures(row)} ({len(row.files)})" for row in rows.values()]
+    told = (
+        "; of the present code so far, most by shorter trainings than are chosen now (trainings): "
+    )
+    return f"{told}{', '.join(found)}" if found else ""
 
 
 def _figures(row: Row | None, *, bold: bool = False) -> str:
