@@ -11,6 +11,7 @@ its settings, every epoch's NDCG@10, and the best epoch's by how often training 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from benchmarks.pages import Block
 from recdistill.data import DataConfig, PreparedData, SplitRule, prepare, training_counts
@@ -108,10 +110,18 @@ def vectors(arm: Arm, on: PreparedData) -> ItemVectors | None:
         weights = "pretrained" if arm.draw < 0 else "random"
         folder = locate_llm(arm.encoder)
         encoder = TransformerEncoder.read(folder, arm.embedding, weights=weights, seed=arm.draw)  # type: ignore[arg-type, assignment]
-    made = embed_items(
-        on.catalog, encoder, arm.embedding, WORK / "vectors", cache=cache_root(),
-        about={"encoder": arm.encoder}, report=lambda n, of: print(f"{n} texts", flush=True),
-    )  # fmt: skip
+    # A folder for each, never written again: they are mapped into the memory of whoever trains.
+    key = json.dumps([encoder.digest, asdict(arm.embedding), on.catalog.digest])
+    (WORK / "vectors").mkdir(parents=True, exist_ok=True)
+    folder = WORK / "vectors" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "config.json").is_file():
+            embed_items(
+                on.catalog, encoder, arm.embedding, folder, cache=cache_root(),
+                about={"encoder": arm.encoder},
+                report=lambda n, of: print(f"{n} texts", flush=True),
+            )  # fmt: skip
+    made = ItemVectors.load(folder, on.catalog)
     return made.permuted(arm.permuted) if arm.permuted >= 0 else made
 
 

@@ -22,6 +22,7 @@ PARTS = {
     "ml-1m-sasrec": ("MovieLens-1M", ("ml-1m-sasrec",)),
     "ml-100k": ("MovieLens-100K", ("ml-100k",)),
     "online-retail": ("Online Retail, new products", ("online-retail-test",)),
+    "ml-1m-films": ("MovieLens-1M, held-out films", ("ml-1m-films-test",)),
 }
 
 
