@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
+from recdistill.lessons import best_items
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,23 +71,9 @@ class Answer:
         return self.log_normaliser
 
     def kth_best(self, k: int, rows: slice = slice(None)) -> Tensor:
-        """Return the k-th highest score of these rows, shape [n_rows, 1], without gradient.
-
-        The k best items lie in the k blocks of items with the highest maxima, and a maximum per
-        block costs a tenth of a partial sort.
-        """
+        """Return the k-th highest score of these rows, shape [n_rows, 1], without gradient."""
         scores = self._logits[rows]
-        n, n_items = scores.shape
-        n_blocks = n_items // _BLOCK
-        if n_blocks > k:
-            whole = scores[:, : n_blocks * _BLOCK].view(n, n_blocks, _BLOCK)
-            blocks = whole.amax(2).topk(k, 1, sorted=False).indices  # [n, k]
-            best = whole.gather(1, blocks[:, :, None].expand(-1, -1, _BLOCK)).flatten(1)
-            scores = torch.cat([best, scores[:, n_blocks * _BLOCK :]], 1)
-        return scores.topk(min(k, n_items), 1).values[:, -1:] * self._unit
-
-
-_BLOCK = 32
+        return best_items(scores, min(k, scores.shape[1]))[0][:, -1:] * self._unit
 
 
 class Term(ABC):

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from recdistill.floors._config import FloorKind
     from recdistill.floors._votes import Votes
 
-# Positions scored by one matrix product: long enough to run at the machine's matrix rate.
-_BLOCK = 64
-
 
 @dataclass(frozen=True)
 class Totals:
@@ -92,8 +89,11 @@ class Floor:
         to the item that stands there; of ``p = 0`` it is the prior.
         """
         if self.n_voters == 0 or isinstance(self.votes, torch.Tensor):
-            rows = [self._score_row(histories.row(row)) for row in range(len(histories))]
-            return torch.cat(rows) if rows else torch.zeros(0, self.n_items + 1)
+            scores = torch.empty(len(histories.items), self.n_items + 1)
+            for row in range(len(histories)):
+                start, stop = histories.offsets[row : row + 2]
+                self._sum_votes(histories.items[start:stop], scores[start:stop].numpy())
+            return self._with_prior(scores)
         _, positions = histories.keys()
         lengths = np.minimum(positions, self.n_voters)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -101,26 +101,28 @@ class Floor:
         source = np.repeat(ends - lengths - offsets[:-1], lengths) + np.arange(offsets[-1])
         return self.score(Sequences(histories.items[source], offsets))
 
-    def _score_row(self, items: NDArray[np.int32]) -> torch.Tensor:
-        """Score after every prefix of one row, shape [length, n_items + 1].
+    def _sum_votes(self, items: NDArray[np.int32], sums: NDArray[np.float32]) -> None:
+        """Write what has been voted after every prefix of one row into [length, n_items + 1].
 
-        A block of rows is one product of a banded matrix of decays with the votes of the block's
-        items: every item's votes are read once or twice, where scoring each prefix on its own
-        reads them ``n_voters`` times.
+        What was voted one item before counts less by one step, the newest item's votes come in, and
+        those of the item that is too old go out: an item's votes are read twice, where scoring each
+        prefix on its own reads them ``n_voters`` times.
         """
-        scores = torch.zeros(len(items), self.n_items + 1)
         if self.n_voters == 0:
-            return self._with_prior(scores)
-        for start in range(1, len(items), _BLOCK):
-            stop = min(start + _BLOCK, len(items))
-            first = max(0, start - self.n_voters)
-            # For row p the vote of item j is p - 1 - j steps old.
-            ages = np.arange(start - 1, stop - 1)[:, None] - np.arange(first, stop - 1)
-            voted = (ages >= 0) & (ages < self.n_voters)
-            band = np.where(voted, self._weights(ages.clip(0)), np.float32(0))  # [rows, voters]
-            voters = torch.from_numpy(items[first : stop - 1].astype(np.int64))
-            scores[start:stop] = torch.from_numpy(band) @ self.votes[voters]
-        return self._with_prior(scores)
+            sums[:] = 0
+            return
+        sums[:1] = 0
+        votes = self.votes.numpy()
+        # Where decay takes little away, single precision would leave a rest of what has gone out.
+        exact = np.float32 if self.decay < 0.9 else np.float64
+        now, part = np.zeros((2, sums.shape[1]), exact)
+        decay, last = exact(self.decay), exact(self.decay**self.n_voters)
+        for place in range(1, len(items)):
+            now *= decay
+            now += votes[items[place - 1]]
+            if place > self.n_voters:
+                now -= np.multiply(votes[items[place - 1 - self.n_voters]], last, out=part)
+            sums[place] = now
 
     def _weights(self, ages: NDArray[np.int64]) -> NDArray[np.float32]:
         weights: NDArray[np.float32] = (float(self.decay) ** ages).astype(np.float32)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from recdistill._lazy import import_on_first_use
 
 if TYPE_CHECKING:
+    from recdistill.lessons._best import best_items
     from recdistill.lessons._config import (
         CONTROLS,
         MODEL_STAGES,
@@ -76,6 +77,7 @@ __all__ = [
     "Views",
     "ViewsConfig",
     "WeighBy",
+    "best_items",
     "collect_lessons",
     "comparable",
     "comparable_positions",

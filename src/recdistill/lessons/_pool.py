@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from recdistill.errors import UserError
 from recdistill.floors import Floor, refit_without
 from recdistill.lessons._member_scores import member_scores
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from recdistill.data import PreparedData, Sequences
@@ -49,11 +48,18 @@ class Pool:
 
     def score(self, histories: Sequences) -> torch.Tensor:
         """Score the catalog after each history; see ``Recommender``."""
-        return self._together(lambda member: member.score(histories).float().cpu())
+        # A model may keep what it answers, so its scores are not changed in place.
+        return self._together(
+            lambda member: comparable(member, member.score(histories).float().cpu())
+        )
 
     def score_every_position(self, histories: Sequences) -> torch.Tensor:
         """Score the catalog before every item of every row; see ``score_every_position``."""
-        return self._together(lambda member: score_every_position(member, histories))
+        return self._together(
+            lambda member: comparable(
+                member, score_every_position(member, histories), in_place=True
+            )
+        )
 
     def without(self, users: NDArray[np.int64], data: PreparedData) -> Pool:
         """Return the pool with its floors refitted on the training rows of all other users."""
@@ -66,10 +72,12 @@ class Pool:
         return Pool(members, self.weights, self.catalog_digest)
 
     def _together(self, ask: Callable[[Recommender], torch.Tensor]) -> torch.Tensor:
-        total = torch.zeros(())
-        for member, weight in zip(self.members, self.weights, strict=True):
-            if weight:
-                total = total + weight * comparable(member, ask(member))
+        """Sum the members' terms; each is this method's to change."""
+        asked = [pair for pair in zip(self.members, self.weights, strict=True) if pair[1]]
+        (first, its_weight), *others = asked
+        total = ask(first).mul_(its_weight)
+        for member, weight in others:
+            total.add_(ask(member), alpha=weight)
         return total
 
 

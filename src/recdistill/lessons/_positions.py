@@ -118,10 +118,11 @@ def _student_positions(model: StudentRecommender, histories: Sequences) -> Tenso
     network = model.model
     table = network.item_table()
     windows = _windows(histories.lengths - 1, network.max_length)
-    scores = torch.zeros(len(histories.items), len(table), dtype=table.dtype)
+    states = table.new_zeros(len(histories.items), table.shape[1])
     for few in windows.in_blocks():
-        at, states = _read(network, histories, few)
-        scores[at] = (states @ table.T).cpu()
+        at, found = _read(network, histories, few)
+        states[at.to(states.device)] = found
+    scores = (states @ table.T).cpu()
     scores[:, 0] = -torch.inf
     return scores
 

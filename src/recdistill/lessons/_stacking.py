@@ -33,13 +33,12 @@ def standardised(scores: torch.Tensor) -> torch.Tensor:
     -------
     float tensor of the same shape, column 0 -inf; a row of equal scores becomes zeros
     """
-    items = scores[:, 1:]
-    centred = items - items.mean(1, keepdim=True)
-    deviation = centred.square().mean(1, keepdim=True).sqrt().clamp(min=1e-12)
-    return torch.cat([torch.full_like(scores[:, :1], -torch.inf), centred / deviation], 1)
+    told = scores.clone()
+    _standardise(told[:, 1:])
+    return told
 
 
-def comparable(model: Recommender, scores: torch.Tensor) -> torch.Tensor:
+def comparable(model: Recommender, scores: torch.Tensor, *, in_place: bool = False) -> torch.Tensor:
     """Turn a member's scores into terms of a log-linear pool.
 
     Votes that were counted become their logarithm, a regression's are standardised row by row, and
@@ -50,21 +49,30 @@ def comparable(model: Recommender, scores: torch.Tensor) -> torch.Tensor:
     model : Recommender
         A floor says by its ``kind`` what its scores are.
     scores : float tensor, shape [n, n_items + 1]
+    in_place : bool
+        Whether the scores may be changed: with many positions, copies take most of the time.
 
     Returns
     -------
     float tensor of the same shape, column 0 -inf
     """
     kind = getattr(model, "kind", "")
+    told = scores if in_place else scores.clone()
+    items = told[:, 1:]
     if kind in REGRESSIONS:
-        return standardised(scores)
-    told = scores.clone()
-    items = told[:, 1:]  # changed in place: with a large catalog, copies take most of the time
-    if kind:
-        items.clamp_(min=_SMALLEST_VOTE).log_()
-    items -= items.mean(1, keepdim=True)
+        _standardise(items)
+    else:
+        if kind:
+            items.clamp_(min=_SMALLEST_VOTE).log_()
+        items -= items.mean(1, keepdim=True)
     told[:, 0] = -torch.inf
     return told
+
+
+def _standardise(items: torch.Tensor) -> None:
+    items -= items.mean(1, keepdim=True)
+    deviation = torch.linalg.vector_norm(items, dim=1, keepdim=True) / items.shape[1] ** 0.5
+    items /= deviation.clamp(min=1e-12)
 
 
 def comparable_positions(

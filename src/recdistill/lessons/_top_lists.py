@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from recdistill.lessons._best import best_items
 from recdistill.lessons._lessons import Lessons
 
 if TYPE_CHECKING:
@@ -58,11 +59,14 @@ def collect_lessons(
         rows, seen = _seen(part.users, part.positions, train)
         scores[rows, seen] = -torch.inf
         width = min(k, scores.shape[1])  # a catalog may be shorter than a list
-        best = scores.topk(width, 1)
-        items[at, :width] = torch.where(best.values.isfinite(), best.indices, 0).int()
-        logits[at, :width] = (best.values - scores.logsumexp(1, keepdim=True)).to(logits)
+        best, listed = best_items(scores, width)
+        items[at, :width] = torch.where(best.isfinite(), listed, 0).int()
+        highest = best[:, :1].clone()
+        # The scores are not needed any more, so they become the terms of their own normaliser.
+        total = scores.sub_(highest).exp_().sum(1, keepdim=True)
+        logits[at, :width] = (best - highest - total.log()).to(logits)
         # A repeated true item is masked like any other, yet may be what the teacher meant.
-        distance[at] = (best.values[:, 0] - wanted[:, 0]).clamp(min=0)
+        distance[at] = (highest - wanted)[:, 0].clamp(min=0)
     # Nobody trains to predict a first item, so a list for it would only be counted.
     items[torch.from_numpy(train.offsets[:-1][train.lengths > 0])] = 0
     lessons = Lessons(train, items, logits, distance, torch.zeros(n))

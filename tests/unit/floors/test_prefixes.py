@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,16 @@ def test_all_prefixes_at_once_score_as_each_on_its_own(kind, sparse, train, cata
     assert len(prefixes) == len(positions)
     alone = floor.score(Sequences.from_lists(prefixes))
     torch.testing.assert_close(floor.score_prefixes(train), alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("decay", [0.85, 1.0])
+def test_nothing_is_left_of_votes_that_are_too_old(decay, train, catalog):
+    floor = replace(fit_floor("knn", train, catalog), n_voters=1, decay=decay)
+    rows = np.random.default_rng(0).integers(1, catalog.n_items + 1, (3, 2_000))
+    long = Sequences.from_lists(list(rows.astype(np.int32)))
+    newest = Sequences.from_lists([row[1_998:1_999] for row in rows])
+    last = floor.score_prefixes(long)[long.offsets[1:] - 1]
+    torch.testing.assert_close(last, floor.score(newest), rtol=1e-5, atol=1e-9)
 
 
 def test_rows_without_an_item_have_no_prefix(train, catalog):
