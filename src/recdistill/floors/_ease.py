@@ -59,7 +59,7 @@ def refit_ease_without(
     Parameters
     ----------
     floor : Floor
-        Fitted on ``sequences``.
+        Fitted on ``sequences``, with ``inverse_diagonal``.
     config : EASEConfig
         That of ``floor``.
     sequences : Sequences of n_users rows
@@ -67,18 +67,14 @@ def refit_ease_without(
     catalog : Catalog
     """
     require_memory(catalog.n_items, n_tables=3)
-    taken = taken_by_users(sequences, catalog.n_items)
-    weights = floor.votes[1:, 1:]  # B, [n_items, n_items]
-    # P is symmetric and (I - B) diag(P) by columns. Its diagonal follows from A P = I, where A is
-    # the Gram matrix plus the penalty: P_jj = 1 / (A_jj - sum_i A_ji B_ij).
-    gram = (taken.T @ taken).tocoo()
-    products = gram.data * weights[gram.col, gram.row].numpy()
-    explained = np.bincount(gram.row, products, minlength=catalog.n_items)
-    diagonal = torch.from_numpy(1 / (gram.diagonal() + config.l2 - explained)).float()
-    inverse = weights.neg().mul_(diagonal)
+    if floor.inverse_diagonal is None:
+        raise ValueError("without its inverse's diagonal an EASE must be fitted anew")
+    diagonal = floor.inverse_diagonal[1:]
+    # P is symmetric and (I - B) diag(P) by columns.
+    inverse = floor.votes[1:, 1:].neg().mul_(diagonal)
     inverse.diagonal().copy_(diagonal)
 
-    gone = taken[users]
+    gone = taken_by_users(sequences.take(users), catalog.n_items)  # F
     reached = torch.from_numpy(gone @ inverse.numpy())  # F P, [k, n_items]
     inner = torch.eye(len(users), dtype=torch.float64)
     inner -= torch.from_numpy(gone @ reached.T.numpy()).double()
@@ -104,7 +100,8 @@ def _floor(
     inverse: torch.Tensor, sequences: Sequences, catalog: Catalog, config: EASEConfig
 ) -> Floor:
     """Turn the inverse into the weights, in place."""
-    inverse.div_(-inverse.diagonal())
+    diagonal = inverse.diagonal().clone()
+    inverse.div_(-diagonal)
     inverse.diagonal().zero_()
     return Floor(
         kind="ease",
@@ -114,6 +111,7 @@ def _floor(
         prior=popularity_prior(sequences, catalog.n_items, config.prior),
         n_voters=config.history,
         decay=config.decay,
+        inverse_diagonal=F.pad(diagonal, (1, 0)),
     )
 
 

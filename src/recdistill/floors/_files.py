@@ -33,6 +33,8 @@ def save_model(model: Floor, folder: Path, *, split_digest: str = "") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = _as_tensors(model.votes) | {"prior": model.prior.contiguous()}
     tensors |= {f"totals.{name}": sums for name, sums in _totals(model.totals).items()}
+    if model.inverse_diagonal is not None:
+        tensors["inverse_diagonal"] = model.inverse_diagonal
     save_file(tensors, folder / _WEIGHTS)
     description = {
         "format": _FORMAT,
@@ -73,6 +75,7 @@ def load_model(folder: Path, catalog: Catalog) -> Floor:
             n_voters=description["n_voters"],
             decay=description["decay"],
             totals=_read_totals(weights),
+            inverse_diagonal=weights.get("inverse_diagonal"),
         )
         _check(floor, catalog.n_items)
     return floor
@@ -90,6 +93,8 @@ def _check(floor: Floor, n_items: int) -> None:
         "n_voters": type(floor.n_voters) is int and floor.n_voters >= 0,
         "decay": isinstance(floor.decay, int | float) and 0 < floor.decay <= 1,
         "totals": all(sums.shape == (size,) for sums in _totals(floor.totals).values()),
+        "inverse_diagonal": floor.inverse_diagonal is None
+        or floor.inverse_diagonal.shape == (size,),
     }
     wrong = [name for name, fits in right.items() if not fits]
     if wrong:

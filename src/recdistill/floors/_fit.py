@@ -107,12 +107,14 @@ def refit_without(
     Parameters
     ----------
     floor : Floor
-        Fitted on ``sequences``. EASE is not solved anew where few users leave.
+        Fitted on ``sequences``. EASE is not solved anew where few users leave, unless an older
+        version saved it.
     sequences : Sequences of n_users rows
     users : rows to leave out
     catalog : Catalog
     """
-    if floor.kind == "ease" and 2 * len(users) <= catalog.n_items:
+    known = floor.kind == "ease" and floor.inverse_diagonal is not None
+    if known and 2 * len(users) <= catalog.n_items:
         config = cast("EASEConfig", config_of(floor))
         return refit_ease_without(floor, config, sequences, users, catalog)
     others = np.setdiff1d(np.arange(len(sequences)), users)

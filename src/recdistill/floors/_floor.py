@@ -59,6 +59,9 @@ class Floor:
     decay : float, in (0, 1]
     totals : Totals, optional
         Of the kinds that count, unless an older version saved the floor.
+    inverse_diagonal : float32 tensor, shape [n_items + 1], optional
+        Of EASE, unless an older version saved it: what its weights were divided by, with which the
+        inverse comes back from them.
     """
 
     kind: FloorKind
@@ -69,6 +72,7 @@ class Floor:
     n_voters: int
     decay: float
     totals: Totals | None = None
+    inverse_diagonal: torch.Tensor | None = None
 
     @property
     def n_items(self) -> int:

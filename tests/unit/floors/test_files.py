@@ -14,6 +14,9 @@ def test_a_floor_read_back_scores_the_same(kind, train, catalog, tmp_path):
     again = load_model(tmp_path / "model", catalog)
     assert torch.equal(again.score(train), floor.score(train))
     assert (again.kind, again.config) == (kind, floor.config)
+    assert (again.inverse_diagonal is None) == (kind != "ease")
+    if kind == "ease":
+        assert torch.equal(again.inverse_diagonal, floor.inverse_diagonal)
     description = json.loads((tmp_path / "model" / "config.json").read_text())
     assert description["family"] == "floor"
     assert description["split_digest"] == "5" * 32

@@ -1,5 +1,7 @@
 """Each kind against the plainest loop that says the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -144,3 +146,18 @@ def test_leaving_users_out_equals_a_fit_without_them(kind, train, catalog):
     torch.testing.assert_close(quick.prior, again.prior)
     if kind == "tfidf":  # nobody's leaving changes a text
         assert quick.votes is whole.votes
+
+
+def test_an_ease_that_an_older_version_saved_is_fitted_anew(train, catalog):
+    whole, users = fit_floor("ease", train, catalog), np.array([1, 5, 7])
+    older = replace(whole, inverse_diagonal=None)
+    again = fit_floor("ease", train.take(np.setdiff1d(np.arange(len(train)), users)), catalog)
+    assert torch.equal(refit_without(older, train, users, catalog).votes, again.votes)
+
+
+def test_ease_can_be_refitted_after_a_refit(train, catalog):
+    one = refit_without(fit_floor("ease", train, catalog), train, np.array([1]), catalog)
+    rest = train.take(np.setdiff1d(np.arange(len(train)), [1]))
+    two = refit_without(one, rest, np.array([4, 6]), catalog)
+    again = fit_floor("ease", rest.take(np.setdiff1d(np.arange(len(rest)), [4, 6])), catalog)
+    torch.testing.assert_close(two.votes, again.votes, rtol=1e-4, atol=1e-6)
