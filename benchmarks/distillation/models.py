@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import language
-from benchmarks.distillation.settings import POOL, STUDENT
+from benchmarks.distillation.settings import ON_VIEWS, POOL, STUDENT
 from projects import distill, train_baseline
 from recdistill.config import parse
 from recdistill.distillation import StudentChanges, Teaching, distil_student
@@ -91,8 +91,10 @@ class Workshop:
         return model, {"words": list(self.chosen.get(name, ()))} | facts
 
     def _checkpoints(self, name: str) -> Path:
-        settings = " ".join(self.chosen[name]).encode()
-        return self.folder / f"{name}-{hashlib.sha256(settings).hexdigest()[:8]}"
+        settings = " ".join(self.chosen[name])
+        if self.setting.recipes[name].kind in ON_VIEWS:
+            settings += f" on {self.setting.views.n_views} views"
+        return self.folder / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
     def _config(self, name: str, seed: int, *more: str) -> train_baseline.Config:
         words = ["--dataset", self.data.dataset, "--preset", "full", "--seed", str(seed)]
@@ -183,7 +185,10 @@ class Workshop:
             checkpoint_folder=at,
         )
         model, facts = _told(fitted)
-        return model, {"changes": changes.asked(), "views_seed": self.seed} | facts
+        drawn: Figures = {"views_seed": self.seed, "n_views": self.setting.views.n_views}
+        if teaching.start is not None:
+            drawn["starts_from"] = list(self.chosen[self.setting.recipes[name].of])
+        return model, {"changes": changes.asked()} | drawn | facts
 
     def _pool(self) -> tuple[Pool, Figures]:
         """Weigh this seed's members on validation."""
@@ -217,7 +222,7 @@ class Workshop:
     def _lessons(self) -> tuple[Lessons, Figures]:
         """Ask this seed's pool about this seed's views, or find what it said."""
         pool, facts = self._pool()
-        folder = self.folder / "transfer-set"
+        folder = self.folder / f"transfer-set-{self.setting.views.n_views}"
         if not (folder / "manifest.json").exists():
             views = draw_views(self.data.train, self.setting.views, seed=self.seed)
             made = label_views(pool, views, self.data, k=self.setting.top_k, seed=self.seed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.distillation.models import Workshop
-from benchmarks.distillation.settings import POOL, SETTINGS
+from benchmarks.distillation.settings import ON_VIEWS, POOL, SETTINGS
 from recdistill.data import Cases, DataConfig, Sequences, prepare
 from recdistill.evaluation import evaluate
 
@@ -37,7 +37,8 @@ def try_settings(dataset: str, state: Path) -> None:
             chosen = _best_so_far(dataset) | {name: words}
             # The pool and its lists are common to all trials of the student.
             folder = state / dataset / "earlier" / f"seed-{TRIAL_SEED}"
-            workshop = Workshop(data, setting, chosen, folder, TRIAL_SEED)
+            tried = replace(setting, views=setting.views_of_trial(number))
+            workshop = Workshop(data, tried, chosen, folder, TRIAL_SEED)
             model, facts = workshop.make(name)
             metrics = evaluate(model, data.test, data.catalog, data.train).metrics()
             facts |= {"recipe": name, "number": number, "seed": TRIAL_SEED}
@@ -80,7 +81,8 @@ def choose(dataset: str) -> Chosen:
     Raises
     ------
     SystemExit
-        When a recipe's trials are not all there: none may be chosen from fewer than another.
+        When a recipe's trials are not all there: none may be chosen from fewer than another. When
+        the best of them was on other views than the setting's.
     """
     recipes = SETTINGS[dataset].recipes
     missing = [
@@ -91,7 +93,12 @@ def choose(dataset: str) -> Chosen:
     ]
     if missing:
         raise SystemExit(f"{', '.join(missing)} missing: run `try {dataset}` first")
-    return _best_so_far(dataset)
+    best = _best_so_far(dataset)
+    for name, recipe in recipes.items():
+        number = recipe.tried.index(best[name])
+        if recipe.kind in ON_VIEWS and number in SETTINGS[dataset].other_views:
+            raise SystemExit(f"the best trial of {name} had other views than `run` would draw")
+    return best
 
 
 def trial_path(dataset: str, name: str, number: int) -> Path:

@@ -9,6 +9,7 @@ from recdistill.lessons import ViewsConfig
 
 Kind = Literal["network", "counts", "on_views", "student"]
 Words = tuple[str, ...]
+ON_VIEWS: tuple[Kind, ...] = ("on_views", "student")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Setting:
     top_k : int
         Items of a list.
     n_seeds : int
+    other_views : dict of ViewsConfig by number
+        What a setting was tried on, where it was something else.
     """
 
     recipes: dict[str, Recipe]
@@ -83,6 +86,11 @@ class Setting:
     member_words: dict[str, Words] = field(default_factory=dict)
     top_k: int = 30
     n_seeds: int = 8
+    other_views: dict[int, ViewsConfig] = field(default_factory=dict)
+
+    def views_of_trial(self, number: int) -> ViewsConfig:
+        """Return what a setting was tried on."""
+        return self.other_views.get(number, self.views)
 
 
 BASELINE, CONTROL = "sasrec", "sasrec-on-views"
@@ -98,6 +106,10 @@ COUNTER = Recipe(
 WARM = ("--warm_start=true", "--max_epochs=8", "--lr=0.001")
 # Without lists a start from the baseline wants a lower rate, and dropout.
 WARM_ALONE = ("--warm_start=true", "--max_epochs=8", "--lr=0.0003", "--dropout=0.1")
+# As many steps on twice as many views.
+WARM_MORE = ("--warm_start=true", "--max_epochs=4", "--lr=0.001")
+WARM_SHORT = ("--warm_start=true", "--max_epochs=2", "--lr=0.001")
+WARM_ALONE_MORE = ("--warm_start=true", "--max_epochs=4", "--lr=0.0003", "--dropout=0.1")
 TWO_COUNTERS = Recipe("counts", "counter", COUNTER.tried[:2])
 
 SETTINGS = {
@@ -150,12 +162,14 @@ SETTINGS = {
         Contrast(STUDENT, OTHERS, level=0.01),
     ),
     # A longer schedule than the preset's, whose curve still rose at its end. Few settings each: a
-    # trial takes a quarter of an hour of a core and more. The third ones, and the wider SASRec in
-    # the pool, came after the first baselines, GRU4Recs and one control had met the test part, and
-    # before any student had. Tries by hand, one step earlier in time, led to them: 64 numbers an
-    # item seemed too few for so many interactions, so the teacher is wider, and the student starts
-    # from its baseline, without dropout, to take in more of it. The first two trials of the student
-    # were taught by a pool whose SASRec was as wide as itself, of 18 epochs.
+    # trial takes a quarter of an hour of a core and more. The third and later ones, and the wider
+    # SASRec in the pool, came after the first baselines, GRU4Recs and one control had met the test
+    # part, and before any student had. Tries by hand, one step earlier in time, led to them: 64
+    # numbers an item seemed too few for so many interactions, so the teacher is wider, and the
+    # student starts from its baseline, without dropout, to take in more of it. The first two trials
+    # of the student were taught by a pool whose SASRec was as wide as itself, of 18 epochs; the
+    # fourth ones on views started from a baseline of 60 epochs. SASRec has a fifth setting: when
+    # dropout turned out to cost a student much, less of it was due to the baseline, too.
     "ml-1m-sasrec": Setting(
         {
             BASELINE: Recipe(
@@ -165,6 +179,8 @@ SETTINGS = {
                     ("--max_epochs=30",),
                     ("--max_epochs=30", "--student.dropout=0.2"),
                     ("--max_epochs=45",),
+                    ("--max_epochs=60",),
+                    ("--max_epochs=45", "--student.dropout=0.1"),
                 ),
             ),
             "gru4rec": Recipe(
@@ -174,9 +190,10 @@ SETTINGS = {
                     (*GRU4REC, "--max_epochs=16"),
                     (*GRU4REC, "--max_epochs=16", "--student.dropout=0.25"),
                     (*GRU4REC, "--max_epochs=24"),
+                    (*GRU4REC, "--max_epochs=32"),
                 ),
             ),
-            "counter": Recipe("counts", "counter", COUNTER.tried[:3]),
+            "counter": COUNTER,
             CONTROL: Recipe(
                 "on_views",
                 "sasrec",
@@ -184,6 +201,7 @@ SETTINGS = {
                     ("--max_epochs=8",),
                     ("--max_epochs=8", "--dropout=0.1"),
                     WARM_ALONE,
+                    WARM_ALONE_MORE,
                 ),
             ),
             STUDENT: Recipe(
@@ -193,6 +211,9 @@ SETTINGS = {
                     ("--max_epochs=8",),
                     ("--max_epochs=8", "--dropout=0.1"),
                     WARM,
+                    WARM_MORE,
+                    (*WARM_SHORT, "--loss_weight=0.1"),
+                    (*WARM_SHORT, "--dropout=0.1", "--loss_weight=0.1"),
                 ),
             ),
         },
@@ -203,6 +224,7 @@ SETTINGS = {
             "sasrec": ("--student.dim=128", "--student.dropout=0.2", "--max_epochs=14"),
             "gru4rec": ("--max_epochs=12",),
         },
+        other_views=dict.fromkeys((3, 4, 5), ViewsConfig(n_views=8)),
     ),
     # Sparse, and with texts: the student reads them, and so does all that it is compared with but
     # GRU4Rec and the counter. The floor that reads nothing but texts is among the teachers.
