@@ -116,16 +116,21 @@ menu: install ## Write MLproject anew from the main fields of every stage's sett
 tables: $(VENV)/.with-llm ## Write every table of README and docs anew from benchmarks/results
 	python -m benchmarks.tables
 
-# The peer wants other versions than we do, so it has an environment of its own.
-PEER := build/peers/rectools
-$(PEER)/.ready:
-	@test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
-	$(PEER)/bin/python -m pip install --quiet torch==2.13.0 rectools[torch]==0.19.0
-	@touch $@
+# Peers want other versions than we do, so each has an environment of its own. One that does not
+# install is left out of the comparison; RecTools is guarded, so it must.
+PEERS := rectools replay recbole
+PEER_ENVIRONMENTS := $(PEERS:%=build/peers/%/.ready)
+build/peers/rectools/.ready: PACKAGES := 'rectools[torch]==0.19.0'
+build/peers/replay/.ready: PACKAGES := 'replay-rec[torch]==0.22.0'
+build/peers/recbole/.ready: PACKAGES := recbole==1.2.1 'numpy<2' 'pandas<3' # it uses what newer ones dropped
+$(PEER_ENVIRONMENTS): build/peers/%/.ready:
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet torch==2.13.0 $(PACKAGES) && touch $@ || echo "$* could not be installed, for the reason above"
 
-bench: $(VENV)/.with-llm $(PEER)/.ready ## Half an hour, nothing else running: speed beside a peer, large catalogs, growth; then the guard on ratios
-	OMP_NUM_THREADS=1 python -m benchmarks.training_speed --peer-python $(PEER)/bin/python --rounds $(or $(ROUNDS),1)
-	OMP_NUM_THREADS=1 python -m benchmarks.evaluation_speed --peer-python $(PEER)/bin/python
+bench: $(VENV)/.with-llm $(PEER_ENVIRONMENTS) ## Forty minutes, nothing else running: speed beside peers, large catalogs, growth; then the guard on ratios
+	OMP_NUM_THREADS=1 python -m benchmarks.training_speed --rounds $(or $(ROUNDS),1) \
+	  $$(for peer in $(PEERS); do test ! -e build/peers/$$peer/.ready || echo --peer $$peer=build/peers/$$peer/bin/python; done)
+	OMP_NUM_THREADS=1 python -m benchmarks.evaluation_speed --peer-python build/peers/rectools/bin/python
 	OMP_NUM_THREADS=1 python -m benchmarks.distillation_speed
 	python -m benchmarks.large_catalogs
 	OMP_NUM_THREADS=1 python -m benchmarks.scaling --anew

@@ -30,24 +30,28 @@ def blocks() -> list[Block]:
 
 
 def training() -> str:
-    """Write targets per CPU second beside the peer's."""
+    """Write targets per CPU second beside those of each peer that was there."""
+    data = _read("training_speed")
+    peers = [peer for peer in _PEERS if any(peer in found["ratio"] for found in data.values())]
     rows = []
-    for dataset, found in _read("training_speed").items():
+    for dataset, found in data.items():
         speeds = found["targets_per_cpu_second"]
-        peer = _middle(speeds["rectools"])
         for positions in (1_600, 12_800):
             own = f"tokens {positions}"
-            rows.append(
-                [
-                    f"{dataset}, {found['length']}",
-                    f"{positions:,}",
-                    f"{_middle(speeds[own]):,.0f}",
-                    f"{peer:,.0f}",
-                    f"{found['ratio'][own]:.1f}",
-                ]
-            )
-    head = ["data, history", "positions per batch", "recdistill", "RecTools", "ratio"]
-    return table(head, rows)
+            row = [f"{dataset}, {found['length']}", f"{positions:,}", _rate_of(speeds[own])]
+            for peer in peers:
+                ratio = found["ratio"].get(peer)
+                row += [_rate_of(speeds[peer]), f"{ratio[own]:.1f}"] if ratio else ["", ""]
+            rows.append(row)
+    head = ["data, history", "positions per batch", "recdistill"]
+    return table([*head, *(word for peer in peers for word in (_PEERS[peer], "ratio"))], rows)
+
+
+def _rate_of(rounds: list[float]) -> str:
+    return f"{_middle(rounds):,.0f}"
+
+
+_PEERS = {"rectools": "RecTools", "replay": "RePlay", "recbole": "RecBole"}
 
 
 def evaluation() -> str:
@@ -117,7 +121,7 @@ def two_processes() -> str:
     rows = [
         [
             f"{int(positions):,}",
-            f"{_middle(found['targets_per_cpu_second_of_one']):,.0f}",
+            _rate_of(found["targets_per_cpu_second_of_one"]),
             _rounds(found["speed_up_by_cpu"]),
             _rounds(found["speed_up_by_clock"]),
         ]

@@ -1,11 +1,12 @@
-"""Training speed beside RecTools' SASRec: same data, same size, same loss, one thread, one run.
+"""Training speed beside peers' SASRec: same data, same size, same loss, one thread, one run.
 
-    python -m benchmarks.training_speed --peer-python /path/to/rectools-env/bin/python
+    python -m benchmarks.training_speed --peer rectools=/path/to/its/python --peer recbole=...
 
-RecTools needs an environment of its own (numpy 1): `pip install torch==2.13.0 rectools==0.19.0`.
-Both halves run in processes of their own, in turn, so that whatever else the machine does falls on
-both. What is measured: CPU seconds of one epoch of the whole training loop, the difference between
-a long and a short fit, so that preparation counts for neither. Only ratios mean something.
+A peer wants other versions than we do, so each has an environment of its own; the Makefile says
+what goes into it. All run in processes of their own, in turn, so that whatever else the machine
+does falls on all. What is measured: CPU seconds of one epoch of the whole training loop, the
+difference between a long and a short fit, so that preparation counts for none (RecBole: a number of
+batches, see its half). Only ratios mean something.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import numpy as np
 
 RESULT = Path(__file__).parent / "results" / "training_speed.json"
 LENGTHS = {"ml-100k": 50, "ml-1m-sasrec": 200}
+EPOCHS = {"ml-100k": (1, 3), "ml-1m-sasrec": (1, 2)}  # of the short and the long fit
+PEERS = ("rectools", "replay", "recbole")
 
 
 def ours(dataset: str, length: int, tokens: int, epochs: tuple[int, int]) -> dict[str, float]:
@@ -63,45 +66,63 @@ def one_thread() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def run_half(command: list[str]) -> dict[str, float]:
-    """Run one half and return the figures of its last line."""
-    done = subprocess.run(command, env=one_thread(), capture_output=True, text=True, check=False)
+def run_half(command: list[str], folder: str | None = None) -> dict[str, float]:
+    """Run one half, in a folder where there is one, and return the figures of its last line."""
+    done = subprocess.run(
+        command, env=one_thread(), cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"{command[0]} failed:\n{done.stderr[-2000:]}")
     figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return figures
 
 
-def compare(dataset: str, peer_python: str, rounds: int) -> dict[str, object]:
-    """Alternate the halves and report medians and their ratio."""
+def compare(dataset: str, peers: dict[str, str], rounds: int) -> dict[str, object]:
+    """Take turns and report every rate, and the ratios of the medians."""
     from recdistill.data import DataConfig, prepare
 
     length = LENGTHS[dataset]
     train = prepare(DataConfig(dataset=dataset)).train
-    peer = Path(__file__).parent / "peers" / "rectools_training.py"
-    rates: dict[str, list[float]] = {"rectools": [], "tokens 1600": [], "tokens 12800": []}
+    epochs = ["--epochs", *map(str, EPOCHS[dataset])]
+    sizes = {f"tokens {tokens}": tokens for tokens in (1600, 12800)}
+    rates: dict[str, list[float]] = {name: [] for name in (*peers, *sizes)}
     with tempfile.TemporaryDirectory() as folder:
         arrays = Path(folder) / "train.npz"
         np.savez(arrays, items=train.items, offsets=train.offsets)
-        epochs = ["--epochs", "1", "3"] if dataset == "ml-100k" else ["--epochs", "1", "2"]
         for _ in range(rounds):
-            theirs = [peer_python, str(peer), "--data", str(arrays), "--length", str(length)]
-            rates["rectools"].append(run_half([*theirs, *epochs])["targets_per_cpu_second"])
-            for tokens in (1600, 12800):
+            for name, python in peers.items():
+                half = Path(__file__).resolve().parent / "peers" / f"{name}_training.py"
+                theirs = [python, str(half), "--data", str(arrays), "--length", str(length)]
+                if name != "recbole":  # it counts batches
+                    theirs += epochs
+                # They leave logs where they run.
+                rates[name].append(run_half(theirs, folder)["targets_per_cpu_second"])
+            for name, tokens in sizes.items():
                 words = ["--dataset", dataset, "--tokens", str(tokens), *epochs]
                 mine = [sys.executable, "-m", "benchmarks.training_speed", "--half", *words]
-                rates[f"tokens {tokens}"].append(run_half(mine)["targets_per_cpu_second"])
+                rates[name].append(run_half(mine)["targets_per_cpu_second"])
     median = {name: statistics.median(values) for name, values in rates.items()}
     return {
         "length": length,
         "targets_per_cpu_second": rates,
-        "ratio": {k: v / median["rectools"] for k, v in median.items() if k != "rectools"},
+        "ratio": {peer: {size: median[size] / median[peer] for size in sizes} for peer in peers},
     }
+
+
+def peer_and_python(said: str) -> tuple[str, str]:
+    """Read one `--peer`."""
+    name, _, python = said.partition("=")
+    if name not in PEERS or not python:
+        raise argparse.ArgumentTypeError(f"{said} is not NAME=PYTHON, NAME one of {PEERS}")
+    return name, str(Path(python).absolute())  # not resolved: a link makes the environment
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--peer-python", help="Python of an environment with RecTools")
+    parser.add_argument(
+        "--peer", type=peer_and_python, action="append", default=[], metavar="NAME=PYTHON",
+        help=f"one of {', '.join(PEERS)}, and the Python of its environment; once for each",
+    )  # fmt: skip
     parser.add_argument("--datasets", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--half", action="store_true", help="only our half, as JSON")
@@ -113,11 +134,12 @@ def main() -> None:
         result = ours(args.dataset, LENGTHS[args.dataset], args.tokens, tuple(args.epochs))
         print(json.dumps(result))
         return
-    if not args.peer_python:
-        parser.error("--peer-python is needed: an environment with rectools==0.19.0")
+    peers = dict(args.peer)
+    if "rectools" not in peers:
+        parser.error("--peer rectools=PYTHON is needed: the guard's bounds are ratios to it")
     results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     for dataset in args.datasets:
-        results[dataset] = compare(dataset, args.peer_python, args.rounds)
+        results[dataset] = compare(dataset, peers, args.rounds)
         results[dataset]["date"] = datetime.now(UTC).date().isoformat()
         results[dataset]["machine"] = f"{os.cpu_count()} cores, {platform.machine()}"
         print(dataset, json.dumps(results[dataset]["ratio"]))

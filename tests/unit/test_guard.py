@@ -25,7 +25,7 @@ def test_a_ratio_and_an_exponent_that_got_worse_are_named(
     for name in {bound.file for bound in BOUNDS}:
         shutil.copy(RESULTS / f"{name}.json", tmp_path)
     speed = json.loads((tmp_path / "training_speed.json").read_text())
-    speed["ml-100k"]["ratio"]["tokens 1600"] = 1.0
+    speed["ml-100k"]["ratio"]["rectools"]["tokens 1600"] = 1.0
     (tmp_path / "training_speed.json").write_text(json.dumps(speed))
     curves = json.loads((tmp_path / "scaling.json").read_text())
     curves["training, touched rows"]["cpu_seconds"] = {"10": 1.0, "1000": 100.0}
