@@ -91,9 +91,10 @@ class Workshop:
         return model, {"words": list(self.chosen.get(name, ()))} | facts
 
     def _checkpoints(self, name: str) -> Path:
-        settings = " ".join(self.chosen[name])
-        if self.setting.recipes[name].kind in ON_VIEWS:
+        recipe, settings = self.setting.recipes[name], " ".join(self.chosen[name])
+        if recipe.kind in ON_VIEWS:
             settings += f" on {self.setting.views.n_views} views"
+            settings += f" after {' '.join(self.chosen[recipe.of])}"  # it may start from that
         return self.folder / f"{name}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
     def _config(self, name: str, seed: int, *more: str) -> train_baseline.Config:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.distillation.models import Workshop
-from benchmarks.distillation.settings import ON_VIEWS, POOL, SETTINGS
+from benchmarks.distillation.settings import POOL, SETTINGS
 from recdistill.data import Cases, DataConfig, Sequences, prepare
 from recdistill.evaluation import evaluate
 
@@ -37,7 +37,7 @@ def try_settings(dataset: str, state: Path) -> None:
             chosen = _best_so_far(dataset) | {name: words}
             # The pool and its lists are common to all trials of the student.
             folder = state / dataset / "earlier" / f"seed-{TRIAL_SEED}"
-            tried = replace(setting, views=setting.views_of_trial(number))
+            tried = replace(setting, views=setting.views_of_trial(name, number))
             workshop = Workshop(data, tried, chosen, folder, TRIAL_SEED)
             model, facts = workshop.make(name)
             metrics = evaluate(model, data.test, data.catalog, data.train).metrics()
@@ -96,7 +96,7 @@ def choose(dataset: str) -> Chosen:
     best = _best_so_far(dataset)
     for name, recipe in recipes.items():
         number = recipe.tried.index(best[name])
-        if recipe.kind in ON_VIEWS and number in SETTINGS[dataset].other_views:
+        if (name, number) in SETTINGS[dataset].other_views:
             raise SystemExit(f"the best trial of {name} had other views than `run` would draw")
     return best
 

@@ -75,7 +75,7 @@ class Setting:
     top_k : int
         Items of a list.
     n_seeds : int
-    other_views : dict of ViewsConfig by number
+    other_views : dict of ViewsConfig by recipe and number
         What a setting was tried on, where it was something else.
     """
 
@@ -86,11 +86,11 @@ class Setting:
     member_words: dict[str, Words] = field(default_factory=dict)
     top_k: int = 30
     n_seeds: int = 8
-    other_views: dict[int, ViewsConfig] = field(default_factory=dict)
+    other_views: dict[tuple[str, int], ViewsConfig] = field(default_factory=dict)
 
-    def views_of_trial(self, number: int) -> ViewsConfig:
+    def views_of_trial(self, recipe: str, number: int) -> ViewsConfig:
         """Return what a setting was tried on."""
-        return self.other_views.get(number, self.views)
+        return self.other_views.get((recipe, number), self.views)
 
 
 BASELINE, CONTROL = "sasrec", "sasrec-on-views"
@@ -167,9 +167,9 @@ SETTINGS = {
     # part, and before any student had. Tries by hand, one step earlier in time, led to them: 64
     # numbers an item seemed too few for so many interactions, so the teacher is wider, and the
     # student starts from its baseline, without dropout, to take in more of it. The first two trials
-    # of the student were taught by a pool whose SASRec was as wide as itself, of 18 epochs; the
-    # fourth ones on views started from a baseline of 60 epochs. SASRec has a fifth setting: when
-    # dropout turned out to cost a student much, less of it was due to the baseline, too.
+    # of the student were taught by a pool whose SASRec was as wide as itself, of 18 epochs; its
+    # third started from a baseline of 45 epochs at dropout .15, what is on eight views from one of
+    # 60. Dropout turned out to cost a student much, so its baseline was tried with less, too.
     "ml-1m-sasrec": Setting(
         {
             BASELINE: Recipe(
@@ -181,6 +181,7 @@ SETTINGS = {
                     ("--max_epochs=45",),
                     ("--max_epochs=60",),
                     ("--max_epochs=45", "--student.dropout=0.1"),
+                    ("--max_epochs=45", "--student.dropout=0.05"),
                 ),
             ),
             "gru4rec": Recipe(
@@ -191,9 +192,19 @@ SETTINGS = {
                     (*GRU4REC, "--max_epochs=16", "--student.dropout=0.25"),
                     (*GRU4REC, "--max_epochs=24"),
                     (*GRU4REC, "--max_epochs=32"),
+                    (*GRU4REC, "--max_epochs=32", "--student.dropout=0.1"),
+                    (*GRU4REC, "--max_epochs=32", "--student.dropout=0.2"),
                 ),
             ),
-            "counter": COUNTER,
+            "counter": Recipe(
+                "counts",
+                "counter",
+                (
+                    *COUNTER.tried,
+                    ("--counter.window=20", "--counter.decay=0.7"),
+                    ("--counter.window=20", "--counter.decay=0.85"),
+                ),
+            ),
             CONTROL: Recipe(
                 "on_views",
                 "sasrec",
@@ -202,6 +213,8 @@ SETTINGS = {
                     ("--max_epochs=8", "--dropout=0.1"),
                     WARM_ALONE,
                     WARM_ALONE_MORE,
+                    ("--warm_start=true", "--max_epochs=8", "--lr=0.0003", "--dropout=0.05"),
+                    ("--warm_start=true", "--max_epochs=8", "--lr=0.001", "--dropout=0.1"),
                 ),
             ),
             STUDENT: Recipe(
@@ -224,7 +237,9 @@ SETTINGS = {
             "sasrec": ("--student.dim=128", "--student.dropout=0.2", "--max_epochs=14"),
             "gru4rec": ("--max_epochs=12",),
         },
-        other_views=dict.fromkeys((3, 4, 5), ViewsConfig(n_views=8)),
+        other_views=dict.fromkeys(
+            ((CONTROL, 3), (STUDENT, 3), (STUDENT, 4), (STUDENT, 5)), ViewsConfig(n_views=8)
+        ),
     ),
     # Sparse, and with texts: the student reads them, and so does all that it is compared with but
     # GRU4Rec and the counter. The floor that reads nothing but texts is among the teachers.

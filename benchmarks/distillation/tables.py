@@ -11,7 +11,7 @@ from benchmarks import baselines, language
 from benchmarks.distillation import worth
 from benchmarks.distillation.outcomes import Row, before_rotary, planned, shorter, versus
 from benchmarks.distillation.run import trials
-from benchmarks.distillation.settings import CONTROL, ON_VIEWS, POOL, SETTINGS, STUDENT, WITH_TEXT
+from benchmarks.distillation.settings import CONTROL, POOL, SETTINGS, STUDENT, WITH_TEXT
 from benchmarks.pages import Block, p_of
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ def trials_table(dataset: str) -> str:
     """Write what was tried one step earlier in time, the chosen ones in bold."""
     lines = ["| recipe | setting | recall@10 | NDCG@10 |", "|---|---|---|---|"]
     setting = SETTINGS[dataset]
-    for name, recipe in setting.recipes.items():
+    for name in setting.recipes:
         found = trials(dataset, name)
         best = max((trial["ndcg_at_10"] for trial in found), default=0.0)
-        for number, trial in enumerate(found):
+        for trial in found:
             words = f"`{' '.join(trial['words'])}`" if trial["words"] else "the preset's"
-            if recipe.kind in ON_VIEWS and number in setting.other_views:
-                words += f", on {setting.other_views[number].n_views} views"
+            if other := setting.other_views.get((name, trial["number"])):
+                words += f", on {other.n_views} views"
             bold = "**" if trial["ndcg_at_10"] == best else ""
             figures = " | ".join(
                 f"{bold}{trial[metric]:.4f}{bold}" for metric in ("recall_at_10", "ndcg_at_10")

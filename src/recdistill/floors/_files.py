@@ -34,7 +34,7 @@ def save_model(model: Floor, folder: Path, *, split_digest: str = "") -> None:
     tensors = _as_tensors(model.votes) | {"prior": model.prior.contiguous()}
     tensors |= {f"totals.{name}": sums for name, sums in _totals(model.totals).items()}
     if model.inverse_diagonal is not None:
-        tensors["inverse_diagonal"] = model.inverse_diagonal
+        tensors["inverse_diagonal"] = model.inverse_diagonal.contiguous()
     save_file(tensors, folder / _WEIGHTS)
     description = {
         "format": _FORMAT,
@@ -94,7 +94,7 @@ def _check(floor: Floor, n_items: int) -> None:
         "decay": isinstance(floor.decay, int | float) and 0 < floor.decay <= 1,
         "totals": all(sums.shape == (size,) for sums in _totals(floor.totals).values()),
         "inverse_diagonal": floor.inverse_diagonal is None
-        or floor.inverse_diagonal.shape == (size,),
+        or (floor.inverse_diagonal.dtype, floor.inverse_diagonal.shape) == (torch.float32, (size,)),
     }
     wrong = [name for name, fits in right.items() if not fits]
     if wrong:

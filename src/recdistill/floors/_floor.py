@@ -117,12 +117,11 @@ class Floor:
             return
         sums[:1] = 0
         votes = self.votes.numpy()
-        # Where decay takes little away, single precision would leave a rest of what has gone out.
-        exact = np.float32 if self.decay < 0.9 else np.float64
-        now, part = np.zeros((2, sums.shape[1]), exact)
-        decay, last = exact(self.decay), exact(self.decay**self.n_voters)
+        # Single precision would leave a rest of what has gone out, and a pool takes logarithms.
+        now, part = np.zeros((2, sums.shape[1]))
+        last = self.decay**self.n_voters
         for place in range(1, len(items)):
-            now *= decay
+            now *= self.decay
             now += votes[items[place - 1]]
             if place > self.n_voters:
                 now -= np.multiply(votes[items[place - 1 - self.n_voters]], last, out=part)

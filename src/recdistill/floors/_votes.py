@@ -18,7 +18,7 @@ Votes: TypeAlias = "torch.Tensor | sparse.csr_array"
 """Float32, shape [n_items + 1, n_items + 1]: entry (a, b) is what item a gives to item b."""
 
 # Up to 8,000 items. Above, where 0.6 to 4 % of the entries are not zero, sparse is smaller and as
-# fast; below, matrix products of dense blocks are faster.
+# fast; below, dense rows are faster.
 _DENSE_BYTES = 256_000_000
 
 

@@ -75,9 +75,9 @@ class Pool:
         """Sum the members' terms; each is this method's to change."""
         asked = [pair for pair in zip(self.members, self.weights, strict=True) if pair[1]]
         (first, its_weight), *others = asked
-        total = ask(first).mul_(its_weight)
+        total = ask(first).float().mul_(float(its_weight))
         for member, weight in others:
-            total.add_(ask(member), alpha=weight)
+            total.add_(ask(member), alpha=float(weight))
         return total
 
 

@@ -95,7 +95,7 @@ class PoolsPositions(Protocol):
     """Several models as one, asked together about few histories."""
 
     def score_every_position(self, histories: Sequences) -> Tensor:
-        """See ``score_every_position``."""
+        """See ``score_every_position``; what it returns is the caller's to change."""
         ...
 
 

@@ -35,6 +35,7 @@ def standardised(scores: torch.Tensor) -> torch.Tensor:
     """
     told = scores.clone()
     _standardise(told[:, 1:])
+    told[:, 0] = -torch.inf
     return told
 
 
