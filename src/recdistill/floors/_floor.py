@@ -124,7 +124,8 @@ class Floor:
             now *= self.decay
             now += votes[items[place - 1]]
             if place > self.n_voters:
-                now -= np.multiply(votes[items[place - 1 - self.n_voters]], last, out=part)
+                oldest = votes[items[place - 1 - self.n_voters]]
+                now -= np.multiply(oldest, last, out=part, dtype=np.float64)
             sums[place] = now
 
     def _weights(self, ages: NDArray[np.int64]) -> NDArray[np.float32]:
