@@ -98,14 +98,16 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", type=Path)
+    parser.add_argument("--datasets", nargs="+", default=list(DATA), choices=list(DATA))
     parser.add_argument("--child")
     asked = parser.parse_args()
     if asked.child:
         print(json.dumps(measured(asked.child)))
         return
     here = Path(__file__).parents[1]
-    data: dict[str, dict[str, dict[str, float]]] = {}
-    for dataset in DATA:
+    known = json.loads(RESULT.read_text("utf-8")) if RESULT.is_file() else {"data": {}}
+    data: dict[str, dict[str, dict[str, float]]] = known["data"]
+    for dataset in asked.datasets:
         rounds = [(side(asked.before, dataset), side(here, dataset)) for _ in range(ROUNDS)]
         data[dataset] = {
             name: {figure: round(min(one[i][figure] for one in rounds), 3)
