@@ -127,7 +127,7 @@ $(PEER_ENVIRONMENTS): build/peers/%/.ready:
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet torch==2.13.0 $(PACKAGES) && touch $@ || echo "$* could not be installed, for the reason above"
 
-bench: $(VENV)/.with-llm $(PEER_ENVIRONMENTS) ## Forty minutes, nothing else running: speed beside peers, large catalogs, growth; then the guard on ratios
+bench: $(VENV)/.with-llm $(PEER_ENVIRONMENTS) ## Over half an hour, nothing else running: speed beside peers, large catalogs, growth; then the guard on ratios
 	OMP_NUM_THREADS=1 python -m benchmarks.training_speed --rounds $(or $(ROUNDS),1) \
 	  $$(for peer in $(PEERS); do test ! -e build/peers/$$peer/.ready || echo --peer $$peer=build/peers/$$peer/bin/python; done)
 	OMP_NUM_THREADS=1 python -m benchmarks.evaluation_speed --peer-python build/peers/rectools/bin/python

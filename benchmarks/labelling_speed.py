@@ -105,8 +105,15 @@ def main() -> None:
         print(json.dumps(measured(asked.child)))
         return
     here = Path(__file__).parents[1]
-    known = json.loads(RESULT.read_text("utf-8")) if RESULT.is_file() else {"data": {}}
-    data: dict[str, dict[str, dict[str, float]]] = known["data"]
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=asked.before, check=True, text=True,
+        capture_output=True,
+    ).stdout.strip()  # fmt: skip
+    known = json.loads(RESULT.read_text("utf-8")) if RESULT.is_file() else {}
+    # What stands beside another commit is not kept.
+    data: dict[str, dict[str, dict[str, float]]] = (
+        known["data"] if known.get("before") == commit else {}
+    )
     for dataset in asked.datasets:
         rounds = [(side(asked.before, dataset), side(here, dataset)) for _ in range(ROUNDS)]
         data[dataset] = {
@@ -115,10 +122,6 @@ def main() -> None:
             for i, name in enumerate(("before", "now"))
         }  # fmt: skip
         print(dataset, data[dataset], flush=True)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=asked.before, check=True, text=True,
-        capture_output=True,
-    ).stdout.strip()  # fmt: skip
     date = datetime.now(UTC).date().isoformat()
     RESULT.write_text(json.dumps({"before": commit, "date": date, "data": data}, indent=1) + "\n")
 

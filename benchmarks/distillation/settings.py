@@ -106,10 +106,10 @@ COUNTER = Recipe(
 WARM = ("--warm_start=true", "--max_epochs=8", "--lr=0.001")
 # Without lists a start from the baseline wants a lower rate, and dropout.
 WARM_ALONE = ("--warm_start=true", "--max_epochs=8", "--lr=0.0003", "--dropout=0.1")
-# As many steps on twice as many views.
+# As many steps on twice as many views, and half as many.
 WARM_MORE = ("--warm_start=true", "--max_epochs=4", "--lr=0.001")
-WARM_SHORT = ("--warm_start=true", "--max_epochs=2", "--lr=0.001")
 WARM_ALONE_MORE = ("--warm_start=true", "--max_epochs=4", "--lr=0.0003", "--dropout=0.1")
+WARM_SHORT = ("--warm_start=true", "--max_epochs=2", "--lr=0.001")
 TWO_COUNTERS = Recipe("counts", "counter", COUNTER.tried[:2])
 
 SETTINGS = {
@@ -161,15 +161,16 @@ SETTINGS = {
         ViewsConfig(n_views=12),
         Contrast(STUDENT, OTHERS, level=0.01),
     ),
-    # A longer schedule than the preset's, whose curve still rose at its end. Few settings each: a
-    # trial takes a quarter of an hour of a core and more. The third and later ones, and the wider
-    # SASRec in the pool, came after the first baselines, GRU4Recs and one control had met the test
-    # part, and before any student had. Tries by hand, one step earlier in time, led to them: 64
-    # numbers an item seemed too few for so many interactions, so the teacher is wider, and the
-    # student starts from its baseline, without dropout, to take in more of it. The first two trials
-    # of the student were taught by a pool whose SASRec was as wide as itself, of 18 epochs; its
-    # third started from a baseline of 45 epochs at dropout .15, what is on eight views from one of
-    # 60. Dropout turned out to cost a student much, so its baseline was tried with less, too.
+    # A longer schedule than the preset's, whose curve still rose at its end. Few settings each:
+    # a trial takes a quarter of an hour of a core and more. The third and later ones, and the
+    # wider SASRec in the pool, came after the first baselines, GRU4Recs, a counter and one
+    # control had met the test part, and before any student had. Tries by hand, one step earlier
+    # in time, led to them: 64 numbers an item seemed too few for so many interactions, so the
+    # teacher is wider, and the student starts from its baseline, without dropout, to take in
+    # more of it. The first two trials of the student were taught by a pool whose SASRec was as
+    # wide as itself, of 18 epochs; its third started from a baseline of 45 epochs at dropout
+    # .15, what is on eight views from one of 60. Dropout turned out to cost a student much, so
+    # its baseline was tried with less, too.
     "ml-1m-sasrec": Setting(
         {
             BASELINE: Recipe(

@@ -6,24 +6,19 @@ for different numbers of epochs, and prints what one epoch costs as a line of JS
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 
 import numpy as np
 import pandas as pd
 import torch
+from _half import read_words, say
 from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--length", type=int, required=True)
-    parser.add_argument("--epochs", type=int, nargs=2, default=[1, 3])
-    args = parser.parse_args()
+    args = read_words()
     torch.set_num_threads(1)
     arrays = np.load(args.data)
     items, offsets = arrays["items"], arrays["offsets"]
@@ -48,11 +43,7 @@ def main() -> None:
         started = time.process_time()
         model.fit(dataset)
         seconds.append(time.process_time() - started)
-    # It trains on the newest `length` + 1 items of each user, so these are its real targets.
-    targets = int(np.minimum(lengths - 1, args.length).clip(min=0).sum())
-    per_epoch = (seconds[1] - seconds[0]) / (args.epochs[1] - args.epochs[0])
-    print(json.dumps({"targets_per_epoch": targets, "cpu_seconds_per_epoch": per_epoch,
-                      "targets_per_cpu_second": targets / per_epoch}))  # fmt: skip
+    say(args, lengths, seconds)
 
 
 if __name__ == "__main__":

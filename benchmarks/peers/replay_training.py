@@ -6,8 +6,6 @@ twice for different numbers of epochs, and prints what one epoch costs as a line
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from _half import read_words, say
 from replay.data import FeatureHint, FeatureSource, FeatureType
 from replay.data.nn import ParquetModule, TensorFeatureInfo, TensorFeatureSource, TensorSchema
 from replay.nn.lightning import LightningModule
@@ -25,11 +24,7 @@ from replay.nn.transform.template import make_default_sasrec_transforms
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--length", type=int, required=True)
-    parser.add_argument("--epochs", type=int, nargs=2, default=[1, 3])
-    args = parser.parse_args()
+    args = read_words()
     torch.set_num_threads(1)
     arrays = np.load(args.data)
     distinct, items = np.unique(arrays["items"], return_inverse=True)
@@ -38,11 +33,7 @@ def main() -> None:
         path = str(Path(folder) / "train.parquet")
         pq.write_table(pa.table({"item_id": pa.ListArray.from_arrays(offsets, items)}), path)
         seconds = [fit(path, len(distinct), args.length, n_epochs) for n_epochs in args.epochs]
-    # It trains on the newest `length` + 1 items of each user, so these are its real targets.
-    targets = int(np.minimum(np.diff(offsets) - 1, args.length).clip(min=0).sum())
-    per_epoch = (seconds[1] - seconds[0]) / (args.epochs[1] - args.epochs[0])
-    print(json.dumps({"targets_per_epoch": targets, "cpu_seconds_per_epoch": per_epoch,
-                      "targets_per_cpu_second": targets / per_epoch}))  # fmt: skip
+    say(args, np.diff(offsets), seconds)
 
 
 def fit(path: str, n_items: int, length: int, n_epochs: int) -> float:
