@@ -1,4 +1,4 @@
-"""What the halves that count epochs have in common; each runs where nothing of ours is installed."""
+"""What the halves that count epochs share; each runs where nothing of ours is installed."""
 
 from __future__ import annotations
 
